@@ -1,0 +1,5 @@
+//! (room: admin)
+
+mod config;
+
+pub use config::*;

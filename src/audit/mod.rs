@@ -1,0 +1,5 @@
+//! (room: audit)
+
+mod config;
+
+pub use config::*;

@@ -1,0 +1,74 @@
+//! What the room is told: the sources of callers.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{IdentityName, TenantId};
+
+/// The checked configuration, one for each snapshot.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The issuers of bearer tokens, by the name that the policy gives them.
+    pub jwt: Vec<JwtIdentity>,
+}
+
+/// One issuer of bearer tokens (RFC 7519, RFC 9068).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JwtIdentity {
+    /// The policy's name for it.
+    pub name: IdentityName,
+    /// The `iss` that a token must carry.
+    pub issuer: String,
+    /// A token must name at least one of these in `aud`. Never empty.
+    pub audiences: Vec<String>,
+    /// The algorithms that a token may use. Never empty.
+    pub algorithms: Vec<Algorithm>,
+    /// Where the keys come from.
+    pub keys: KeySource,
+    /// A token without `exp` is refused unless this is off.
+    pub require_exp: bool,
+    /// A token whose `iat` is older is refused, and so is one without `iat`.
+    pub max_age: Option<Duration>,
+    /// How much our clock and the issuer's may differ.
+    pub leeway: Duration,
+    /// The claim that names the tenant; without it every caller belongs to the tenant `default`.
+    pub tenant: Option<ClaimPath>,
+    /// The tenants that this issuer may speak for; empty is all.
+    pub tenants: Vec<TenantId>,
+    /// The claim that lists the groups: an array of texts, or one text with spaces.
+    pub groups: Option<ClaimPath>,
+}
+
+/// A signature algorithm of JSON Web Tokens (RFC 7518, section 3.1; RFC 8037).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// Ed25519.
+    EdDsa,
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// RSA PKCS #1 v1.5 with SHA-256.
+    Rs256,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum KeySource {
+    /// OpenID Connect discovery: `<issuer>/.well-known/openid-configuration`, then its `jwks_uri`.
+    Discovery {
+        /// A CA file to trust instead of the system's.
+        ca: Option<PathBuf>,
+    },
+    /// A JWKS in a file, read again when it changes.
+    File(PathBuf),
+    /// A JWKS at a URL.
+    Url {
+        /// `https://...`, or `http://` on loopback.
+        url: String,
+        /// A CA file to trust instead of the system's.
+        ca: Option<PathBuf>,
+    },
+}
+
+/// Names of nested claims, outermost first: `claims.realm.org` is `["realm", "org"]`. Never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimPath(pub Vec<Box<str>>);

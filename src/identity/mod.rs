@@ -1,0 +1,5 @@
+//! (room: identity)
+
+mod config;
+
+pub use config::*;

@@ -1,0 +1,29 @@
+//! lictor walks beside an AI agent and enforces its policy.
+//!
+//! One binary: a reverse proxy that terminates TLS, verifies who calls, decides whether they may,
+//! meters what they use, and scans every answer while it streams. A call travels one way, and the
+//! modules are that way. `ARCHITECTURE.md` is the map.
+
+pub mod clock;
+pub mod drain;
+pub mod model;
+pub mod telemetry;
+
+pub mod listener;
+pub mod tls;
+
+pub mod identity;
+pub mod protocol;
+
+pub mod ledger;
+pub mod policy;
+pub mod quota;
+pub mod upstream;
+
+pub mod audit;
+pub mod scan;
+
+pub mod proxy;
+
+pub mod admin;
+pub mod config;

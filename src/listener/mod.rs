@@ -1,0 +1,5 @@
+//! (room: listener)
+
+mod config;
+
+pub use config::*;

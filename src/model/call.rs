@@ -1,0 +1,107 @@
+//! What is asked, in whatever dialect it was asked.
+
+use std::fmt;
+
+use super::action::Action;
+use super::name::{ContextId, TaskId};
+
+/// The wire form in which a caller speaks, and in which a refusal must answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// A2A over JSON-RPC 2.0.
+    A2a(A2aVersion),
+    /// Plain HTTP; refusals are `application/problem+json` (RFC 9457).
+    Http,
+    /// JSON-RPC 2.0 whose method no dialect of ours has, or whose version is not known yet.
+    JsonRpc,
+}
+
+impl Dialect {
+    /// The word that stands in metrics and audit records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::A2a(A2aVersion::V0_3) => "a2a-0.3",
+            Self::A2a(A2aVersion::V1_0) => "a2a-1.0",
+            Self::Http => "http",
+            Self::JsonRpc => "jsonrpc",
+        }
+    }
+}
+
+/// The two shapes of A2A objects over JSON-RPC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum A2aVersion {
+    /// 0.2.x to 0.3: `message/send`, `kind` discriminators, lower-case states.
+    V0_3,
+    /// 1.0: `SendMessage`, wrapper objects, `TASK_STATE_*`.
+    V1_0,
+}
+
+/// What a call does to tasks, whatever its method is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Reads the agent's card.
+    AgentCard,
+    /// Ends a task.
+    CancelTask,
+    /// Reads one task.
+    GetTask,
+    /// Reads many tasks.
+    ListTasks,
+    /// Touches no task that lictor knows of.
+    Other,
+    /// Sets, reads, lists or deletes where a task's news are pushed to.
+    PushConfig,
+    /// Begins or continues a task and waits for the answer.
+    SendMessage,
+    /// Begins or continues a task and reads along.
+    StreamMessage,
+    /// Reads along with a running task.
+    SubscribeTask,
+}
+
+/// The id of a JSON-RPC request as its raw JSON text, so that the answer repeats value and type.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct RpcId(Box<str>);
+
+impl RpcId {
+    /// The id of an answer to a request whose id could not be read (JSON-RPC 2.0, section 5).
+    pub fn null() -> Self {
+        Self(Box::from("null"))
+    }
+
+    /// Wraps the raw JSON text of a string, a number or `null`. The caller has parsed it.
+    pub fn from_json(raw: &str) -> Self {
+        Self(Box::from(raw))
+    }
+
+    /// The raw JSON text.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RpcId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One call: all that policy, ledger, quotas, audit and metrics know of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The canonical action, e.g. `a2a:SendMessage quote-equity`.
+    pub action: Action,
+    /// What it does to tasks.
+    pub operation: Operation,
+    /// The dialect in which to answer.
+    pub dialect: Dialect,
+    /// The request's id, for JSON-RPC; `None` is a notification or another dialect.
+    pub rpc_id: Option<RpcId>,
+    /// The task that it names.
+    pub task: Option<TaskId>,
+    /// Tasks that its message refers to (A2A `referenceTaskIds`).
+    pub references: Vec<TaskId>,
+    /// The context that it names.
+    pub context: Option<ContextId>,
+}

@@ -1,0 +1,28 @@
+//! The nouns that every room speaks.
+//!
+//! Owns plain data and the grammar of names: who calls ([`Principal`]), what is asked ([`Call`],
+//! [`Action`]), what is remembered of it ([`Facts`]), why not ([`Reason`], [`Refusal`]) and what was
+//! found in an answer ([`Finding`]). It imports no other room, does no I/O and reads no clock, so that
+//! an offline check can build the very values that the proxy builds.
+
+mod action;
+mod call;
+mod fact;
+mod finding;
+mod name;
+mod place;
+mod principal;
+mod reason;
+
+pub use action::{
+    A2A_METHODS, Action, ActionError, ActionPattern, LLM_METHODS, MCP_METHODS, Protocol,
+};
+pub use call::{A2aVersion, Call, Dialect, Operation, RpcId};
+pub use fact::{Facts, Ownership};
+pub use finding::{Finding, LeakAction, Severity};
+pub use name::{
+    ContextId, DecisionId, IdentityName, NameError, PrincipalId, RequestId, TaskId, TenantId,
+};
+pub use place::{Place, RuleRef};
+pub use principal::{ANONYMOUS, Principal};
+pub use reason::{Fault, Reason, Refusal, Standing};

@@ -1,0 +1,51 @@
+//! What the scan is told.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::model::LeakAction;
+
+/// The checked configuration of the scan, one for each snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What happens to findings, by pack (`pii`) or detector (`pii.email`); a named detector overrides
+    /// its pack. What is not named is not looked for.
+    pub actions: BTreeMap<Box<str>, LeakAction>,
+    /// How much may wait.
+    pub hold: Hold,
+    /// Bodies of known length up to this many bytes are judged whole before the head leaves.
+    pub buffer_bytes: usize,
+    /// The key of the fingerprints, so that equal secrets can be told apart without being stored.
+    pub fingerprint_key: [u8; 32],
+}
+
+/// How much may be held back, and what happens at the bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hold {
+    /// Bytes of decoded text that a channel may hold.
+    pub bytes: usize,
+    /// How long they may wait.
+    pub time: Duration,
+    /// What happens then.
+    pub at_bound: AtBound,
+}
+
+/// What happens when a live candidate reaches the bound of the hold-back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtBound {
+    /// The answer ends.
+    Block,
+    /// The held bytes leave, and a finding says so.
+    Release,
+}
+
+impl Default for Hold {
+    /// 4 KiB holds every prefixed credential whole; 10 s is longer than any model pauses inside a word.
+    fn default() -> Self {
+        Self {
+            bytes: 4096,
+            time: Duration::from_secs(10),
+            at_bound: AtBound::Block,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! (room: scan)
+
+mod config;
+
+pub use config::*;

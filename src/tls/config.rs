@@ -1,0 +1,32 @@
+//! What the room is told.
+
+use std::path::PathBuf;
+
+/// The certificate and key of one listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// PEM files; more than one pair is chosen between by server name (SNI).
+    pub certificates: Vec<CertificateFiles>,
+    /// TLS 1.2 is accepted beside 1.3.
+    pub allow_tls12: bool,
+    /// ALPN protocols in order of preference.
+    pub versions: Vec<HttpVersion>,
+}
+
+/// A chain and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key: PKCS #8, PKCS #1 or SEC 1.
+    pub key: PathBuf,
+}
+
+/// An HTTP version that a listener speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpVersion {
+    /// HTTP/1.1 (and 1.0).
+    H1,
+    /// HTTP/2.
+    H2,
+}

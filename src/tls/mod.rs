@@ -1,0 +1,5 @@
+//! (room: tls)
+
+mod config;
+
+pub use config::*;
