@@ -1,0 +1,230 @@
+//! Claims with their types: a wrong type is a refusal, not an absence.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use super::config::{ClaimPath, JwtIdentity};
+use super::error::{Excerpt, TokenError};
+
+/// The claims that decide whether a token counts (RFC 7519, section 4.1), and the rest as it came.
+#[derive(Debug)]
+pub(super) struct Claims {
+    pub(super) issuer: String,
+    subject: Option<String>,
+    audiences: Vec<String>,
+    expires: Option<Millis>,
+    not_before: Option<Millis>,
+    issued: Option<Millis>,
+    all: Map<String, Value>,
+}
+
+/// Milliseconds since the epoch.
+type Millis = i64;
+
+/// When a token counts: from the first to before the second, the allowed clock skew included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Validity {
+    from: Millis,
+    until: Millis,
+}
+
+impl Validity {
+    pub(super) fn contains(self, now: Timestamp) -> bool {
+        let now = now.as_millisecond();
+        self.from <= now && now < self.until
+    }
+
+    pub(super) const fn until(self) -> Millis {
+        self.until
+    }
+}
+
+impl Claims {
+    /// Reads the typed claims of a payload. `iss` must be there: without it no key can be chosen.
+    pub(super) fn new(all: Map<String, Value>) -> Result<Self, TokenError> {
+        // A token bound to a key proves nothing without that proof, which we cannot check yet.
+        if all.contains_key("cnf") {
+            return Err(TokenError::ProofRequired);
+        }
+        Ok(Self {
+            issuer: text(&all, "iss")?.ok_or(TokenError::ClaimMissing("iss"))?,
+            subject: text(&all, "sub")?,
+            audiences: audiences(&all)?,
+            expires: date(&all, "exp")?,
+            not_before: date(&all, "nbf")?,
+            issued: date(&all, "iat")?,
+            all,
+        })
+    }
+
+    pub(super) fn subject(&self) -> Result<&str, TokenError> {
+        self.subject
+            .as_deref()
+            .ok_or(TokenError::ClaimMissing("sub"))
+    }
+
+    /// Whether the token is for one of these.
+    pub(super) fn is_for(&self, audiences: &[String]) -> bool {
+        self.audiences
+            .iter()
+            .any(|audience| audiences.contains(audience))
+    }
+
+    pub(super) fn check_audience(&self, identity: &JwtIdentity) -> Result<(), TokenError> {
+        if self.is_for(&identity.audiences) {
+            return Ok(());
+        }
+        if self.audiences.is_empty() {
+            return Err(TokenError::ClaimMissing("aud"));
+        }
+        let named = format!("{:?}", self.audiences);
+        Err(TokenError::WrongAudience(Excerpt::new(&named)))
+    }
+
+    /// The time in which the token counts, which includes now.
+    pub(super) fn check_time(
+        &self,
+        identity: &JwtIdentity,
+        now: Timestamp,
+    ) -> Result<Validity, TokenError> {
+        let now = now.as_millisecond();
+        let leeway = millis(identity.leeway);
+        let mut validity = Validity {
+            from: Millis::MIN,
+            until: Millis::MAX,
+        };
+        match self.expires {
+            // "on or after which the JWT MUST NOT be accepted": the instant itself is too late.
+            Some(expires) => validity.until = expires.saturating_add(leeway),
+            None if identity.require_exp => return Err(TokenError::ClaimMissing("exp")),
+            None => {}
+        }
+        if now >= validity.until {
+            return Err(TokenError::Expired(between(validity.until, now)));
+        }
+        if let Some(not_before) = self.not_before {
+            validity.from = not_before.saturating_sub(leeway);
+            if now < validity.from {
+                return Err(TokenError::NotYetValid(between(now, validity.from)));
+            }
+        }
+        if let Some(issued) = self.issued {
+            let from = issued.saturating_sub(leeway);
+            if now < from {
+                return Err(TokenError::IssuedInFuture(between(now, from)));
+            }
+            validity.from = validity.from.max(from);
+        }
+        if let Some(max_age) = identity.max_age {
+            let issued = self.issued.ok_or(TokenError::ClaimMissing("iat"))?;
+            let until = issued
+                .saturating_add(millis(max_age))
+                .saturating_add(leeway);
+            if now >= until {
+                return Err(TokenError::TooOld(between(until, now)));
+            }
+            validity.until = validity.until.min(until);
+        }
+        Ok(validity)
+    }
+
+    /// The text at a path; `None` when any step of it is absent.
+    pub(super) fn text_at(&self, path: &ClaimPath) -> Result<Option<&str>, TokenError> {
+        match self.at(path)? {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(wrong_path(path, "a text")),
+        }
+    }
+
+    /// The texts at a path: an array of texts, or one text with spaces.
+    pub(super) fn list_at(&self, path: &ClaimPath) -> Result<Vec<Box<str>>, TokenError> {
+        let expected = "an array of texts, or one text";
+        match self.at(path)? {
+            None => Ok(Vec::new()),
+            Some(Value::String(text)) => Ok(text.split_ascii_whitespace().map(Box::from).collect()),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|item| item.as_str().map(Box::from))
+                .collect::<Option<_>>()
+                .ok_or_else(|| wrong_path(path, expected)),
+            Some(_) => Err(wrong_path(path, expected)),
+        }
+    }
+
+    fn at(&self, path: &ClaimPath) -> Result<Option<&Value>, TokenError> {
+        let mut object = &self.all;
+        let mut names = path.0.iter().peekable();
+        while let Some(name) = names.next() {
+            match object.get(&**name) {
+                None => return Ok(None),
+                found @ Some(_) if names.peek().is_none() => return Ok(found),
+                Some(Value::Object(inner)) => object = inner,
+                Some(_) => return Err(wrong_path(path, "inside an object")),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn text(all: &Map<String, Value>, name: &'static str) -> Result<Option<String>, TokenError> {
+    match all.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(wrong(name, "a text")),
+    }
+}
+
+/// `aud` is one text or an array of texts (RFC 7519, section 4.1.3).
+fn audiences(all: &Map<String, Value>) -> Result<Vec<String>, TokenError> {
+    match all.get("aud") {
+        None => Ok(Vec::new()),
+        Some(Value::String(one)) => Ok(vec![one.clone()]),
+        Some(Value::Array(many)) => many
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned))
+            .collect::<Option<_>>()
+            .ok_or_else(|| wrong("aud", "a text or an array of texts")),
+        Some(_) => Err(wrong("aud", "a text or an array of texts")),
+    }
+}
+
+/// A NumericDate: seconds since the epoch, fractions allowed (RFC 7519, section 2). Beyond the year 9999
+/// it is a mistake, most often milliseconds, and would be a token without an end.
+fn date(all: &Map<String, Value>, name: &'static str) -> Result<Option<Millis>, TokenError> {
+    const END: f64 = 253_402_300_800.0;
+    let Some(value) = all.get(name) else {
+        return Ok(None);
+    };
+    let seconds = value
+        .as_f64()
+        .filter(|seconds| (0.0..END).contains(seconds))
+        .ok_or_else(|| wrong(name, "a time in seconds"))?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "below 2^48 by the filter above; cutting the rest of a millisecond is meant"
+    )]
+    let millis = (seconds * 1000.0) as Millis;
+    Ok(Some(millis))
+}
+
+fn wrong(claim: &str, expected: &'static str) -> TokenError {
+    TokenError::ClaimType {
+        claim: Excerpt::new(claim),
+        expected,
+    }
+}
+
+fn wrong_path(path: &ClaimPath, expected: &'static str) -> TokenError {
+    wrong(&path.0.join("."), expected)
+}
+
+fn millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}
+
+const fn between(earlier: Millis, later: Millis) -> Duration {
+    Duration::from_millis(later.abs_diff(earlier))
+}

@@ -1,0 +1,262 @@
+//! Every way in which a credential, or a key set, can be wrong.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::model::{NameError, Reason, Refusal};
+
+/// Why a bearer token did not become a principal. One variant for each fact, in alphabetical order.
+///
+/// The texts are for the audit record and the log: the caller learns the [`Reason`] only.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// The key that the token names is for another algorithm (RFC 8725, section 3.1).
+    #[error("the key is not for the token's algorithm `{0}`")]
+    AlgorithmMismatch(&'static str),
+    /// `alg` is `none`: an unsigned token (RFC 8725, section 3.2).
+    #[error("the token is not signed")]
+    AlgorithmNone,
+    /// The issuer may not use this algorithm, or we do not have it.
+    #[error("algorithm `{0}` is not allowed")]
+    AlgorithmNotAllowed(Excerpt),
+    /// No token after the scheme, or something other than a token.
+    #[error("the `authorization` field is malformed")]
+    AuthorizationMalformed,
+    /// More than one `authorization` field: whose word would count?
+    #[error("more than one `authorization` field")]
+    AuthorizationRepeated,
+    /// Padding, white space, another alphabet or trailing bits (RFC 7515, section 2).
+    #[error("the token's {0} is not canonical base64url")]
+    BadBase64(Part),
+    /// No key of the issuer made this signature.
+    #[error("the signature does not verify")]
+    BadSignature,
+    /// The claim cannot be used as a name.
+    #[error("claim `{claim}`: {error}")]
+    ClaimInvalid {
+        /// The claim.
+        claim: Excerpt,
+        /// What is wrong with it.
+        error: NameError,
+    },
+    /// A claim that must be there is not.
+    #[error("claim `{0}` is missing")]
+    ClaimMissing(&'static str),
+    /// The claim has the wrong JSON type. It is refused rather than taken for absent.
+    #[error("claim `{claim}` is not {expected}")]
+    ClaimType {
+        /// The claim.
+        claim: Excerpt,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// `crit` lists extensions, and we have none (RFC 7515, section 4.1.11).
+    #[error("the token demands an extension (`crit`) that is not understood")]
+    CriticalExtension,
+    /// Two readers could see two different tokens (RFC 7519, section 4).
+    #[error("the token's {part} names `{key}` twice")]
+    DuplicateKey {
+        /// Where.
+        part: Part,
+        /// Which key.
+        key: Excerpt,
+    },
+    /// Past `exp` plus the allowed clock skew (RFC 7519, section 4.1.4).
+    #[error("token expired {0:?} ago")]
+    Expired(Duration),
+    /// `iat` is in the future, beyond the allowed clock skew.
+    #[error("token is issued {0:?} in the future")]
+    IssuedInFuture(Duration),
+    /// The issuer's keys were never loaded.
+    #[error("the keys of identity `{0}` are not loaded")]
+    KeysUnavailable(Box<str>),
+    /// Not JSON, or not a JSON object of the right shape.
+    #[error("the token's {0} is malformed")]
+    Malformed(Part),
+    /// Before `nbf` minus the allowed clock skew (RFC 7519, section 4.1.5).
+    #[error("token is not valid for another {0:?}")]
+    NotYetValid(Duration),
+    /// `cnf` binds the token to a key that the caller must prove (RFC 7800; RFC 9449, section 7.1): whoever
+    /// presents it as a mere bearer token may have stolen it.
+    #[error("the token is bound to a key (`cnf`) and was presented without a proof")]
+    ProofRequired,
+    /// The tenant claim is missing.
+    #[error("the token names no tenant in `{0}`")]
+    TenantMissing(Excerpt),
+    /// The issuer may not speak for this tenant.
+    #[error("the issuer may not speak for tenant `{0}`")]
+    TenantNotAllowed(Excerpt),
+    /// Above 16 KiB.
+    #[error("the token is longer than 16 KiB")]
+    TooLarge,
+    /// Older than the policy's `maxAge`.
+    #[error("token is {0:?} older than allowed")]
+    TooOld(Duration),
+    /// No identity of the policy has this issuer.
+    #[error("issuer `{0}` is not known")]
+    UnknownIssuer(Excerpt),
+    /// The issuer has no such key, also after asking again.
+    #[error("key `{0}` is not known")]
+    UnknownKey(Excerpt),
+    /// The token is for somebody else.
+    #[error("audience {0} is not ours")]
+    WrongAudience(Excerpt),
+    /// `typ` says that this is another kind of token (RFC 8725, section 3.11).
+    #[error("a token of type `{0}` is not an access token")]
+    WrongType(Excerpt),
+}
+
+impl TokenError {
+    /// The closed-list reason for the refusal.
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::KeysUnavailable(_) => Reason::KeysUnavailable,
+            Self::TenantMissing(_) | Self::TenantNotAllowed(_) => Reason::TenantUnknown,
+            Self::AlgorithmMismatch(_)
+            | Self::AlgorithmNone
+            | Self::AlgorithmNotAllowed(_)
+            | Self::AuthorizationMalformed
+            | Self::AuthorizationRepeated
+            | Self::BadBase64(_)
+            | Self::BadSignature
+            | Self::ClaimInvalid { .. }
+            | Self::ClaimMissing(_)
+            | Self::ClaimType { .. }
+            | Self::CriticalExtension
+            | Self::DuplicateKey { .. }
+            | Self::Expired(_)
+            | Self::IssuedInFuture(_)
+            | Self::Malformed(_)
+            | Self::NotYetValid(_)
+            | Self::ProofRequired
+            | Self::TooLarge
+            | Self::TooOld(_)
+            | Self::UnknownIssuer(_)
+            | Self::UnknownKey(_)
+            | Self::WrongAudience(_)
+            | Self::WrongType(_) => Reason::CredentialInvalid,
+        }
+    }
+}
+
+impl From<TokenError> for Refusal {
+    fn from(error: TokenError) -> Self {
+        let mut refusal = Self::new(error.reason()).detail(&error);
+        if matches!(error, TokenError::KeysUnavailable(_)) {
+            refusal.retry_after = Some(KEYS_RETRY_AFTER);
+        }
+        refusal
+    }
+}
+
+/// What a caller is told to wait while keys are being fetched: about two attempts of the refresher.
+const KEYS_RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// A part of a token (RFC 7515, section 3.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The first part, signed: algorithm and key name.
+    Header,
+    /// The second part, signed: the claims.
+    Payload,
+    /// The third part.
+    Signature,
+    /// The whole: three parts, two dots.
+    Token,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Header => "header",
+            Self::Payload => "payload",
+            Self::Signature => "signature",
+            Self::Token => "form",
+        })
+    }
+}
+
+/// The beginning of a text that a caller chose, made fit for a log line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Excerpt(Box<str>);
+
+impl Excerpt {
+    /// At most 64 characters, control characters escaped.
+    pub fn new(text: &str) -> Self {
+        let mut excerpt: String = text.chars().take(64).flat_map(char::escape_debug).collect();
+        if text.chars().nth(64).is_some() {
+            excerpt.push('…');
+        }
+        Self(excerpt.into_boxed_str())
+    }
+}
+
+impl fmt::Display for Excerpt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Why a key set could not be had. The last good one stays in use.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// A CA file holds no certificate.
+    #[error("`{0}` holds no certificate")]
+    CaEmpty(Box<str>),
+    /// The discovery document is about somebody else (OpenID Connect Discovery 1.0, section 4.3).
+    #[error("discovery names the issuer `{0}`, not the configured one")]
+    DiscoveryIssuer(Excerpt),
+    /// The discovery document cannot be read.
+    #[error("the discovery document is malformed: {0}")]
+    DiscoveryMalformed(&'static str),
+    /// The file cannot be read.
+    #[error("`{path}` cannot be read")]
+    File {
+        /// The file.
+        path: Box<str>,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// HTTP broke off.
+    #[error("the request to `{url}` failed")]
+    Http {
+        /// What was asked for.
+        url: Box<str>,
+        /// Why.
+        source: hyper::Error,
+    },
+    /// The connection could not be made, or its TLS handshake failed.
+    #[error("`{url}` cannot be reached")]
+    Io {
+        /// What was asked for.
+        url: Box<str>,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Not a JWKS (RFC 7517, section 5).
+    #[error("the key set is malformed: {0}")]
+    Malformed(Box<str>),
+    /// Every key was of a kind that we do not use.
+    #[error("the key set holds no usable key (RSA of at least 2048 bits, P-256 or Ed25519)")]
+    NoUsableKey,
+    /// An answer other than 200. Redirects are not followed: they would let the server choose whom we trust.
+    #[error("`{url}` answered {status}")]
+    Status {
+        /// What was asked for.
+        url: Box<str>,
+        /// The answer.
+        status: http::StatusCode,
+    },
+    /// The time cap passed.
+    #[error("`{0}` did not answer in time")]
+    Timeout(Box<str>),
+    /// TLS could not be set up on our side.
+    #[error("no TLS client: {0}")]
+    Tls(Box<str>),
+    /// Above 256 KiB.
+    #[error("`{0}` is larger than 256 KiB")]
+    TooLarge(Box<str>),
+    /// Neither `https://` nor `http://` on loopback.
+    #[error("`{0}` is not an https URL, nor an http URL on loopback")]
+    Url(Excerpt),
+}

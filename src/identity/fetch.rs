@@ -1,0 +1,334 @@
+//! Fetches key documents: one GET, no redirects, capped in size and time.
+//!
+//! Over `https`, or `http` to this machine only: whoever can change the document can be anybody. A new
+//! connection each time, because there are hours between two fetches. Proxies from the environment are not used.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
+use tokio_rustls::TlsConnector;
+
+use super::error::{Excerpt, KeysError};
+use super::json;
+
+/// The largest document. Key sets of public issuers stay below 16 KiB.
+const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
+
+/// How long one GET may take, from the first name look-up to the last byte.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A document, and how long its sender says that it stays fresh.
+#[derive(Debug)]
+pub(super) struct Document {
+    pub(super) bytes: Vec<u8>,
+    pub(super) max_age: Option<Duration>,
+}
+
+/// The client side of TLS, set up when it is first needed.
+#[derive(Debug, Default)]
+pub(super) struct Fetcher {
+    system: OnceCell<Arc<ClientConfig>>,
+}
+
+impl Fetcher {
+    /// The JWKS that an issuer's discovery document points to (OpenID Connect Discovery 1.0, section 4).
+    pub(super) async fn discover(
+        &self,
+        issuer: &str,
+        ca: Option<&Path>,
+    ) -> Result<Document, KeysError> {
+        let base = issuer.strip_suffix('/').unwrap_or(issuer);
+        let url = format!("{base}/.well-known/openid-configuration");
+        let document = self.get(&url, ca).await?;
+        let fields = json::object(&document.bytes)
+            .map_err(|_| KeysError::DiscoveryMalformed("not a JSON object"))?;
+        let field = |name: &str| fields.get(name).and_then(serde_json::Value::as_str);
+        let named = field("issuer").ok_or(KeysError::DiscoveryMalformed("no `issuer`"))?;
+        if named != issuer {
+            return Err(KeysError::DiscoveryIssuer(Excerpt::new(named)));
+        }
+        let keys = field("jwks_uri").ok_or(KeysError::DiscoveryMalformed("no `jwks_uri`"))?;
+        // A document from afar must not send us to a service of this machine.
+        if url.starts_with("https:") && !keys.starts_with("https:") {
+            return Err(KeysError::Url(Excerpt::new(keys)));
+        }
+        self.get(keys, ca).await
+    }
+
+    /// The document at a URL.
+    pub(super) async fn get(&self, url: &str, ca: Option<&Path>) -> Result<Document, KeysError> {
+        tokio::time::timeout(DEADLINE, self.get_in_time(url, ca))
+            .await
+            .unwrap_or_else(|_| Err(KeysError::Timeout(Box::from(url))))
+    }
+
+    async fn get_in_time(&self, url: &str, ca: Option<&Path>) -> Result<Document, KeysError> {
+        let target = Target::parse(url)?;
+        let stream = target.connect().await.map_err(|source| KeysError::Io {
+            url: Box::from(url),
+            source,
+        })?;
+        if !target.secure {
+            return exchange(stream, &target).await;
+        }
+        let name = ServerName::try_from(target.host.clone())
+            .map_err(|_| KeysError::Url(Excerpt::new(url)))?;
+        let stream = TlsConnector::from(self.client_config(ca).await?)
+            .connect(name, stream)
+            .await
+            .map_err(|source| KeysError::Io {
+                url: Box::from(url),
+                source,
+            })?;
+        exchange(stream, &target).await
+    }
+
+    /// A CA file is read each time, so that it can be rotated; the system's roots are read once.
+    async fn client_config(&self, ca: Option<&Path>) -> Result<Arc<ClientConfig>, KeysError> {
+        match ca {
+            Some(path) => {
+                let pem = read_file(path).await?;
+                let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
+                let roots = roots(certificates);
+                if roots.is_empty() {
+                    return Err(KeysError::CaEmpty(path.display().to_string().into()));
+                }
+                client_config(roots)
+            }
+            None => {
+                let load = || async { client_config(system_roots().await?) };
+                self.system.get_or_try_init(load).await.map(Arc::clone)
+            }
+        }
+    }
+}
+
+/// Reads a file up to the size of the largest document.
+pub(super) async fn read_file(path: &Path) -> Result<Vec<u8>, KeysError> {
+    let failed = |source| KeysError::File {
+        path: path.display().to_string().into(),
+        source,
+    };
+    let file = tokio::fs::File::open(path).await.map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_DOCUMENT_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .await
+        .map_err(failed)?;
+    if bytes.len() > MAX_DOCUMENT_BYTES {
+        return Err(KeysError::TooLarge(path.display().to_string().into()));
+    }
+    Ok(bytes)
+}
+
+async fn system_roots() -> Result<RootCertStore, KeysError> {
+    let failed = |text: &str| KeysError::Tls(Box::from(text));
+    // Reads many files, which takes some milliseconds.
+    let loaded = tokio::task::spawn_blocking(rustls_native_certs::load_native_certs)
+        .await
+        .map_err(|_| failed("the system's roots could not be read"))?;
+    let roots = roots(loaded.certs.into_iter());
+    if roots.is_empty() {
+        return Err(failed("the system has no root certificates; name a `ca`"));
+    }
+    Ok(roots)
+}
+
+fn roots(certificates: impl Iterator<Item = CertificateDer<'static>>) -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates);
+    roots
+}
+
+fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, KeysError> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| KeysError::Tls(error.to_string().into()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
+/// Where a URL leads.
+#[derive(Debug)]
+struct Target {
+    url: Box<str>,
+    secure: bool,
+    host: String,
+    port: u16,
+    authority: String,
+    path: String,
+}
+
+impl Target {
+    fn parse(url: &str) -> Result<Self, KeysError> {
+        let refused = || KeysError::Url(Excerpt::new(url));
+        let uri: Uri = url.parse().map_err(|_| refused())?;
+        let authority = uri.authority().ok_or_else(refused)?;
+        let secure = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(refused()),
+        };
+        if authority.as_str().contains('@') {
+            return Err(refused());
+        }
+        let host = authority.host();
+        let bare = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        Ok(Self {
+            url: Box::from(url),
+            secure,
+            host: bare.unwrap_or(host).to_owned(),
+            port: authority
+                .port_u16()
+                .unwrap_or(if secure { 443 } else { 80 }),
+            authority: authority.as_str().to_owned(),
+            path: uri
+                .path_and_query()
+                .map_or_else(|| "/".to_owned(), ToString::to_string),
+        })
+    }
+
+    /// A connection to the first address that answers. In the clear only to this machine, judged by the
+    /// address and not by the name.
+    async fn connect(&self) -> io::Result<TcpStream> {
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+        for address in tokio::net::lookup_host((&*self.host, self.port)).await? {
+            if !self.secure && !is_loopback(address) {
+                failed = io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "http is for loopback only; use https",
+                );
+                continue;
+            }
+            match TcpStream::connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+}
+
+fn is_loopback(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
+}
+
+/// One GET on a fresh connection.
+async fn exchange<IO>(io: IO, target: &Target) -> Result<Document, KeysError>
+where
+    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let failed = |source| KeysError::Http {
+        url: target.url.clone(),
+        source,
+    };
+    let (sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(failed)?;
+    let mut connection = pin!(connection);
+    let mut answer = pin!(ask(sender, target));
+    // The connection is driven here rather than in a task of its own, so that nothing outlives this call.
+    // It may end before the answer is read to its end.
+    let mut connected = true;
+    loop {
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            _ended = &mut connection, if connected => connected = false,
+        }
+    }
+}
+
+async fn ask(
+    mut sender: http1::SendRequest<Empty<Bytes>>,
+    target: &Target,
+) -> Result<Document, KeysError> {
+    let failed = |source| KeysError::Http {
+        url: target.url.clone(),
+        source,
+    };
+    let request = Request::get(&target.path)
+        .header(header::HOST, &target.authority)
+        .header(header::ACCEPT, "application/json")
+        .header(header::ACCEPT_ENCODING, "identity")
+        .body(Empty::new())
+        .map_err(|_| KeysError::Url(Excerpt::new(&target.url)))?;
+    let mut response = sender.send_request(request).await.map_err(failed)?;
+    if response.status() != StatusCode::OK {
+        return Err(KeysError::Status {
+            url: target.url.clone(),
+            status: response.status(),
+        });
+    }
+    let max_age = max_age(response.headers());
+    let mut bytes = Vec::new();
+    while let Some(frame) = response.body_mut().frame().await {
+        let Ok(data) = frame.map_err(failed)?.into_data() else {
+            continue;
+        };
+        if bytes.len() + data.len() > MAX_DOCUMENT_BYTES {
+            return Err(KeysError::TooLarge(target.url.clone()));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(Document { bytes, max_age })
+}
+
+/// `Cache-Control: max-age` in seconds (RFC 9111, section 5.2.2.1); zero for what should not be kept.
+fn max_age(headers: &http::HeaderMap) -> Option<Duration> {
+    let fields = headers.get_all(header::CACHE_CONTROL);
+    let mut directives = fields
+        .iter()
+        .filter_map(|field| field.to_str().ok())
+        .flat_map(|field| field.split(','))
+        .map(|directive| directive.trim().to_ascii_lowercase());
+    directives.find_map(|directive| {
+        if directive == "no-store" || directive == "no-cache" {
+            return Some(Duration::ZERO);
+        }
+        let seconds = directive.strip_prefix("max-age=")?.trim_matches('"');
+        seconds.parse().ok().map(Duration::from_secs)
+    })
+}
+
+/// Where a document is fetched from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// By discovery from an issuer.
+    Discovery { issuer: String, ca: Option<PathBuf> },
+    /// From a file.
+    File(PathBuf),
+    /// From a URL.
+    Url { url: String, ca: Option<PathBuf> },
+}
+
+impl Origin {
+    pub(super) async fn fetch(&self, fetcher: &Fetcher) -> Result<Document, KeysError> {
+        match self {
+            Self::Discovery { issuer, ca } => fetcher.discover(issuer, ca.as_deref()).await,
+            Self::File(path) => Ok(Document {
+                bytes: read_file(path).await?,
+                max_age: None,
+            }),
+            Self::Url { url, ca } => fetcher.get(url, ca.as_deref()).await,
+        }
+    }
+}

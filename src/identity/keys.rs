@@ -1,0 +1,230 @@
+//! Key sets: what a JWKS document says (RFC 7517), and whether one of its keys made a signature.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
+    RsaPublicKeyComponents,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::config::Algorithm;
+use super::error::{Excerpt, KeysError, TokenError};
+use super::json::{self, JsonError};
+use super::token::Unverified;
+
+/// How many keys are tried for one token. More than one only if the token or the set leaves names out, or
+/// gives one name twice; the bound is what a forged token can cost.
+const MAX_TRIES: usize = 4;
+
+/// How many keys are kept of one document. The largest public issuers publish fewer than ten.
+const MAX_KEYS: usize = 64;
+
+/// The keys of one source, as of one change of its document.
+#[derive(Debug)]
+pub(super) struct KeySet {
+    generation: u64,
+    digest: blake3::Hash,
+    keys: Vec<Key>,
+}
+
+impl KeySet {
+    /// Reads a JWKS. Keys of a kind that we do not use are left out, as RFC 7517, section 5, asks.
+    ///
+    /// # Errors
+    /// When the document is not a JWKS, or no key of it is usable.
+    pub(super) fn parse(document: &[u8]) -> Result<Self, KeysError> {
+        static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+        let malformed = |text: &str| KeysError::Malformed(Box::from(text));
+        let set = json::object(document).map_err(|error| match error {
+            JsonError::Duplicate(key) => malformed(&format!("key `{}` twice", Excerpt::new(&key))),
+            JsonError::Malformed => malformed("not a JSON object"),
+        })?;
+        let Some(Value::Array(entries)) = set.get("keys") else {
+            return Err(malformed("no array `keys`"));
+        };
+        let keys: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| Key::parse(entry.as_object()?))
+            .take(MAX_KEYS)
+            .collect();
+        if keys.is_empty() {
+            return Err(KeysError::NoUsableKey);
+        }
+        Ok(Self {
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
+            digest: blake3::hash(document),
+            keys,
+        })
+    }
+
+    /// Different for each key set of this process.
+    pub(super) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Whether this set was read from this very document.
+    pub(super) fn is_from(&self, document: &[u8]) -> bool {
+        self.digest == blake3::hash(document)
+    }
+
+    /// Whether a key of this set made the token's signature. The key decides the algorithm: one that is
+    /// for another is never tried, so an RSA key cannot be taken for a secret (RFC 8725, section 2.1).
+    pub(super) fn verify(&self, token: &Unverified<'_>) -> Result<(), TokenError> {
+        let wanted = token.key_id.as_deref();
+        let named = || {
+            self.keys
+                .iter()
+                .filter(|key| wanted.is_none() || key.id.as_deref() == wanted)
+        };
+        let mut fitting = named()
+            .filter(|key| key.algorithm == token.algorithm)
+            .take(MAX_TRIES)
+            .peekable();
+        if fitting.peek().is_none() {
+            return Err(match wanted {
+                Some(_) if named().next().is_some() => {
+                    TokenError::AlgorithmMismatch(token.algorithm.as_str())
+                }
+                Some(id) => TokenError::UnknownKey(Excerpt::new(id)),
+                None => TokenError::UnknownKey(Excerpt::new(token.algorithm.as_str())),
+            });
+        }
+        if fitting.any(|key| key.made(token.signed, &token.signature)) {
+            Ok(())
+        } else {
+            Err(TokenError::BadSignature)
+        }
+    }
+}
+
+impl Algorithm {
+    /// The name in `alg` (RFC 7518, section 3.1; RFC 8037, section 3.1).
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::EdDsa => "EdDSA",
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+        }
+    }
+
+    /// Whether a JWK with this `alg` is for this algorithm.
+    fn is_named(self, name: &str) -> bool {
+        // RFC 9864 gives Ed25519 a name of its own.
+        name == self.as_str() || (self == Self::EdDsa && name == "Ed25519")
+    }
+}
+
+/// One public key, parsed once.
+struct Key {
+    id: Option<Box<str>>,
+    algorithm: Algorithm,
+    verifier: ParsedPublicKey,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key")
+            .field("id", &self.id)
+            .field("algorithm", &self.algorithm)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Key {
+    /// The key of a JWK, if it is one that verifies signatures of ours.
+    fn parse(jwk: &Map<String, Value>) -> Option<Self> {
+        // A private key that lies in a public document is no longer private.
+        if jwk.contains_key("d") {
+            return None;
+        }
+        let (algorithm, verifier) = match jwk.get("kty")?.as_str()? {
+            "EC" => (Algorithm::Es256, p256(jwk)?),
+            "OKP" => (Algorithm::EdDsa, ed25519(jwk)?),
+            "RSA" => (Algorithm::Rs256, rsa(jwk)?),
+            _ => return None,
+        };
+        let id = match jwk.get("kid") {
+            None => None,
+            Some(id) => Some(Box::from(id.as_str()?)),
+        };
+        is_for_signatures(jwk, algorithm)?.then_some(Self {
+            id,
+            algorithm,
+            verifier,
+        })
+    }
+
+    fn made(&self, signed: &[u8], signature: &[u8]) -> bool {
+        self.verifier.verify_sig(signed, signature).is_ok()
+    }
+}
+
+/// Whether `use`, `key_ops` and `alg`, where they stand, agree (RFC 7517, sections 4.2 to 4.4).
+fn is_for_signatures(jwk: &Map<String, Value>, algorithm: Algorithm) -> Option<bool> {
+    let usage = match jwk.get("use") {
+        None => true,
+        Some(usage) => usage.as_str()? == "sig",
+    };
+    let operations = match jwk.get("key_ops") {
+        None => true,
+        Some(operations) => operations.as_array()?.iter().any(|item| item == "verify"),
+    };
+    let named = match jwk.get("alg") {
+        None => true,
+        Some(name) => algorithm.is_named(name.as_str()?),
+    };
+    Some(usage && operations && named)
+}
+
+/// A point on P-256 (RFC 7518, section 6.2.1); the library checks that it is on the curve.
+fn p256(jwk: &Map<String, Value>) -> Option<ParsedPublicKey> {
+    if jwk.get("crv")?.as_str()? != "P-256" {
+        return None;
+    }
+    let (x, y) = (number(jwk, "x")?, number(jwk, "y")?);
+    if x.len() != 32 || y.len() != 32 {
+        return None;
+    }
+    let point = [&[4], &*x, &*y].concat();
+    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).ok()
+}
+
+/// RFC 8037, section 2.
+fn ed25519(jwk: &Map<String, Value>) -> Option<ParsedPublicKey> {
+    if jwk.get("crv")?.as_str()? != "Ed25519" {
+        return None;
+    }
+    let point = number(jwk, "x").filter(|point| point.len() == 32)?;
+    ParsedPublicKey::new(&ED25519, point).ok()
+}
+
+/// RFC 7518, section 6.3.1. 2048 bits are the least (section 3.3).
+fn rsa(jwk: &Map<String, Value>) -> Option<ParsedPublicKey> {
+    let (modulus, exponent) = (number(jwk, "n")?, number(jwk, "e")?);
+    // Some issuers write the sign byte of DER before the modulus; its value is the same.
+    let modulus = modulus.strip_prefix(&[0]).unwrap_or(&modulus);
+    let bits = modulus.len() * 8 - usize::try_from(modulus.first()?.leading_zeros()).ok()?;
+    // An even exponent or 1 is no RSA key; the library refuses what is left of the odd ones.
+    let exponent_is_sane = exponent.last()? % 2 == 1 && *exponent != [1];
+    if !(2048..=8192).contains(&bits) || !exponent_is_sane {
+        return None;
+    }
+    RsaPublicKeyComponents {
+        n: modulus,
+        e: &exponent,
+    }
+    .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
+    .ok()
+}
+
+fn number(jwk: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(jwk.get(name)?.as_str()?).ok()
+}

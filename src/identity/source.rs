@@ -1,0 +1,290 @@
+//! One source of keys: its current set, its refresher, and how the two fare.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
+
+use crate::clock;
+
+use super::error::KeysError;
+use super::fetch::{Document, Fetcher, Origin};
+use super::keys::KeySet;
+
+/// How often is asked, and how long is waited.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timing {
+    /// Between two reads of a file. A read of some kilobytes costs less than watching it would.
+    pub(super) file_poll: Duration,
+    /// The least time between two fetches on demand: what forged key names can cost the issuer.
+    pub(super) cool_down: Duration,
+    /// The same for files, which cost nobody else anything.
+    pub(super) file_cool_down: Duration,
+    /// Bounds of what `Cache-Control` may ask for, and what is taken without it.
+    pub(super) fresh_least: Duration,
+    pub(super) fresh_most: Duration,
+    pub(super) fresh_default: Duration,
+    /// The first wait after a failure; it doubles up to the second.
+    pub(super) retry_first: Duration,
+    pub(super) retry_most: Duration,
+    /// How long a call waits for a fetch that it needs.
+    pub(super) patience: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            file_poll: Duration::from_secs(2),
+            cool_down: Duration::from_secs(10),
+            file_cool_down: Duration::from_millis(200),
+            fresh_least: Duration::from_mins(5),
+            fresh_most: Duration::from_hours(24),
+            fresh_default: Duration::from_hours(1),
+            retry_first: Duration::from_secs(1),
+            retry_most: Duration::from_mins(1),
+            patience: Duration::from_secs(5),
+        }
+    }
+}
+
+/// How a source of keys fares, for readiness and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceState {
+    /// The file, the URL or the issuer.
+    pub source: Box<str>,
+    /// Usable keys; zero while none were ever loaded.
+    pub keys: usize,
+    /// When the document was last read without an error.
+    pub loaded_at: Option<Timestamp>,
+    /// Since when reading it fails. Keys that were loaded before stay in use.
+    pub stale_since: Option<Timestamp>,
+    /// Why it fails.
+    pub error: Option<Box<str>>,
+    /// How often it was read, well or not.
+    pub attempts: u64,
+}
+
+impl SourceState {
+    /// Whether tokens of this source can be verified.
+    pub const fn is_loaded(&self) -> bool {
+        self.keys > 0
+    }
+}
+
+/// One source of keys. Lives as long as an authenticator uses it; its refresher ends with it.
+#[derive(Debug)]
+pub(super) struct Source {
+    origin: Origin,
+    timing: Timing,
+    keys: ArcSwapOption<KeySet>,
+    progress: watch::Sender<Progress>,
+    wake: Arc<Notify>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Progress {
+    attempts: u64,
+    /// When the last attempt ended.
+    ended: Option<Instant>,
+    failures_in_a_row: u32,
+    loaded_at: Option<Timestamp>,
+    stale_since: Option<Timestamp>,
+    error: Option<Box<str>>,
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        // The refresher wakes, finds nobody, and ends.
+        self.wake.notify_one();
+    }
+}
+
+impl Source {
+    pub(super) fn new(origin: Origin, timing: Timing) -> Self {
+        Self {
+            origin,
+            timing,
+            keys: ArcSwapOption::empty(),
+            progress: watch::Sender::new(Progress::default()),
+            wake: Arc::new(Notify::new()),
+        }
+    }
+
+    /// The last good key set.
+    pub(super) fn keys(&self) -> Option<Arc<KeySet>> {
+        self.keys.load_full()
+    }
+
+    /// Whether the key set is still this one.
+    pub(super) fn is_at(&self, generation: u64) -> bool {
+        self.keys
+            .load()
+            .as_ref()
+            .is_some_and(|keys| keys.generation() == generation)
+    }
+
+    pub(super) fn state(&self) -> SourceState {
+        let progress = self.progress.borrow().clone();
+        SourceState {
+            source: self.origin.to_string().into(),
+            keys: self.keys.load().as_ref().map_or(0, |keys| keys.len()),
+            loaded_at: progress.loaded_at,
+            stale_since: progress.stale_since,
+            error: progress.error,
+            attempts: progress.attempts,
+        }
+    }
+
+    /// Waits until the document was read once more, unless that was done a moment ago. All who wait at the
+    /// same time wait for the same fetch: only the refresher fetches.
+    ///
+    /// A caller that is dropped midway leaves the fetch running; the others get its result.
+    pub(super) async fn refetch(&self) {
+        let mut progress = self.progress.subscribe();
+        let seen = {
+            let progress = progress.borrow_and_update();
+            if progress.ended.is_some() && !self.has_cooled_down(&progress) {
+                return;
+            }
+            progress.attempts
+        };
+        // Before the first attempt has ended, the refresher is at it already.
+        if seen > 0 {
+            self.wake.notify_one();
+        }
+        let done = progress.wait_for(|progress| progress.attempts > seen);
+        // Whether it came or not, what counts is the key set that is there now.
+        let _in_time = tokio::time::timeout(self.timing.patience, done).await;
+    }
+
+    fn has_cooled_down(&self, progress: &Progress) -> bool {
+        let cool_down = match self.origin {
+            Origin::File(_) => self.timing.file_cool_down,
+            Origin::Discovery { .. } | Origin::Url { .. } => self.timing.cool_down,
+        };
+        progress
+            .ended
+            .is_none_or(|ended| clock::now().saturating_duration_since(ended) >= cool_down)
+    }
+
+    /// Reads the document once and takes it over if it is good. Returns when to do so again.
+    async fn refresh(&self, fetcher: &Fetcher) -> Duration {
+        let outcome = match self.origin.fetch(fetcher).await {
+            Ok(document) => self.take_over(&document).map(|()| document.max_age),
+            Err(error) => Err(error),
+        };
+        let mut wait = Duration::ZERO;
+        self.progress.send_modify(|progress| {
+            progress.attempts += 1;
+            progress.ended = Some(clock::now());
+            wait = match outcome {
+                Ok(max_age) => self.succeeded(progress, max_age),
+                Err(error) => self.failed(progress, &error),
+            };
+        });
+        wait
+    }
+
+    fn take_over(&self, document: &Document) -> Result<(), KeysError> {
+        let current = self.keys.load();
+        // The same document keeps its generation, and with it the tokens that were verified.
+        if let Some(current) = current.as_ref()
+            && current.is_from(&document.bytes)
+        {
+            return Ok(());
+        }
+        let keys = KeySet::parse(&document.bytes)?;
+        tracing::info!(keys.source = %self.origin, keys.count = keys.len(), "key set loaded");
+        self.keys.store(Some(Arc::new(keys)));
+        Ok(())
+    }
+
+    fn succeeded(&self, progress: &mut Progress, max_age: Option<Duration>) -> Duration {
+        if progress.error.take().is_some() {
+            tracing::info!(keys.source = %self.origin, "key set can be read again");
+        }
+        progress.failures_in_a_row = 0;
+        progress.stale_since = None;
+        progress.loaded_at = Some(clock::wall());
+        let timing = &self.timing;
+        match self.origin {
+            Origin::File(_) => timing.file_poll,
+            Origin::Discovery { .. } | Origin::Url { .. } => {
+                let fresh = max_age.unwrap_or(timing.fresh_default);
+                let fresh = fresh.clamp(timing.fresh_least, timing.fresh_most);
+                // Ahead of time, so that a slow answer finds the old set still fresh.
+                fresh - fresh / 10
+            }
+        }
+    }
+
+    fn failed(&self, progress: &mut Progress, error: &KeysError) -> Duration {
+        let text = chain(error);
+        // Said once for each new fact, not once for each attempt.
+        if progress.error.as_deref() != Some(&*text) {
+            tracing::warn!(keys.source = %self.origin, error = %text, "key set cannot be read");
+        }
+        progress.error = Some(text);
+        progress.stale_since.get_or_insert_with(clock::wall);
+        let doublings = progress.failures_in_a_row.min(16);
+        progress.failures_in_a_row = progress.failures_in_a_row.saturating_add(1);
+        let timing = &self.timing;
+        timing
+            .retry_first
+            .saturating_mul(1 << doublings)
+            .min(timing.retry_most)
+    }
+}
+
+/// Keeps a source fresh until nobody uses it.
+pub(super) fn keep_fresh(
+    source: &Arc<Source>,
+    fetcher: Arc<Fetcher>,
+) -> impl Future<Output = ()> + Send + use<> {
+    let wake = Arc::clone(&source.wake);
+    let source = Arc::downgrade(source);
+    async move {
+        while let Some(wait) = refresh(&source, &fetcher).await {
+            let due = tokio::time::Instant::now() + wait;
+            while tokio::time::timeout_at(due, wake.notified()).await.is_ok() {
+                let Some(source) = source.upgrade() else {
+                    return;
+                };
+                // Whoever woke us may have looked before the last attempt ended.
+                if source.has_cooled_down(&source.progress.borrow()) {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+async fn refresh(source: &Weak<Source>, fetcher: &Fetcher) -> Option<Duration> {
+    let source = source.upgrade()?;
+    Some(source.refresh(fetcher).await)
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &KeysError) -> Box<str> {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text.into_boxed_str()
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discovery { issuer, .. } => f.write_str(issuer),
+            Self::File(path) => path.display().fmt(f),
+            Self::Url { url, .. } => f.write_str(url),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The form of a token: compact JWS (RFC 7515, section 7.1), read strictly.
+//!
+//! Ours and not a library's, because what libraries forgive (padding, keys twice, unknown `crit`) is where
+//! two readers of one token part ways.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value};
+
+use super::claims::Claims;
+use super::config::Algorithm;
+use super::error::{Excerpt, Part, TokenError};
+use super::json::{self, JsonError};
+
+/// The longest token that is read. The largest in the field carry a few hundred groups and stay below it.
+const MAX_TOKEN_BYTES: usize = 16 * 1024;
+
+/// A token that is well-formed. Nothing in it is verified.
+#[derive(Debug)]
+pub(super) struct Unverified<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) key_id: Option<String>,
+    pub(super) claims: Claims,
+    /// What the signature is over: `header.payload` as it came.
+    pub(super) signed: &'a [u8],
+    pub(super) signature: Vec<u8>,
+}
+
+impl<'a> Unverified<'a> {
+    /// # Errors
+    /// On the first thing that is not as the RFC has it.
+    pub(super) fn parse(token: &'a str) -> Result<Self, TokenError> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(TokenError::TooLarge);
+        }
+        // Three parts: five would be an encrypted token, which we could not read.
+        let malformed = TokenError::Malformed(Part::Token);
+        let (signed, signature) = token.rsplit_once('.').ok_or_else(|| malformed.clone())?;
+        let (header, payload) = signed.split_once('.').ok_or_else(|| malformed.clone())?;
+        if payload.contains('.') {
+            return Err(malformed);
+        }
+        let header = object(Part::Header, header)?;
+        let algorithm = check_header(&header)?;
+        Ok(Self {
+            algorithm,
+            key_id: key_id(&header)?,
+            claims: Claims::new(object(Part::Payload, payload)?)?,
+            signed: signed.as_bytes(),
+            signature: base64url(Part::Signature, signature)?,
+        })
+    }
+}
+
+/// What the header may say (RFC 7515, section 4.1). `jku`, `jwk`, `x5u` and `x5c` are never followed: they
+/// let a token bring its own key.
+fn check_header(header: &Map<String, Value>) -> Result<Algorithm, TokenError> {
+    if header.contains_key("crit") {
+        return Err(TokenError::CriticalExtension);
+    }
+    let malformed = || TokenError::Malformed(Part::Header);
+    match header.get("typ") {
+        None => {}
+        Some(Value::String(kind)) if is_access_token(kind) => {}
+        Some(Value::String(kind)) => return Err(TokenError::WrongType(Excerpt::new(kind))),
+        Some(_) => return Err(malformed()),
+    }
+    let name = header
+        .get("alg")
+        .and_then(Value::as_str)
+        .ok_or_else(malformed)?;
+    match name {
+        // RFC 9864 gives the one curve that `EdDSA` means here its own name.
+        "EdDSA" | "Ed25519" => Ok(Algorithm::EdDsa),
+        "ES256" => Ok(Algorithm::Es256),
+        "RS256" => Ok(Algorithm::Rs256),
+        _ if name.eq_ignore_ascii_case("none") => Err(TokenError::AlgorithmNone),
+        _ => Err(TokenError::AlgorithmNotAllowed(Excerpt::new(name))),
+    }
+}
+
+/// `at+jwt` is what RFC 9068 asks for, `JWT` what most issuers write. Any other type is a token for another
+/// purpose (a proof, a logout, a transaction), which must not pass for a credential.
+fn is_access_token(kind: &str) -> bool {
+    let kind = match kind.split_at_checked("application/".len()) {
+        Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
+        _ => kind,
+    };
+    kind.eq_ignore_ascii_case("jwt") || kind.eq_ignore_ascii_case("at+jwt")
+}
+
+fn key_id(header: &Map<String, Value>) -> Result<Option<String>, TokenError> {
+    match header.get("kid") {
+        None => Ok(None),
+        Some(Value::String(id)) => Ok(Some(id.clone())),
+        Some(_) => Err(TokenError::Malformed(Part::Header)),
+    }
+}
+
+fn object(part: Part, text: &str) -> Result<Map<String, Value>, TokenError> {
+    json::object(&base64url(part, text)?).map_err(|error| match error {
+        JsonError::Duplicate(key) => TokenError::DuplicateKey {
+            part,
+            key: Excerpt::new(&key),
+        },
+        JsonError::Malformed => TokenError::Malformed(part),
+    })
+}
+
+/// The engine refuses padding, foreign characters and trailing bits, so that each value has one spelling.
+fn base64url(part: Part, text: &str) -> Result<Vec<u8>, TokenError> {
+    URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|_| TokenError::BadBase64(part))
+}
