@@ -1,5 +1,240 @@
-//! (room: tls)
+//! Terminates TLS: certificates, their rotation, and what is negotiated.
+//!
+//! Owns the server side of TLS: 1.3 (1.2 by choice), ALPN, the choice of a certificate by server name, and
+//! session tickets. There is no early data: it can be replayed, and calls have effects (RFC 8446, appendix E.5).
+//!
+//! Leaves to others: sockets and the handshake's deadline (`listener`), when to look for changed files (whoever
+//! calls [`Server::reload`]), and trust in servers that we call (the rooms that call them).
+//!
+//! Must not use the process-wide default provider: what is negotiated is decided here.
 
+mod certificate;
 mod config;
+mod der;
+mod error;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, version};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::clock;
+
+use certificate::{Certificate, Pem};
 
 pub use config::*;
+pub use error::TlsError;
+
+/// The server side of one listener. Connections keep the certificate that they began with; new ones get the
+/// one that was loaded last.
+#[derive(Debug)]
+pub struct Server {
+    config: Config,
+    provider: Arc<CryptoProvider>,
+    loaded: Arc<ArcSwap<Loaded>>,
+    acceptor: TlsAcceptorDebug,
+}
+
+impl Server {
+    /// Reads the files and checks them. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// When a file cannot be read or used; the message names the file and the remedy. A certificate that is
+    /// expired, or not valid yet, is a warning in the log: clients may know better, and a server that does not
+    /// start cannot be repaired by a rotation.
+    pub fn load(config: &Config) -> Result<Self, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let pems = read(config)?;
+        let loaded = Loaded::new(config, &pems, &provider)?;
+        loaded.warn_of_dates(config, clock::wall());
+        let loaded = Arc::new(ArcSwap::from_pointee(loaded));
+        let server = server_config(config, &provider, Arc::clone(&loaded))?;
+        Ok(Self {
+            config: config.clone(),
+            provider,
+            loaded,
+            acceptor: TlsAcceptorDebug(TlsAcceptor::from(Arc::new(server))),
+        })
+    }
+
+    /// Reads the files again, and takes them over if they changed and are good. `true` when they were taken
+    /// over. Blocks like [`Server::load`]; no open connection notices.
+    ///
+    /// # Errors
+    /// As [`Server::load`], each time until the files are good again; the last good ones stay in use.
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        let pems = read(&self.config)?;
+        if fingerprint(&pems) == self.loaded.load().fingerprint {
+            return Ok(false);
+        }
+        let loaded = Loaded::new(&self.config, &pems, &self.provider)?;
+        loaded.warn_of_dates(&self.config, clock::wall());
+        self.loaded.store(Arc::new(loaded));
+        Ok(true)
+    }
+
+    /// Performs handshakes; it sees every reload, so it need not be asked for again.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        self.acceptor.0.clone()
+    }
+
+    /// When the first of the certificates ends, as far as their dates can be told.
+    pub fn first_expiry(&self) -> Option<Timestamp> {
+        let loaded = self.loaded.load();
+        let ends = loaded.certificates.iter().filter_map(|certificate| {
+            let (_, until) = certificate.validity?;
+            Some(until)
+        });
+        ends.min()
+    }
+}
+
+/// The HTTP version that was agreed on by ALPN; `None` when the client offered none, which means HTTP/1.1 by
+/// custom and anything by right (RFC 9113, section 3.2).
+pub fn negotiated<IO>(stream: &TlsStream<IO>) -> Option<HttpVersion> {
+    let (_, connection) = stream.get_ref();
+    match connection.alpn_protocol()? {
+        b"h2" => Some(HttpVersion::H2),
+        b"http/1.1" => Some(HttpVersion::H1),
+        _ => None,
+    }
+}
+
+impl HttpVersion {
+    /// The name in ALPN (RFC 7301, section 6; RFC 9113, section 3.1).
+    const fn alpn(self) -> &'static [u8] {
+        match self {
+            Self::H1 => b"http/1.1",
+            Self::H2 => b"h2",
+        }
+    }
+}
+
+fn server_config(
+    config: &Config,
+    provider: &Arc<CryptoProvider>,
+    loaded: Arc<ArcSwap<Loaded>>,
+) -> Result<ServerConfig, TlsError> {
+    let versions: &[_] = if config.allow_tls12 {
+        &[&version::TLS13, &version::TLS12]
+    } else {
+        &[&version::TLS13]
+    };
+    let mut server = ServerConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(versions)
+        .map_err(TlsError::Setup)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(Resolver(loaded)));
+    server.alpn_protocols = config
+        .versions
+        .iter()
+        .map(|version| version.alpn().to_vec())
+        .collect();
+    // Tickets carry the session themselves, sealed with keys that rotate: resumption without memory.
+    server.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::Setup)?;
+    server.max_early_data_size = 0;
+    Ok(server)
+}
+
+/// What the files held when they were last good. Never empty.
+#[derive(Debug)]
+struct Loaded {
+    fingerprint: blake3::Hash,
+    certificates: Vec<Certificate>,
+}
+
+impl Loaded {
+    fn new(config: &Config, pems: &[Pem], provider: &CryptoProvider) -> Result<Self, TlsError> {
+        let pairs = config.certificates.iter().zip(pems);
+        let certificates: Vec<_> = pairs
+            .map(|(files, pem)| Certificate::parse(files, pem, provider))
+            .collect::<Result<_, _>>()?;
+        if certificates.is_empty() {
+            return Err(TlsError::Empty);
+        }
+        Ok(Self {
+            fingerprint: fingerprint(pems),
+            certificates,
+        })
+    }
+
+    fn warn_of_dates(&self, config: &Config, now: Timestamp) {
+        for (files, certificate) in config.certificates.iter().zip(&self.certificates) {
+            let file = files.certificate.display();
+            match certificate.validity {
+                Some((_, until)) if until < now => tracing::warn!(
+                    tls.certificate = %file, tls.not_after = %until,
+                    "certificate is expired; clients will refuse it until it is renewed"
+                ),
+                Some((from, _)) if now < from => tracing::warn!(
+                    tls.certificate = %file, tls.not_before = %from,
+                    "certificate is not valid yet; is the clock right?"
+                ),
+                _ => {}
+            }
+        }
+    }
+
+    /// The certificate for a server name that the client can verify; else for the name; else the first, with
+    /// which a client that named nobody, or somebody unknown, learns at least whom it reached.
+    fn choose(&self, hello: &ClientHello<'_>) -> Option<&Certificate> {
+        let first = self.certificates.first()?;
+        if self.certificates.len() == 1 {
+            return Some(first);
+        }
+        let name = hello
+            .server_name()
+            .and_then(|name| ServerName::try_from(name).ok());
+        let named =
+            |certificate: &&Certificate| name.as_ref().is_some_and(|name| certificate.is_for(name));
+        let certificates = || self.certificates.iter().filter(named);
+        certificates()
+            .find(|certificate| certificate.suits(hello))
+            .or_else(|| certificates().next())
+            .or(Some(first))
+    }
+}
+
+/// Answers each handshake from what is loaded now.
+#[derive(Debug)]
+struct Resolver(Arc<ArcSwap<Loaded>>);
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let loaded = self.0.load();
+        loaded
+            .choose(&hello)
+            .map(|certificate| Arc::clone(&certificate.key))
+    }
+}
+
+fn read(config: &Config) -> Result<Vec<Pem>, TlsError> {
+    config.certificates.iter().map(Pem::read).collect()
+}
+
+fn fingerprint(pems: &[Pem]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for pem in pems {
+        pem.hash(&mut hasher);
+    }
+    hasher.finalize()
+}
+
+/// The library's acceptor has no `Debug`, and ours must not print keys.
+struct TlsAcceptorDebug(TlsAcceptor);
+
+impl std::fmt::Debug for TlsAcceptorDebug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsAcceptor")
+    }
+}

@@ -1,0 +1,172 @@
+//! Reads a chain and its key from their files.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rustls::InconsistentKeys;
+use rustls::client::verify_server_name;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ClientHello, ParsedCertificate};
+use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
+
+use super::config::CertificateFiles;
+use super::der;
+use super::error::TlsError;
+
+/// No chain is larger; the bound keeps a wrong path (a device, a log) from being read whole.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+
+/// What stands in a pair of files.
+#[derive(Debug)]
+pub(super) struct Pem {
+    certificate: Vec<u8>,
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl Pem {
+    pub(super) fn read(files: &CertificateFiles) -> Result<Self, TlsError> {
+        Ok(Self {
+            certificate: read(&files.certificate)?,
+            key: Zeroizing::new(read(&files.key)?),
+        })
+    }
+
+    /// Feeds a hash by which a change of the files is noticed.
+    pub(super) fn hash(&self, hasher: &mut blake3::Hasher) {
+        for bytes in [&self.certificate, &*self.key] {
+            hasher.update(&(bytes.len() as u64).to_le_bytes());
+            hasher.update(bytes);
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    let failed = |source| TlsError::from_io(path, source);
+    let mut bytes = Vec::new();
+    File::open(path)
+        .map_err(failed)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(TlsError::TooLarge(path.to_owned()));
+    }
+    Ok(bytes)
+}
+
+/// A chain with its key, ready to be presented.
+#[derive(Debug)]
+pub(super) struct Certificate {
+    pub(super) key: Arc<CertifiedKey>,
+    /// From when and until when the leaf is valid, if it says so in years that we can tell.
+    pub(super) validity: Option<(Timestamp, Timestamp)>,
+}
+
+impl Certificate {
+    pub(super) fn parse(
+        files: &CertificateFiles,
+        pem: &Pem,
+        provider: &CryptoProvider,
+    ) -> Result<Self, TlsError> {
+        let chain = chain(&files.certificate, &pem.certificate)?;
+        let key = private_key(&files.key, &pem.key)?;
+        let key = provider
+            .key_provider
+            .load_private_key(key)
+            .map_err(|error| TlsError::KeyUnsupported {
+                path: files.key.clone(),
+                detail: error.to_string().into(),
+            })?;
+        let validity = chain.first().and_then(|leaf| der::validity(leaf));
+        let key = CertifiedKey::new(chain, key);
+        match key.keys_match() {
+            // A key that cannot name its public half cannot be compared; the handshake will tell.
+            Ok(()) | Err(rustls::Error::InconsistentKeys(InconsistentKeys::Unknown)) => Ok(Self {
+                key: Arc::new(key),
+                validity,
+            }),
+            Err(rustls::Error::InconsistentKeys(_)) => Err(TlsError::KeyMismatch {
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+            }),
+            Err(error) => Err(TlsError::CertificateInvalid {
+                path: files.certificate.clone(),
+                detail: error.to_string().into(),
+            }),
+        }
+    }
+
+    /// Whether the leaf names this server, wildcards included (RFC 9525, section 6.3).
+    pub(super) fn is_for(&self, name: &ServerName<'_>) -> bool {
+        // Parsed for each handshake with several certificates: a microsecond beside a signature of many.
+        let leaf = self.key.end_entity_cert().map(ParsedCertificate::try_from);
+        matches!(leaf, Ok(Ok(leaf)) if verify_server_name(&leaf, name).is_ok())
+    }
+
+    /// Whether the client can verify a signature of this key.
+    pub(super) fn suits(&self, hello: &ClientHello<'_>) -> bool {
+        let offered = hello.signature_schemes();
+        self.key.key.choose_scheme(offered).is_some()
+    }
+}
+
+fn chain(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| broken(path, &error))?;
+    if !chain.is_empty() {
+        return Ok(chain);
+    }
+    Err(if is_der(pem) {
+        TlsError::Der(path.to_owned())
+    } else if contains(pem, "PRIVATE KEY-----") {
+        TlsError::CertificateIsKey(path.to_owned())
+    } else {
+        TlsError::CertificateMissing(path.to_owned())
+    })
+}
+
+fn private_key(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsError> {
+    // PKCS #8 says it in the label; the older forms in a header line (RFC 1421, section 4.6.1.1).
+    if contains(pem, "BEGIN ENCRYPTED PRIVATE KEY") || contains(pem, "Proc-Type: 4,ENCRYPTED") {
+        return Err(TlsError::KeyEncrypted(path.to_owned()));
+    }
+    match PrivateKeyDer::pem_slice_iter(pem).next() {
+        Some(Ok(key)) => Ok(key),
+        Some(Err(error)) => Err(broken(path, &error)),
+        None if is_der(pem) => Err(TlsError::Der(path.to_owned())),
+        None if contains(pem, "BEGIN CERTIFICATE") => {
+            Err(TlsError::KeyIsCertificate(path.to_owned()))
+        }
+        None => Err(TlsError::KeyMissing(path.to_owned())),
+    }
+}
+
+/// The parser's own words may quote a line of the file, which may be a line of a key: only the kind is told.
+fn broken(path: &Path, error: &rustls::pki_types::pem::Error) -> TlsError {
+    use rustls::pki_types::pem::Error;
+    TlsError::Pem {
+        path: path.to_owned(),
+        detail: Box::from(match error {
+            Error::MissingSectionEnd { .. } => "the END line is missing",
+            Error::IllegalSectionStart { .. } => "a BEGIN line is malformed",
+            Error::Base64Decode(_) => "a line is not base64",
+            _ => "it cannot be parsed",
+        }),
+    }
+}
+
+/// An ASN.1 SEQUENCE with a long length, which no PEM begins with.
+const fn is_der(bytes: &[u8]) -> bool {
+    matches!(bytes, [0x30, 0x81..=0x84, ..])
+}
+
+fn contains(haystack: &[u8], needle: &str) -> bool {
+    memchr::memmem::find(haystack, needle.as_bytes()).is_some()
+}
