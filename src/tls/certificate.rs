@@ -22,8 +22,7 @@ use super::error::TlsError;
 /// No chain is larger; the bound keeps a wrong path (a device, a log) from being read whole.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// What stands in a pair of files.
-#[derive(Debug)]
+/// What stands in a pair of files. No `Debug`: one of them is a key.
 pub(super) struct Pem {
     certificate: Vec<u8>,
     key: Zeroizing<Vec<u8>>,
