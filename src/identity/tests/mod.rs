@@ -1,0 +1,128 @@
+//! The whole room, with real keys and real key servers on loopback.
+
+mod server;
+mod sources;
+mod tokens;
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+use crate::model::IdentityName;
+
+use super::mint::TokenMinter;
+use super::*;
+
+const ISSUER: &str = "https://idp.example";
+
+/// One key of each kind for all tests: an RSA key takes a moment to make.
+static ED25519: LazyLock<TokenMinter> = LazyLock::new(|| minter(Algorithm::EdDsa));
+static P256: LazyLock<TokenMinter> = LazyLock::new(|| minter(Algorithm::Es256));
+static RSA: LazyLock<TokenMinter> = LazyLock::new(|| minter(Algorithm::Rs256));
+
+fn minter(algorithm: Algorithm) -> TokenMinter {
+    TokenMinter::generate(algorithm).unwrap()
+}
+
+/// 2027-01-15T08:00:00Z.
+fn now() -> Timestamp {
+    Timestamp::from_second(NOW).unwrap()
+}
+
+const NOW: i64 = 1_800_000_000;
+
+fn identity(keys: KeySource) -> JwtIdentity {
+    JwtIdentity {
+        name: IdentityName::new("corp").unwrap(),
+        issuer: ISSUER.to_owned(),
+        audiences: vec!["quotes-agent".to_owned()],
+        algorithms: vec![Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256],
+        keys,
+        require_exp: true,
+        max_age: None,
+        leeway: Duration::from_secs(30),
+        tenant: Some(ClaimPath(vec![Box::from("org_id")])),
+        tenants: Vec::new(),
+        groups: Some(ClaimPath(vec![Box::from("groups")])),
+    }
+}
+
+fn claims() -> Value {
+    json!({
+        "iss": ISSUER, "sub": "ana", "aud": "quotes-agent", "org_id": "acme",
+        "groups": ["analysts", "staff"], "iat": NOW - 60, "exp": NOW + 600,
+    })
+}
+
+/// The standard claims with some others; `null` takes one away.
+fn claims_with(changes: &Value) -> Value {
+    let mut claims = claims();
+    let map = claims.as_object_mut().unwrap();
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => map.remove(name),
+            value => map.insert(name.clone(), value.clone()),
+        };
+    }
+    claims
+}
+
+fn jwks(minters: &[&TokenMinter]) -> String {
+    let keys: Vec<_> = minters.iter().map(|minter| minter.jwk()).collect();
+    json!({ "keys": keys }).to_string()
+}
+
+fn head(values: &[&str]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for value in values {
+        headers.append(AUTHORIZATION, value.parse().unwrap());
+    }
+    headers
+}
+
+fn bearer(token: &str) -> HeaderMap {
+    head(&[&format!("Bearer {token}")])
+}
+
+/// A room whose keys lie in a file.
+struct Fixture {
+    folder: tempfile::TempDir,
+    store: KeyStore,
+    room: Authenticator,
+}
+
+impl Fixture {
+    fn new(change: impl FnOnce(&mut JwtIdentity)) -> Self {
+        let folder = tempfile::TempDir::new().unwrap();
+        let file = folder.path().join("jwks.json");
+        std::fs::write(&file, jwks(&[&ED25519, &P256, &RSA])).unwrap();
+        let mut identity = identity(KeySource::File(file));
+        change(&mut identity);
+        let store = KeyStore::new(Handle::current());
+        let room = Authenticator::new(
+            &Config {
+                jwt: vec![identity],
+            },
+            &store,
+        );
+        Self {
+            folder,
+            store,
+            room,
+        }
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("jwks.json")
+    }
+
+    async fn verify(&self, token: &str) -> Result<Arc<Principal>, TokenError> {
+        let entry = self.room.verify(token, now()).await?;
+        Ok(entry.principal)
+    }
+}
