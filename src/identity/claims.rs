@@ -79,7 +79,7 @@ impl Claims {
         if self.audiences.is_empty() {
             return Err(TokenError::ClaimMissing("aud"));
         }
-        let named = format!("{:?}", self.audiences);
+        let named = self.audiences.join(" ");
         Err(TokenError::WrongAudience(Excerpt::new(&named)))
     }
 

@@ -99,7 +99,7 @@ pub enum TokenError {
     #[error("key `{0}` is not known")]
     UnknownKey(Excerpt),
     /// The token is for somebody else.
-    #[error("audience {0} is not ours")]
+    #[error("audience `{0}` is not ours")]
     WrongAudience(Excerpt),
     /// `typ` says that this is another kind of token (RFC 8725, section 3.11).
     #[error("a token of type `{0}` is not an access token")]

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use crate::model::IdentityName;
 
 use super::mint::TokenMinter;
+use super::source::Timing;
 use super::*;
 
 const ISSUER: &str = "https://idp.example";

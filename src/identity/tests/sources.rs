@@ -5,7 +5,6 @@ use crate::model::Reason;
 use super::server::KeyServer;
 use super::*;
 use crate::identity::keys::KeySet;
-use crate::identity::source::Timing;
 
 /// Refreshes at once and is asked again at once, so that tests need not wait.
 fn hasty() -> Timing {
@@ -238,14 +237,14 @@ async fn an_unknown_key_asks_the_issuer_once_for_all_who_wait() {
     let store = KeyStore::with_timing(
         Handle::current(),
         Timing {
-            cool_down: Duration::from_millis(300),
+            cool_down: Duration::from_secs(1),
             ..hasty()
         },
     );
     let room = Arc::new(room(&store, identity(url(&server, None))));
     ask(&room, &ED25519).await.unwrap();
     assert_eq!(server.requests(), 1);
-    tokio::time::sleep(Duration::from_millis(350)).await;
+    tokio::time::sleep(Duration::from_millis(1050)).await;
 
     // The issuer rotates; twenty callers come with the new key at the same time.
     let fresh = Arc::new(minter(Algorithm::EdDsa));
@@ -263,9 +262,9 @@ async fn an_unknown_key_asks_the_issuer_once_for_all_who_wait() {
     assert_eq!(server.requests(), 2);
 
     // Forged names within the cool-down cost the issuer nothing, and the caller waits for nothing.
-    for _ in 0..20 {
-        let forger = minter(Algorithm::EdDsa);
-        let refusal = ask(&room, &forger).await.unwrap_err();
+    let forgers: Vec<_> = (0..20).map(|_| minter(Algorithm::EdDsa)).collect();
+    for forger in &forgers {
+        let refusal = ask(&room, forger).await.unwrap_err();
         assert_eq!(refusal.reason, Reason::CredentialInvalid);
     }
     assert_eq!(server.requests(), 2);
@@ -403,10 +402,12 @@ async fn a_reload_keeps_the_key_set_and_what_is_unused_ends() {
     );
     let first = room(&store, identity(url(&server, None)));
     ask(&first, &ED25519).await.unwrap();
-    let attempts = store.state()[0].attempts;
     let second = room(&store, identity(url(&server, None)));
+    assert!(Arc::ptr_eq(
+        &first.issuers[0].source,
+        &second.issuers[0].source
+    ));
     drop(first);
-    assert!(store.state()[0].attempts >= attempts, "the same source");
     ask(&second, &ED25519).await.unwrap();
 
     drop(second);
@@ -439,7 +440,7 @@ fn only_keys_that_verify_signatures_of_ours_are_kept() {
     let mut off_curve = P256.jwk();
     off_curve["y"] = off_curve["x"].clone();
     let mut weak = RSA.jwk();
-    weak["n"] = json!(weak["n"].as_str().unwrap()[..172]);
+    weak["n"] = json!(weak["n"].as_str().unwrap().split_at(172).0);
     let mut no_exponent = RSA.jwk();
     no_exponent["e"] = json!("AQ");
     let count = |keys: &[Value]| {
