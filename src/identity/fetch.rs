@@ -64,7 +64,7 @@ impl Fetcher {
         }
         let keys = field("jwks_uri").ok_or(KeysError::DiscoveryMalformed("no `jwks_uri`"))?;
         // A document from afar must not send us to a service of this machine.
-        if url.starts_with("https:") && !keys.starts_with("https:") {
+        if Target::parse(&url)?.secure && !Target::parse(keys)?.secure {
             return Err(KeysError::Url(Excerpt::new(keys)));
         }
         self.get(keys, ca).await

@@ -104,7 +104,11 @@ impl Fixture {
         std::fs::write(&file, jwks(&[&ED25519, &P256, &RSA])).unwrap();
         let mut identity = identity(KeySource::File(file));
         change(&mut identity);
-        let store = KeyStore::new(Handle::current());
+        let timing = Timing {
+            file_poll: Duration::from_millis(50),
+            ..Timing::default()
+        };
+        let store = KeyStore::with_timing(Handle::current(), timing);
         let room = Authenticator::new(
             &Config {
                 jwt: vec![identity],

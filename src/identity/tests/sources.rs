@@ -164,6 +164,33 @@ async fn discovery_leads_to_the_keys_of_the_issuer_that_it_names() {
 }
 
 #[tokio::test]
+async fn discovery_over_https_never_leads_back_into_this_machine() {
+    let (server, certificate) = KeyServer::https().await;
+    let inner = KeyServer::http().await;
+    inner.put("/jwks", "", &ED25519.jwks());
+    let document = json!({"issuer": server.base, "jwks_uri": inner.url("/jwks")});
+    server.put(
+        "/.well-known/openid-configuration",
+        "",
+        &document.to_string(),
+    );
+    let folder = tempfile::TempDir::new().unwrap();
+    let ca = folder.path().join("ca.crt");
+    std::fs::write(&ca, certificate).unwrap();
+    let mut identity = identity(KeySource::Discovery { ca: Some(ca) });
+    identity.issuer.clone_from(&server.base);
+    let store = KeyStore::new(Handle::current());
+    let room = room(&store, identity);
+    let token = ED25519
+        .mint(&claims_with(&json!({"iss": server.base})))
+        .unwrap();
+    let refusal = room.authenticate(&bearer(&token), now()).await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::KeysUnavailable);
+    assert!(error_of(&store).contains("is not an https URL"));
+    assert_eq!((server.requests(), inner.requests()), (1, 0));
+}
+
+#[tokio::test]
 async fn bad_answers_are_not_keys() {
     let server = KeyServer::http().await;
     let elsewhere = "HTTP/1.1 302 Found\r\nlocation: /real\r\ncontent-length: 0\r\n\r\n";
