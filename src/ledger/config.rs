@@ -14,8 +14,8 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// Arbitrary but bounded: 100 000 entries of UUIDs take about 40 MB with their owners; a day is
-    /// longer than tasks live in the field.
+    /// Arbitrary but bounded: 100 000 entries of UUIDs take some 40 MB with their owners (estimated, not
+    /// measured); a day is longer than tasks live in the field.
     fn default() -> Self {
         Self {
             entries: 100_000,

@@ -23,6 +23,9 @@ mod sniff;
 mod sse;
 mod version;
 
+#[cfg(test)]
+mod tests;
+
 pub use fuzz::fuzz_read_call;
 pub use head::{Body, Head, Malformed, read_head};
 pub use observer::{Carrier, Learned, Observer};
