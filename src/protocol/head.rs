@@ -63,40 +63,40 @@ pub struct Head {
 /// When the agent could read another request out of it than we: an ambiguous path, a content coding,
 /// a method that changes what the connection is.
 pub fn read_head(parts: &Parts) -> Result<Head, Malformed> {
+    let media = media::of(parts.headers.get_all(CONTENT_TYPE).iter());
+    let dialect = presumed(&parts.method, media);
+    match check(parts, media) {
+        Ok(path) => Ok(Head {
+            method: parts.method.clone(),
+            path,
+            media,
+            asserted: Asserted::from_parts(parts),
+        }),
+        Err(refusal) => Err(unread(refusal, dialect, INVALID_REQUEST)),
+    }
+}
+
+/// Checks what must hold whatever the body is, and decodes the path.
+fn check(parts: &Parts, media: Media) -> Result<Box<str>, Refusal> {
     // CONNECT makes a tunnel, which nobody could scan. TRACE sends back what lictor tells the agent.
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         let refusal = Refusal::new(Reason::OperationUnsupported);
-        return Err(plain(
-            refusal.detail(format_args!("method `{}`", parts.method)),
-        ));
+        return Err(refusal.detail(format_args!("method `{}`", parts.method)));
     }
     let path = path::decode(parts.uri.path())
-        .map_err(|error| plain(Refusal::new(Reason::MalformedRequest).detail(error)))?;
-    let codings = parts.headers.get_all(CONTENT_ENCODING);
-    for coding in codings {
-        // What we cannot read we cannot judge, and what we decode is not what the agent reads.
-        if !coding
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"identity")
-        {
-            let refusal = Refusal::new(Reason::UnsupportedCoding);
-            return Err(plain(
-                refusal.detail("the request's body has a content coding"),
-            ));
-        }
+        .map_err(|error| Refusal::new(Reason::MalformedRequest).detail(error))?;
+    // What we cannot read we cannot judge, and what we decode is not what the agent reads.
+    let plain = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"identity");
+    let mut codings = parts.headers.get_all(CONTENT_ENCODING).iter();
+    if !codings.all(|coding| plain(coding.as_bytes())) {
+        let refusal = Refusal::new(Reason::UnsupportedCoding);
+        return Err(refusal.detail("the request's body has a content coding"));
     }
-    let media = media::of(parts.headers.get_all(CONTENT_TYPE).iter());
     if media.foreign_charset {
         let refusal = Refusal::new(Reason::UnsupportedCoding);
-        return Err(plain(refusal.detail("the request's JSON is not in UTF-8")));
+        return Err(refusal.detail("the request's JSON is not in UTF-8"));
     }
-    Ok(Head {
-        method: parts.method.clone(),
-        path,
-        media,
-        asserted: Asserted::from_parts(parts),
-    })
+    Ok(path)
 }
 
 impl Head {
@@ -112,6 +112,11 @@ impl Head {
             method: method_name(&self.method),
             name: Some(self.path.clone()),
         }
+    }
+
+    /// The dialect in which to refuse while the body is unread, with the id `null`.
+    pub fn presumed_dialect(&self) -> Dialect {
+        presumed(&self.method, self.media)
     }
 
     /// What to do with the body. `first_bytes` is its first piece that is not empty, and `None` if it
@@ -163,12 +168,10 @@ impl Head {
             return Ok(self.http_call());
         }
         match envelope.shape {
-            Shape::Array if envelope.batch => Err(Malformed {
-                refusal: Refusal::new(Reason::BatchUnsupported),
-                dialect: Dialect::JsonRpc,
-                rpc_id: Some(RpcId::null()),
-                code: Some(INVALID_REQUEST),
-            }),
+            Shape::Array if envelope.batch => {
+                let refusal = Refusal::new(Reason::BatchUnsupported);
+                Err(unread(refusal, Dialect::JsonRpc, INVALID_REQUEST))
+            }
             Shape::Array | Shape::Scalar => Ok(self.http_call()),
             Shape::Object => self.read_object(&envelope),
         }
@@ -288,32 +291,39 @@ impl Head {
     /// The refusal of a body that two readers may read in two ways.
     fn broken(&self, flaw: Flaw) -> Malformed {
         let refusal = Refusal::new(Reason::MalformedRequest).detail(flaw);
-        if !self.media.json {
-            return plain(refusal);
-        }
         let code = match flaw {
-            Flaw::Syntax | Flaw::NotUtf8 | Flaw::ByteOrderMark | Flaw::TrailingBytes => PARSE_ERROR,
-            Flaw::ControlCharacter | Flaw::NotANumber => PARSE_ERROR,
+            Flaw::ByteOrderMark
+            | Flaw::ControlCharacter
+            | Flaw::NotANumber
+            | Flaw::NotUtf8
+            | Flaw::Syntax
+            | Flaw::TrailingBytes => PARSE_ERROR,
             Flaw::DuplicateKey | Flaw::LoneSurrogate | Flaw::TooDeep => INVALID_REQUEST,
         };
-        Malformed {
-            refusal,
-            dialect: Dialect::JsonRpc,
-            rpc_id: Some(RpcId::null()),
-            code: Some(code),
-        }
+        unread(refusal, self.presumed_dialect(), code)
     }
 }
 
 /// Where cards are: since 0.3, and before.
 const CARDS: &[&str] = &["/.well-known/agent-card.json", "/.well-known/agent.json"];
 
-const fn plain(refusal: Refusal) -> Malformed {
+/// What a request is taken for before its body is read.
+fn presumed(method: &Method, media: Media) -> Dialect {
+    if *method == Method::POST && media.json {
+        Dialect::JsonRpc
+    } else {
+        Dialect::Http
+    }
+}
+
+/// The refusal of a request whose id could not be read.
+fn unread(refusal: Refusal, dialect: Dialect, code: i32) -> Malformed {
+    let rpc = dialect != Dialect::Http;
     Malformed {
         refusal,
-        dialect: Dialect::Http,
-        rpc_id: None,
-        code: None,
+        dialect,
+        rpc_id: rpc.then(RpcId::null),
+        code: rpc.then_some(code),
     }
 }
 

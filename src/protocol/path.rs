@@ -65,7 +65,8 @@ pub(super) fn decode(path: &str) -> Result<Box<str>, PathError> {
     Ok(decoded.into_boxed_str())
 }
 
-fn unescape(path: &str) -> Result<Vec<u8>, PathError> {
+/// Decodes the escapes once. An escaped slash has no meaning that all servers share.
+pub(super) fn unescape(path: &str) -> Result<Vec<u8>, PathError> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((byte, tail)) = rest.split_first() {

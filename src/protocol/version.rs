@@ -1,8 +1,12 @@
 //! Which version of A2A a request says that it speaks.
 
+use std::borrow::Cow;
+
 use http::request::Parts;
 
 use crate::model::A2aVersion;
+
+use super::path;
 
 /// The field and the query parameter (A2A 1.0, section 3.6.1).
 const NAME: &str = "a2a-version";
@@ -21,8 +25,8 @@ impl Asserted {
             asserted.add(&String::from_utf8_lossy(value.as_bytes()));
         }
         for (name, value) in parts.uri.query().into_iter().flat_map(pairs) {
-            if name.eq_ignore_ascii_case(NAME) {
-                asserted.add(value);
+            if unescape(name).eq_ignore_ascii_case(NAME) {
+                asserted.add(&unescape(value));
             }
         }
         asserted
@@ -42,19 +46,25 @@ impl Asserted {
     }
 
     fn add(&mut self, values: &str) {
-        for value in values.split(',') {
+        for value in values.split(',').map(str::trim) {
             // Patch numbers are not considered (A2A 1.0, section 3.6).
-            match value
-                .trim()
-                .split_once('.')
-                .map_or(value.trim(), |(major, _)| major)
-            {
-                "0" => self.v0 = true,
-                "1" => self.v1 = true,
-                _ => {}
+            match value.split('.').next() {
+                Some("0") => self.v0 = true,
+                Some("1") => self.v1 = true,
+                Some(_) | None => {}
             }
         }
     }
+}
+
+/// The text of one part of a query; what does not decode names no version.
+fn unescape(part: &str) -> Cow<'_, str> {
+    if !part.contains('%') {
+        return Cow::Borrowed(part);
+    }
+    let decoded = path::unescape(part).ok();
+    let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
+    Cow::Owned(decoded.unwrap_or_default())
 }
 
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {

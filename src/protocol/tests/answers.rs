@@ -13,8 +13,8 @@ fn watch(call: &Call, carrier: Carrier, pieces: &[&[u8]]) -> (Option<String>, Op
     let (mut task, mut context) = (None, None);
     for piece in pieces {
         if let Some(learned) = observer.observe(piece) {
-            task = task.or(learned.task.map(|task| task.to_string()));
-            context = context.or(learned.context.map(|context| context.to_string()));
+            task = task.or_else(|| learned.task.map(|task| task.to_string()));
+            context = context.or_else(|| learned.context.map(|context| context.to_string()));
         }
     }
     (task, context)

@@ -222,6 +222,7 @@ fn versions_may_not_contradict_the_method() {
     assert_eq!(call("GetTask", "/", &["0.3"]), mismatch);
     assert_eq!(call("tasks/get", "/", &["1.0"]), mismatch);
     assert_eq!(call("tasks/get", "/?a2a-version=1.0", &[]), mismatch);
+    assert_eq!(call("tasks/get", "/?x&a2a%2Dversion=1%2E0", &[]), mismatch);
     assert_eq!(call("GetTask", "/", &["1.0", "0.3"]), mismatch);
     assert_eq!(call("GetTask", "/", &["1.0, 0.3"]), mismatch);
     assert_eq!(call("GetTask", "/?A2A-Version=0.3", &["1.0"]), mismatch);
@@ -362,6 +363,20 @@ fn a_refusal_knows_how_to_answer() {
         (Dialect::JsonRpc, Some(-32700))
     );
     assert_eq!(broken.rpc_id.unwrap().as_json(), "null");
+    let json = [
+        ("content-type", "application/json"),
+        ("content-encoding", "br"),
+    ];
+    let coded = send("POST", "/", &json, "x").unwrap_err();
+    assert_eq!(
+        (coded.dialect, coded.code),
+        (Dialect::JsonRpc, Some(-32600))
+    );
+    let coded = send("POST", "/", &json[1..], "x").unwrap_err();
+    assert_eq!(
+        (coded.dialect, coded.rpc_id, coded.code),
+        (Dialect::Http, None, None)
+    );
     let no_task = post(get_task("{}")).unwrap_err();
     assert_eq!(no_task.dialect, Dialect::A2a(A2aVersion::V1_0));
     assert_eq!(
@@ -412,4 +427,17 @@ fn a_body_that_decides_nothing_passes_unread() {
     assert_eq!(wants("POST", "text/csv", Some(b" \n")), Body::Buffer);
     assert_eq!(wants("POST", "text/csv", Some(b"{")), Body::Buffer);
     assert_eq!(wants("POST", "text/csv", Some(b"{\0\"\0")), Body::Buffer);
+}
+
+#[test]
+fn a_body_cut_anywhere_harms_nobody() {
+    for exchange in super::wire::exchanges("a2a-1.0-jsonrpc") {
+        let body = exchange["request"]["data"].as_str().unwrap_or_default();
+        for end in 0..=body.len() {
+            for first in [0, 1, 6, 7] {
+                let input = [&[first], &body.as_bytes()[..end]].concat();
+                crate::protocol::fuzz_read_call(&input);
+            }
+        }
+    }
 }

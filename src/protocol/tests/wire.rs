@@ -79,7 +79,7 @@ fn every_recorded_call_is_what_its_client_meant() {
             );
             let context = message["contextId"]
                 .as_str()
-                .or(params["contextId"].as_str());
+                .or_else(|| params["contextId"].as_str());
             assert_eq!(
                 call.context.as_ref().map(|context| context.as_str()),
                 context
