@@ -12,6 +12,7 @@ use super::a2a;
 use super::envelope::{self, Envelope, Shape, Value};
 use super::json::Flaw;
 use super::media::{self, Media};
+use super::overrides;
 use super::path;
 use super::sniff::{self, Opening};
 use super::version::Asserted;
@@ -60,8 +61,8 @@ pub struct Head {
 /// Reads a request's head.
 ///
 /// # Errors
-/// When the agent could read another request out of it than we: an ambiguous path, a content coding,
-/// a method that changes what the connection is.
+/// When the agent could read another request out of it than we: an ambiguous path, a field that
+/// overrides method or path, a content coding, a method that changes what the connection is.
 pub fn read_head(parts: &Parts) -> Result<Head, Malformed> {
     let media = media::of(parts.headers.get_all(CONTENT_TYPE).iter());
     let dialect = presumed(&parts.method, media);
@@ -85,6 +86,10 @@ fn check(parts: &Parts, media: Media) -> Result<Box<str>, Refusal> {
     }
     let path = path::decode(parts.uri.path())
         .map_err(|error| Refusal::new(Reason::MalformedRequest).detail(error))?;
+    if let Some(field) = overrides::contradiction(parts) {
+        let refusal = Refusal::new(Reason::VersionMismatch);
+        return Err(refusal.detail(format_args!("`{field}` contradicts the request line")));
+    }
     // What we cannot read we cannot judge, and what we decode is not what the agent reads.
     let plain = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"identity");
     let mut codings = parts.headers.get_all(CONTENT_ENCODING).iter();

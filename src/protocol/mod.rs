@@ -17,6 +17,7 @@ mod head;
 mod json;
 mod media;
 mod observer;
+mod overrides;
 mod path;
 mod reply;
 mod sniff;

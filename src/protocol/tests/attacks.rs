@@ -345,6 +345,22 @@ fn methods_that_change_the_connection_are_refused() {
 }
 
 #[test]
+fn a_header_field_cannot_make_another_request_of_it() {
+    let with = |name: &str, value: &str| reason(send("GET", "/a?b", &[(name, value)], ""));
+    for (name, value) in [
+        ("x-http-method-override", "DELETE"),
+        ("x-http-method", "DELETE"),
+        ("x-method-override", "delete"),
+        ("x-original-url", "/admin"),
+        ("x-rewrite-url", "/admin"),
+    ] {
+        assert_eq!(with(name, value), Err(Reason::VersionMismatch), "{name}");
+    }
+    assert_eq!(with("x-http-method-override", "GET"), ok("http:GET /a"));
+    assert_eq!(with("x-original-url", "/a?b"), ok("http:GET /a"));
+}
+
+#[test]
 fn a_path_that_is_read_in_two_ways_is_refused_in_plain_http() {
     let malformed = send("GET", "/public/%2e%2e/admin", &[], "").unwrap_err();
     assert_eq!(malformed.refusal.reason, Reason::MalformedRequest);
