@@ -1,1 +1,152 @@
-//! (room: ledger)
+//! Remembers between calls which caller owns which task and which context.
+//!
+//! Owns that memory and its bounds, and hands it to the policy as plain [`Facts`]. It refuses nobody:
+//! what a foreign task means is decided later. Time is an argument, so that a test can let a day pass.
+//!
+//! An owner is the triple of identity, id and tenant. Callers without a credential are one principal
+//! and own together: whoever grants something to `anonymous` lets them see each other's tasks.
+//!
+//! The memory is this process's: after a restart every task is unknown, so nobody's, and a call that
+//! names one is refused. A live entry never gives way to a new one; what cannot be remembered is not
+//! begun.
+
+mod config;
+mod room;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use crate::model::{Call, ContextId, Facts, Operation, Ownership, Principal, TaskId};
+
+pub use config::Config;
+pub use room::LedgerFull;
+
+use room::Room;
+use table::Table;
+
+/// Who owns which task and which context.
+#[derive(Debug)]
+pub struct Ledger {
+    tasks: Table<TaskId>,
+    contexts: Table<ContextId>,
+    room: Room,
+}
+
+impl Ledger {
+    /// An empty memory within these bounds.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            tasks: Table::new(config.ttl),
+            contexts: Table::new(config.ttl),
+            room: Room::new(config),
+        }
+    }
+
+    /// How many tasks and contexts are remembered, those included that have expired unnoticed.
+    pub fn len(&self) -> usize {
+        self.room.len()
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is known of the objects that the call names.
+    ///
+    /// A message may choose its context: one that is nobody's becomes the caller's here, before anything
+    /// is forwarded, so that of two callers who choose the same only one goes on. If the call is refused
+    /// after all, [`Ledger::release`] takes that back.
+    ///
+    /// # Errors
+    /// When there is no room for what the call may begin. Nothing has been claimed then.
+    pub fn facts(
+        &self,
+        principal: &Principal,
+        call: &Call,
+        now: Instant,
+    ) -> Result<Facts, LedgerFull> {
+        if begins(call) && call.task.is_none() {
+            self.make_room(principal, now)?;
+        }
+        let tasks = call.task.iter().chain(&call.references);
+        let task = tasks
+            .map(|task| self.tasks.ownership(task, principal, now))
+            .reduce(worse)
+            .unwrap_or_default();
+        let context = match &call.context {
+            None => Ownership::Absent,
+            Some(context) if begins(call) => {
+                self.contexts.claim(context, principal, &self.room, now)?
+            }
+            Some(context) => self.contexts.ownership(context, principal, now),
+        };
+        Ok(Facts { task, context })
+    }
+
+    /// Takes back what [`Ledger::facts`] claimed for a call that was then refused: call it once, with
+    /// the facts that it gave, and never for a call that was forwarded.
+    pub fn release(&self, principal: &Principal, call: &Call, facts: &Facts) {
+        if let Some(context) = &call.context
+            && begins(call)
+            && facts.context == Ownership::Mine
+        {
+            self.contexts.release(context, principal, &self.room);
+        }
+    }
+
+    /// Remembers that the answer to a call of this caller named these. The first owner wins: what is
+    /// somebody else's stays so, whatever an agent says later.
+    ///
+    /// # Errors
+    /// When there is no room, because others have filled it since the call began. The caller cannot come
+    /// back to the task then.
+    pub fn learn(
+        &self,
+        principal: &Principal,
+        task: Option<&TaskId>,
+        context: Option<&ContextId>,
+        now: Instant,
+    ) -> Result<(), LedgerFull> {
+        if let Some(task) = task {
+            self.tasks.claim(task, principal, &self.room, now)?;
+        }
+        if let Some(context) = context {
+            self.contexts.claim(context, principal, &self.room, now)?;
+        }
+        Ok(())
+    }
+
+    /// Checks that a task and a context would fit, and makes some room if not.
+    fn make_room(&self, principal: &Principal, now: Instant) -> Result<(), LedgerFull> {
+        let fits = || self.room.fits(&principal.tenant, NEW_ENTRIES);
+        if fits().is_ok() {
+            return Ok(());
+        }
+        self.tasks.reap_next(&self.room, now);
+        self.contexts.reap_next(&self.room, now);
+        fits()
+    }
+}
+
+/// What a message may make us remember: a task and a context.
+const NEW_ENTRIES: usize = 2;
+
+/// Whether the call may choose its context and begin a task.
+const fn begins(call: &Call) -> bool {
+    matches!(
+        call.operation,
+        Operation::SendMessage | Operation::StreamMessage
+    )
+}
+
+fn worse(left: Ownership, right: Ownership) -> Ownership {
+    match (left, right) {
+        (Ownership::NotMine, _) | (_, Ownership::NotMine) => Ownership::NotMine,
+        (Ownership::Mine, _) | (_, Ownership::Mine) => Ownership::Mine,
+        (Ownership::Absent, Ownership::Absent) => Ownership::Absent,
+    }
+}

@@ -1,1 +1,33 @@
-//! (room: protocol)
+//! Turns one HTTP request, in whatever dialect, into one `Call`, and a refusal into the caller's words.
+//!
+//! Owns the grammar of what callers send (paths, JSON-RPC, A2A 0.3 and 1.0 over it), the rendering of
+//! refusals ([`refusal`], [`terminal_event`]) and the reading of ids out of answers ([`Observer`]). It
+//! judges nobody: whether a well-formed call may pass is the policy's business, who owns the task that
+//! it names is the ledger's, and which status a refusal has is the proxy's. The bytes that were read
+//! are the bytes to forward; nothing here rewrites them.
+//!
+//! Not known yet, and therefore judged as the plain HTTP that they are: A2A over REST and gRPC, A2A 0.1,
+//! MCP and the model APIs.
+
+mod a2a;
+mod envelope;
+mod extract;
+mod fuzz;
+mod head;
+mod json;
+mod media;
+mod observer;
+mod overrides;
+mod path;
+mod reply;
+mod sniff;
+mod sse;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+pub use fuzz::fuzz_read_call;
+pub use head::{Body, Head, Malformed, read_head};
+pub use observer::{Carrier, Learned, Observer};
+pub use reply::{PublicError, Rendered, Voice, refusal, terminal_event};

@@ -1,0 +1,232 @@
+//! A2A over JSON-RPC, 0.3 and 1.0: which operation a method is, and which tasks and context it names.
+
+use crate::model::{
+    A2A_METHODS, A2aVersion, Action, ContextId, NameError, Operation, Protocol, TaskId,
+};
+
+use super::envelope::{Envelope, Value};
+
+/// How many tasks one message may refer to. Arbitrary: far above what a conversation quotes, and each
+/// costs a look-up.
+const MAX_REFERENCES: usize = 64;
+
+/// The longest name of a skill, in bytes. Arbitrary: cards name skills in one or two words.
+const MAX_SKILL_BYTES: usize = 512;
+
+/// A method that both we and the agent know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Method {
+    /// The name of 1.0, in which policies are written.
+    pub(super) canonical: &'static str,
+    /// Which version's name the caller used; it decides the shape of the objects.
+    pub(super) version: A2aVersion,
+}
+
+/// What a call names.
+#[derive(Debug)]
+pub(super) struct Objects {
+    pub(super) skill: Option<Box<str>>,
+    pub(super) task: Option<TaskId>,
+    pub(super) references: Vec<TaskId>,
+    pub(super) context: Option<ContextId>,
+}
+
+/// Why the parameters of a known method cannot be judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ParamsError {
+    /// A key is there twice, or once in letters of another case.
+    #[error("a key of the parameters can be read in two ways")]
+    Ambiguous,
+    /// Two places name different contexts.
+    #[error("two contexts are named")]
+    TwoContexts,
+    /// An id that is no text.
+    #[error("an id is not a string")]
+    IdNotText,
+    /// An id that cannot be one.
+    #[error("an id is not valid: {0}")]
+    IdNotValid(#[from] NameError),
+    /// The operation is about a task and names none that we can see.
+    #[error("no task is named")]
+    NoTask,
+    /// Parameters by position, or none at all.
+    #[error("the parameters are not an object")]
+    NotAnObject,
+    /// The skill's name cannot be compared with a policy.
+    #[error("the skill is not a valid name")]
+    SkillNotValid,
+    /// More than we are willing to look up.
+    #[error("more than {MAX_REFERENCES} tasks are referred to")]
+    TooManyReferences,
+}
+
+impl Method {
+    /// The method of a JSON-RPC request. The names of 0.1 are none: their tasks are chosen by the
+    /// client and shaped otherwise.
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        A2A_METHODS
+            .iter()
+            // A card is fetched with GET and is public; no JSON-RPC method may pass for that.
+            .filter(|(canonical, _)| *canonical != AGENT_CARD)
+            .find_map(|(canonical, aliases)| {
+                let version = if *canonical == name {
+                    A2aVersion::V1_0
+                } else if aliases.contains(&name) {
+                    A2aVersion::V0_3
+                } else {
+                    return None;
+                };
+                Some(Self { canonical, version })
+            })
+    }
+
+    pub(super) fn operation(self) -> Operation {
+        match self.canonical {
+            "CancelTask" => Operation::CancelTask,
+            "GetTask" => Operation::GetTask,
+            "ListTasks" => Operation::ListTasks,
+            "SendMessage" => Operation::SendMessage,
+            "SendStreamingMessage" => Operation::StreamMessage,
+            "SubscribeToTask" => Operation::SubscribeTask,
+            name if name.ends_with("PushNotificationConfig")
+                || name.ends_with("PushNotificationConfigs") =>
+            {
+                Operation::PushConfig
+            }
+            _ => Operation::Other,
+        }
+    }
+
+    /// Finds what the parameters name. Every place that an agent may read a task from is looked at,
+    /// also where this method has none: what is named besides the task becomes a reference, and the
+    /// ledger asks for each whether the caller owns it.
+    pub(super) fn objects(self, envelope: &Envelope<'_>) -> Result<Objects, ParamsError> {
+        if envelope.ambiguous_params {
+            return Err(ParamsError::Ambiguous);
+        }
+        if !matches!(envelope.params, Value::Absent | Value::Null | Value::Object) {
+            return Err(ParamsError::NotAnObject);
+        }
+        let operation = self.operation();
+        let by_id = self.names_task_by_id(operation);
+        let id = if by_id {
+            task(envelope.params_id)?
+        } else {
+            None
+        };
+        let params_task = task(envelope.params_task)?;
+        let message_task = task(envelope.message_task)?;
+        let named = match operation {
+            Operation::SendMessage | Operation::StreamMessage => message_task.clone(),
+            _ => id.clone().or_else(|| params_task.clone()),
+        };
+        if named.is_none() && needs_task(operation) {
+            return Err(ParamsError::NoTask);
+        }
+        let mut references = Vec::new();
+        let besides = [id, params_task, message_task, task(envelope.push_task)?];
+        for besides in besides.into_iter().flatten() {
+            if named.as_ref() != Some(&besides) {
+                references.push(besides);
+            }
+        }
+        quoted(envelope, &mut references)?;
+        Ok(Objects {
+            skill: skill(envelope.skill, operation)?,
+            task: named,
+            references,
+            context: context(envelope)?,
+        })
+    }
+
+    /// In 1.0 the `id` beside a push configuration is the configuration's; in 0.3 it is the task's.
+    fn names_task_by_id(self, operation: Operation) -> bool {
+        operation != Operation::PushConfig || self.version == A2aVersion::V0_3
+    }
+}
+
+/// The action of fetching an agent's card.
+pub(super) const fn agent_card() -> Action {
+    Action::known(Protocol::A2a, AGENT_CARD)
+}
+
+const AGENT_CARD: &str = "GetAgentCard";
+
+const fn needs_task(operation: Operation) -> bool {
+    match operation {
+        Operation::CancelTask
+        | Operation::GetTask
+        | Operation::PushConfig
+        | Operation::SubscribeTask => true,
+        Operation::AgentCard
+        | Operation::ListTasks
+        | Operation::Other
+        | Operation::SendMessage
+        | Operation::StreamMessage => false,
+    }
+}
+
+fn task(value: Value<'_>) -> Result<Option<TaskId>, ParamsError> {
+    text(value)?
+        .map(|text| TaskId::new(&text).map_err(ParamsError::IdNotValid))
+        .transpose()
+}
+
+fn context(envelope: &Envelope<'_>) -> Result<Option<ContextId>, ParamsError> {
+    let message = text(envelope.message_context)?;
+    let params = text(envelope.params_context)?;
+    if message.is_some() && params.is_some() && message != params {
+        return Err(ParamsError::TwoContexts);
+    }
+    message
+        .or(params)
+        .map(|text| ContextId::new(&text).map_err(ParamsError::IdNotValid))
+        .transpose()
+}
+
+/// An id's text. Protobuf JSON does not tell an empty text from an absent one, so neither do we.
+fn text(value: Value<'_>) -> Result<Option<std::borrow::Cow<'_, str>>, ParamsError> {
+    match value {
+        Value::Absent | Value::Null => Ok(None),
+        Value::String(text) => {
+            let text = text.decode().map_err(|_| ParamsError::IdNotText)?;
+            Ok(Some(text).filter(|text| !text.is_empty()))
+        }
+        Value::Number(_) | Value::Object | Value::Other => Err(ParamsError::IdNotText),
+    }
+}
+
+fn quoted(envelope: &Envelope<'_>, references: &mut Vec<TaskId>) -> Result<(), ParamsError> {
+    let values = &envelope.references;
+    if matches!(
+        envelope.references_member,
+        Value::Number(_) | Value::Object | Value::String(_)
+    ) {
+        return Err(ParamsError::IdNotText);
+    }
+    if values.len() > MAX_REFERENCES {
+        return Err(ParamsError::TooManyReferences);
+    }
+    for value in values {
+        references.extend(task(*value)?);
+    }
+    Ok(())
+}
+
+/// The skill that a message asks for. What is not a text is no skill: an allow that names one does not
+/// match then, and a deny that names one does.
+fn skill(value: Value<'_>, operation: Operation) -> Result<Option<Box<str>>, ParamsError> {
+    if !matches!(operation, Operation::SendMessage | Operation::StreamMessage) {
+        return Ok(None);
+    }
+    let Value::String(text) = value else {
+        return Ok(None);
+    };
+    let skill = text.decode().map_err(|_| ParamsError::SkillNotValid)?;
+    // An agent may trim what it dispatches on, and then a deny of that name would have missed it.
+    let trimmed = skill.trim().len() == skill.len();
+    if skill.len() > MAX_SKILL_BYTES || !trimmed || skill.chars().any(char::is_control) {
+        return Err(ParamsError::SkillNotValid);
+    }
+    Ok(Some(skill).filter(|skill| !skill.is_empty()).map(Box::from))
+}

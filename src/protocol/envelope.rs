@@ -1,0 +1,344 @@
+//! What a JSON body says of itself: the members of a JSON-RPC 2.0 request that decide what it is, read
+//! in one pass and without a tree.
+//!
+//! Keys are compared as the least careful agent would. Readers of protobuf JSON take `task_id` for
+//! `taskId`, so both spellings are the member. Readers that ignore case take `TaskID` too; no client
+//! writes that, so such a key marks the body as one that nobody should forward.
+
+use super::json::{Flaw, Reader, Text, Token};
+
+/// The value of a member that matters.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) enum Value<'a> {
+    #[default]
+    Absent,
+    Null,
+    Number(&'a str),
+    Object,
+    /// An array or a truth value.
+    Other,
+    String(Text<'a>),
+}
+
+/// What kind of document it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Shape {
+    Array,
+    Object,
+    #[default]
+    Scalar,
+}
+
+/// The members that matter, as far as the document could be read.
+#[derive(Debug, Default)]
+pub(super) struct Envelope<'a> {
+    pub(super) shape: Shape,
+    pub(super) jsonrpc: Value<'a>,
+    pub(super) method: Value<'a>,
+    pub(super) id: Value<'a>,
+    pub(super) params: Value<'a>,
+    pub(super) params_id: Value<'a>,
+    pub(super) params_task: Value<'a>,
+    pub(super) params_context: Value<'a>,
+    pub(super) message_task: Value<'a>,
+    pub(super) message_context: Value<'a>,
+    pub(super) push_task: Value<'a>,
+    pub(super) skill: Value<'a>,
+    /// The elements of `referenceTaskIds`, and the member itself.
+    pub(super) references: Vec<Value<'a>>,
+    pub(super) references_member: Value<'a>,
+    /// A member of the outermost object is there twice, or in letters of another case.
+    pub(super) ambiguous_request: bool,
+    /// So is a member of `params` or below.
+    pub(super) ambiguous_params: bool,
+    /// An element of the outermost array is a JSON-RPC message.
+    pub(super) batch: bool,
+    // Members that matter only as the way to others.
+    passage: Value<'a>,
+    seen: u32,
+}
+
+impl Envelope<'_> {
+    /// Whether somebody may take the document for JSON-RPC.
+    pub(super) const fn resembles_rpc(&self) -> bool {
+        self.batch
+            || !matches!(self.jsonrpc, Value::Absent)
+            || !matches!(self.method, Value::Absent)
+    }
+}
+
+/// Reads what can be read. With a flaw, the envelope holds what stood before it.
+pub(super) fn read(body: &[u8], depth: usize) -> (Envelope<'_>, Option<Flaw>) {
+    let mut envelope = Envelope::default();
+    let flaw = fill(&mut envelope, body, depth).err();
+    (envelope, flaw)
+}
+
+fn fill<'a>(envelope: &mut Envelope<'a>, body: &'a [u8], depth: usize) -> Result<(), Flaw> {
+    let mut reader = Reader::new(body, depth)?;
+    let mut levels: Vec<Level> = Vec::with_capacity(8);
+    let mut member: Option<Field> = None;
+    while let Some(token) = reader.next()? {
+        let level = levels.last().copied();
+        let value = match token {
+            Token::Key(key) => {
+                member = envelope.member(level.unwrap_or(Level::Other), key)?;
+                continue;
+            }
+            Token::ArrayEnd | Token::ObjectEnd => {
+                levels.pop();
+                continue;
+            }
+            Token::ArrayBegin | Token::Bool => Value::Other,
+            Token::Null => Value::Null,
+            Token::Number(number) => Value::Number(number),
+            Token::ObjectBegin => Value::Object,
+            Token::String(text) => Value::String(text),
+        };
+        let member = member.take();
+        match (level, member) {
+            (_, Some(field)) => *envelope.slot(field) = value,
+            (Some(Level::References), None) => envelope.references.push(value),
+            (Some(_) | None, None) => {}
+        }
+        if matches!(token, Token::ArrayBegin | Token::ObjectBegin) {
+            let object = matches!(token, Token::ObjectBegin);
+            if level.is_none() {
+                envelope.shape = if object { Shape::Object } else { Shape::Array };
+            }
+            levels.push(below(level, member, object));
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Envelope<'a> {
+    /// Which member that matters the key names, if any.
+    fn member(&mut self, level: Level, key: Text<'_>) -> Result<Option<Field>, Flaw> {
+        let fields = level.fields();
+        if fields.is_empty() {
+            return Ok(None);
+        }
+        let key = key.decode()?;
+        let found = fields.iter().find(|(name, _)| is_spelling(&key, name));
+        let Some((name, field)) = found else {
+            return Ok(None);
+        };
+        if level == Level::Element {
+            self.batch = true;
+            return Ok(None);
+        }
+        let bit = 1 << (*field as u32);
+        let again = self.seen & bit != 0;
+        self.seen |= bit;
+        if again || !is_member(&key, name) {
+            match level {
+                Level::Request => self.ambiguous_request = true,
+                _ => self.ambiguous_params = true,
+            }
+        }
+        Ok(Some(*field))
+    }
+
+    const fn slot(&mut self, field: Field) -> &mut Value<'a> {
+        match field {
+            Field::Id => &mut self.id,
+            Field::Jsonrpc => &mut self.jsonrpc,
+            Field::MessageContext => &mut self.message_context,
+            Field::MessageTask => &mut self.message_task,
+            Field::Method => &mut self.method,
+            Field::Params => &mut self.params,
+            Field::ParamsContext => &mut self.params_context,
+            Field::ParamsId => &mut self.params_id,
+            Field::ParamsTask => &mut self.params_task,
+            Field::PushTask => &mut self.push_task,
+            Field::References => &mut self.references_member,
+            Field::Skill => &mut self.skill,
+            Field::Configuration
+            | Field::Message
+            | Field::Metadata
+            | Field::Name
+            | Field::PushConfiguration => &mut self.passage,
+        }
+    }
+}
+
+/// Where in the document we are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Batch,
+    Configuration,
+    Element,
+    Message,
+    Metadata,
+    Other,
+    Params,
+    PushConfiguration,
+    References,
+    Request,
+}
+
+/// A member that matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Configuration,
+    Id,
+    Jsonrpc,
+    Message,
+    MessageContext,
+    MessageTask,
+    Metadata,
+    Method,
+    Name,
+    Params,
+    ParamsContext,
+    ParamsId,
+    ParamsTask,
+    PushConfiguration,
+    PushTask,
+    References,
+    Skill,
+}
+
+impl Level {
+    /// The members that matter here, in camel case.
+    const fn fields(self) -> &'static [(&'static str, Field)] {
+        match self {
+            Self::Batch | Self::Other | Self::References => &[],
+            Self::Configuration => &[
+                ("pushNotificationConfig", Field::PushConfiguration),
+                ("taskPushNotificationConfig", Field::PushConfiguration),
+            ],
+            Self::Element => &[("jsonrpc", Field::Jsonrpc), ("method", Field::Method)],
+            Self::Message => &[
+                ("contextId", Field::MessageContext),
+                ("metadata", Field::Metadata),
+                ("referenceTaskIds", Field::References),
+                ("taskId", Field::MessageTask),
+            ],
+            Self::Metadata => &[("skill", Field::Skill)],
+            Self::Params => &[
+                ("configuration", Field::Configuration),
+                ("contextId", Field::ParamsContext),
+                ("id", Field::ParamsId),
+                ("message", Field::Message),
+                ("name", Field::Name),
+                ("taskId", Field::ParamsTask),
+            ],
+            Self::PushConfiguration => &[("taskId", Field::PushTask)],
+            Self::Request => &[
+                ("id", Field::Id),
+                ("jsonrpc", Field::Jsonrpc),
+                ("method", Field::Method),
+                ("params", Field::Params),
+            ],
+        }
+    }
+}
+
+/// The level of a container that begins.
+const fn below(level: Option<Level>, member: Option<Field>, object: bool) -> Level {
+    match (level, member, object) {
+        (None, _, true) => Level::Request,
+        (None, _, false) => Level::Batch,
+        (Some(Level::Batch), _, true) => Level::Element,
+        (Some(_), Some(Field::Params), true) => Level::Params,
+        (Some(_), Some(Field::Message), true) => Level::Message,
+        (Some(_), Some(Field::Metadata), true) => Level::Metadata,
+        (Some(_), Some(Field::Configuration), true) => Level::Configuration,
+        (Some(_), Some(Field::PushConfiguration), true) => Level::PushConfiguration,
+        (Some(_), Some(Field::References), false) => Level::References,
+        (Some(_), _, _) => Level::Other,
+    }
+}
+
+/// Whether a key is the member `name`: in camel case, or in the snake case of its protobuf field.
+pub(super) fn is_member(key: &str, name: &str) -> bool {
+    if key == name {
+        return true;
+    }
+    let mut key = key.bytes();
+    let written = name.bytes().all(|byte| {
+        if byte.is_ascii_uppercase() {
+            key.next() == Some(b'_') && key.next() == Some(byte.to_ascii_lowercase())
+        } else {
+            key.next() == Some(byte)
+        }
+    });
+    written && key.next().is_none()
+}
+
+/// Whether a key would be the member `name` to a reader that ignores case and underscores.
+fn is_spelling(key: &str, name: &str) -> bool {
+    let mut key = key.chars().filter(|char| *char != '_').map(fold);
+    let mut name = name.chars().map(fold);
+    loop {
+        match (key.next(), name.next()) {
+            (None, None) => return true,
+            (left, right) if left == right => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Simple case folding of what can fold to an ASCII letter: two more characters do (Unicode,
+/// CaseFolding.txt), and readers written in Go know them.
+const fn fold(char: char) -> char {
+    match char {
+        '\u{17F}' => 's',
+        '\u{212A}' => 'k',
+        _ => char.to_ascii_lowercase(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_member_has_two_spellings_and_many_look_alikes() {
+        for key in ["taskId", "task_id"] {
+            assert!(
+                is_member(key, "taskId") && is_spelling(key, "taskId"),
+                "{key}"
+            );
+        }
+        for key in [
+            "TaskId",
+            "taskID",
+            "taskid",
+            "tas\u{212A}Id",
+            "ta\u{17F}kId",
+            "t_askId",
+            "task__id",
+            "_task_id",
+        ] {
+            assert!(
+                !is_member(key, "taskId") && is_spelling(key, "taskId"),
+                "{key}"
+            );
+        }
+        for key in ["task", "taskIds", "id", ""] {
+            assert!(!is_spelling(key, "taskId"), "{key}");
+        }
+    }
+
+    #[test]
+    fn members_are_found_where_they_count_and_nowhere_else() {
+        let body = br#"{"params":{"message":{"metadata":{"skill":"s","taskId":"no"},"parts":[{"data":{"taskId":"no"}}],
+            "taskId":"t","referenceTaskIds":["a","b"]},"metadata":{"skill":"no"}},"method":"m","result":{"jsonrpc":"no"}}"#;
+        let (envelope, flaw) = read(body, 64);
+        assert_eq!(flaw, None);
+        let text = |value| match value {
+            Value::String(text) => text.decode().unwrap().into_owned(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(text(envelope.message_task), "t");
+        assert_eq!(text(envelope.skill), "s");
+        assert_eq!(text(envelope.method), "m");
+        assert_eq!(text(envelope.jsonrpc), "Absent");
+        assert_eq!(text(envelope.params_task), "Absent");
+        assert_eq!(envelope.references.len(), 2);
+        assert!(!envelope.ambiguous_request && !envelope.ambiguous_params);
+    }
+}

@@ -1,0 +1,233 @@
+//! Reads ids out of JSON that arrives in pieces, in constant memory.
+//!
+//! What an agent answers may be large and is not ours to judge, so this neither collects nor validates
+//! it: it follows brackets and quotes, and looks at the few members at the top that carry ids. A
+//! document that is no JSON yields nothing or nonsense that is no id of anybody.
+
+use std::borrow::Cow;
+
+use memchr::{memchr_iter, memchr2};
+
+use super::envelope::is_member;
+
+/// The longest string that is looked at, in bytes of its JSON text: six for each byte of the longest id.
+const MAX_STRING_BYTES: usize = 6 * 512;
+
+/// An id that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Id {
+    Context(String),
+    Task(String),
+}
+
+/// The state between two pieces.
+#[derive(Debug, Default)]
+pub(super) struct Extractor {
+    level: Level,
+    // Containers open below the level, none of which can hold an id.
+    skipped: u64,
+    expects_key: bool,
+    member: Option<Member>,
+    string: Option<Kind>,
+    after_backslash: bool,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    #[default]
+    Document,
+    Envelope,
+    Result,
+    Task,
+    Update,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Member {
+    ContextId,
+    Result,
+    Task,
+    TaskId,
+    Update,
+}
+
+/// What is done with a string that is being read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Context,
+    Ignored,
+    Key,
+    Task,
+}
+
+impl Extractor {
+    /// Forgets the document; the next byte begins another.
+    pub(super) fn reset(&mut self) {
+        self.level = Level::Document;
+        self.skipped = 0;
+        self.expects_key = false;
+        self.member = None;
+        self.string = None;
+        self.after_backslash = false;
+        self.buffer.clear();
+    }
+
+    /// Reads on, and hands each id to `found` when its string has ended.
+    pub(super) fn feed(&mut self, bytes: &[u8], found: &mut impl FnMut(Id)) {
+        let mut rest = bytes;
+        while let Some((byte, tail)) = rest.split_first() {
+            if let Some(kind) = self.string {
+                rest = self.string(kind, rest, found);
+                continue;
+            }
+            self.structure(*byte);
+            rest = tail;
+        }
+    }
+
+    /// Reads a string on, and returns what stands behind it.
+    fn string<'a>(&mut self, kind: Kind, bytes: &'a [u8], found: &mut impl FnMut(Id)) -> &'a [u8] {
+        if self.after_backslash {
+            self.after_backslash = false;
+            let (escaped, rest) = bytes.split_at_checked(1).unwrap_or_default();
+            self.keep(kind, escaped);
+            return rest;
+        }
+        let end = memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
+        let (plain, rest) = bytes.split_at_checked(end).unwrap_or_default();
+        self.keep(kind, plain);
+        match rest.split_first() {
+            Some((b'"', rest)) => {
+                self.string = None;
+                self.finish(kind, found);
+                rest
+            }
+            Some((backslash, rest)) => {
+                self.keep(kind, &[*backslash]);
+                self.after_backslash = true;
+                rest
+            }
+            None => rest,
+        }
+    }
+
+    fn keep(&mut self, kind: Kind, bytes: &[u8]) {
+        // One byte above the limit is kept, as the mark of a string that is too long to be an id.
+        let room = (MAX_STRING_BYTES + 1).saturating_sub(self.buffer.len());
+        if kind != Kind::Ignored {
+            self.buffer.extend(bytes.iter().take(room));
+        }
+    }
+
+    fn finish(&mut self, kind: Kind, found: &mut impl FnMut(Id)) {
+        let buffer = std::mem::take(&mut self.buffer);
+        if let Some(text) = decode(&buffer) {
+            match kind {
+                Kind::Context => found(Id::Context(text.into_owned())),
+                Kind::Ignored => {}
+                Kind::Key => self.member = self.level.member(&text),
+                Kind::Task => found(Id::Task(text.into_owned())),
+            }
+        }
+        self.buffer = buffer;
+        self.buffer.clear();
+    }
+
+    fn structure(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.string = Some(self.kind()),
+            b'{' if self.skipped == 0 => match self.level.below(self.member) {
+                Some(level) => {
+                    self.level = level;
+                    self.expects_key = true;
+                    self.member = None;
+                }
+                None => self.skipped = 1,
+            },
+            b'{' | b'[' => self.skipped += 1,
+            b'}' | b']' if self.skipped > 0 => self.skipped -= 1,
+            b'}' => {
+                self.level = self.level.above();
+                self.expects_key = false;
+                self.member = None;
+            }
+            b',' if self.skipped == 0 => {
+                self.expects_key = true;
+                self.member = None;
+            }
+            b':' if self.skipped == 0 => self.expects_key = false,
+            _ => {}
+        }
+    }
+
+    const fn kind(&self) -> Kind {
+        if self.skipped > 0 || matches!(self.level, Level::Document) {
+            return Kind::Ignored;
+        }
+        match self.member {
+            _ if self.expects_key => Kind::Key,
+            Some(Member::ContextId) => Kind::Context,
+            Some(Member::TaskId) => Kind::Task,
+            Some(Member::Result | Member::Task | Member::Update) | None => Kind::Ignored,
+        }
+    }
+}
+
+impl Level {
+    /// The member of this level that a key names. In 0.3 the result is the object itself, in 1.0 it
+    /// wraps it; an agent may answer in either, so both are looked for.
+    fn member(self, key: &str) -> Option<Member> {
+        let members: &[(&str, Member)] = match self {
+            Self::Document => &[],
+            Self::Envelope => &[("result", Member::Result)],
+            Self::Result => &[
+                ("artifactUpdate", Member::Update),
+                ("contextId", Member::ContextId),
+                ("id", Member::TaskId),
+                ("message", Member::Update),
+                ("statusUpdate", Member::Update),
+                ("task", Member::Task),
+                ("taskId", Member::TaskId),
+            ],
+            Self::Task => &[("contextId", Member::ContextId), ("id", Member::TaskId)],
+            Self::Update => &[("contextId", Member::ContextId), ("taskId", Member::TaskId)],
+        };
+        let mut members = members.iter();
+        members
+            .find(|(name, _)| is_member(key, name))
+            .map(|(_, member)| *member)
+    }
+
+    const fn below(self, member: Option<Member>) -> Option<Self> {
+        match (self, member) {
+            (Self::Document, _) => Some(Self::Envelope),
+            (Self::Envelope, Some(Member::Result)) => Some(Self::Result),
+            (Self::Result, Some(Member::Task)) => Some(Self::Task),
+            (Self::Result, Some(Member::Update)) => Some(Self::Update),
+            (Self::Envelope | Self::Result | Self::Task | Self::Update, _) => None,
+        }
+    }
+
+    const fn above(self) -> Self {
+        match self {
+            Self::Document | Self::Envelope => Self::Document,
+            Self::Result => Self::Envelope,
+            Self::Task | Self::Update => Self::Result,
+        }
+    }
+}
+
+/// The text of a string without its quotes.
+fn decode(raw: &[u8]) -> Option<Cow<'_, str>> {
+    if raw.len() > MAX_STRING_BYTES {
+        return None;
+    }
+    let raw = std::str::from_utf8(raw).ok()?;
+    if memchr_iter(b'\\', raw.as_bytes()).next().is_none() {
+        return Some(Cow::Borrowed(raw));
+    }
+    serde_json::from_str(&format!("\"{raw}\""))
+        .ok()
+        .map(Cow::Owned)
+}

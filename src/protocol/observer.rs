@@ -1,0 +1,141 @@
+//! Learns from an agent's answer which task and context a call has made.
+
+use crate::model::{Call, ContextId, Dialect, Operation, TaskId};
+
+use super::extract::{Extractor, Id};
+use super::sse::{Events, Piece};
+
+/// What carries the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// `text/event-stream`: each event's data is a JSON document.
+    EventStream,
+    /// The body is one JSON document.
+    Json,
+}
+
+impl Carrier {
+    /// The carrier of an answer with this content type, if ids can be read out of it.
+    pub fn from_content_type(content_type: &str) -> Option<Self> {
+        let essence = content_type.split(';').next().unwrap_or_default().trim();
+        if essence.eq_ignore_ascii_case("text/event-stream") {
+            return Some(Self::EventStream);
+        }
+        let essence = essence.to_ascii_lowercase();
+        (essence.ends_with("/json") || essence.ends_with("+json")).then_some(Self::Json)
+    }
+}
+
+/// Ids that an answer has named for the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learned {
+    /// The task that the call has begun or continued.
+    pub task: Option<TaskId>,
+    /// The context that it belongs to.
+    pub context: Option<ContextId>,
+}
+
+/// Reads along with one answer.
+///
+/// Feed it every piece before the piece leaves: then whoever has read an id owns it already. It keeps
+/// no part of the answer, and stops looking once it knows both ids.
+#[derive(Debug)]
+pub struct Observer {
+    // `None` for an answer that is one document.
+    events: Option<Events>,
+    extractor: Extractor,
+    task: Option<TaskId>,
+    context: Option<ContextId>,
+    // Whether the answer itself named it; the call may have named it before.
+    learned_task: bool,
+    learned_context: bool,
+}
+
+impl Observer {
+    /// An observer of the answer to `call`, if that may name a task or context of the caller's.
+    pub fn new(call: &Call, carrier: Carrier) -> Option<Self> {
+        if !matches!(call.dialect, Dialect::A2a(_)) {
+            return None;
+        }
+        match call.operation {
+            Operation::SendMessage | Operation::StreamMessage | Operation::SubscribeTask => {}
+            Operation::AgentCard
+            | Operation::CancelTask
+            | Operation::GetTask
+            | Operation::ListTasks
+            | Operation::Other
+            | Operation::PushConfig => return None,
+        }
+        Some(Self {
+            events: (carrier == Carrier::EventStream).then(Events::default),
+            extractor: Extractor::default(),
+            task: call.task.clone(),
+            context: call.context.clone(),
+            learned_task: false,
+            learned_context: false,
+        })
+    }
+
+    /// The task as far as it is known, from the answer or else from the call.
+    pub const fn task(&self) -> Option<&TaskId> {
+        self.task.as_ref()
+    }
+
+    /// The context as far as it is known, from the answer or else from the call.
+    pub const fn context(&self) -> Option<&ContextId> {
+        self.context.as_ref()
+    }
+
+    /// Reads the next piece of the answer, cut anywhere.
+    pub fn observe(&mut self, bytes: &[u8]) -> Option<Learned> {
+        if self.learned_task && self.learned_context {
+            return None;
+        }
+        let mut news = News::default();
+        let extractor = &mut self.extractor;
+        match &mut self.events {
+            None => extractor.feed(bytes, &mut |id| news.add(id)),
+            Some(events) => events.feed(bytes, &mut |piece| match piece {
+                Piece::Data(data) => extractor.feed(data, &mut |id| news.add(id)),
+                Piece::End => extractor.reset(),
+            }),
+        }
+        self.learn(news)
+    }
+
+    fn learn(&mut self, news: News) -> Option<Learned> {
+        // The first id of each kind is the answer's; a stream is about one task.
+        let task = news.task.filter(|_| !self.learned_task);
+        let context = news.context.filter(|_| !self.learned_context);
+        if task.is_none() && context.is_none() {
+            return None;
+        }
+        if let Some(task) = &task {
+            self.learned_task = true;
+            self.task = Some(task.clone());
+        }
+        if let Some(context) = &context {
+            self.learned_context = true;
+            self.context = Some(context.clone());
+        }
+        Some(Learned { task, context })
+    }
+}
+
+#[derive(Debug, Default)]
+struct News {
+    task: Option<TaskId>,
+    context: Option<ContextId>,
+}
+
+impl News {
+    fn add(&mut self, id: Id) {
+        match id {
+            Id::Context(text) if self.context.is_none() => {
+                self.context = ContextId::new(&text).ok();
+            }
+            Id::Task(text) if self.task.is_none() => self.task = TaskId::new(&text).ok(),
+            Id::Context(_) | Id::Task(_) => {}
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Answers that real agents have sent, cut everywhere.
+
+use serde_json::Value;
+
+use super::post;
+use super::wire::{exchanges, read};
+use crate::model::{Call, Operation};
+use crate::protocol::{Carrier, Observer};
+
+/// What an observer knows at the end, and how often it said something new.
+fn watch(call: &Call, carrier: Carrier, pieces: &[&[u8]]) -> (Option<String>, Option<String>) {
+    let mut observer = Observer::new(call, carrier).unwrap();
+    let (mut task, mut context) = (None, None);
+    for piece in pieces {
+        if let Some(learned) = observer.observe(piece) {
+            task = task.or_else(|| learned.task.map(|task| task.to_string()));
+            context = context.or_else(|| learned.context.map(|context| context.to_string()));
+        }
+    }
+    (task, context)
+}
+
+/// The ids by another reader, of the first object of each answer that has them.
+fn expected<'a>(documents: impl Iterator<Item = &'a Value>) -> (Option<String>, Option<String>) {
+    let (mut task, mut context) = (None, None);
+    for document in documents {
+        let result = &document["result"];
+        let wrapped = ["task", "message", "statusUpdate", "artifactUpdate"]
+            .iter()
+            .map(|key| &result[*key])
+            .find(|value| value.is_object())
+            .unwrap_or(result);
+        let text = |key: &str| wrapped[key].as_str().map(str::to_owned);
+        task = task.or_else(|| text("id")).or_else(|| text("taskId"));
+        context = context.or_else(|| text("contextId"));
+    }
+    (task, context)
+}
+
+#[test]
+fn ids_are_learned_from_every_recorded_answer_at_every_cut() {
+    let recordings = [
+        "a2a-0.2.5-legacy",
+        "a2a-0.3-jsonrpc",
+        "a2a-0.3-js-jsonrpc",
+        "a2a-0.3-client-on-1.0-agent",
+        "a2a-1.0-sdk-speaking-0.3",
+        "a2a-1.0-jsonrpc",
+        "a2a-1.0-js-jsonrpc",
+        "a2a-1.0-adk",
+        "a2a-1.0-idle-keepalive",
+    ];
+    let (mut streams, mut documents) = (0, 0);
+    for name in recordings {
+        for exchange in exchanges(name) {
+            let Ok(call) = read(&exchange) else { continue };
+            if Observer::new(&call, Carrier::Json).is_none() {
+                continue;
+            }
+            let response = &exchange["response"];
+            let (carrier, body, ids) = if let Some(chunks) = response["chunks"].as_array() {
+                let chunks = chunks.iter().map(|chunk| chunk["data"].as_str().unwrap());
+                let body: String = chunks.collect();
+                let lines = body.lines().filter_map(|line| line.strip_prefix("data: "));
+                let events: Vec<Value> = lines
+                    .map(|line| serde_json::from_str(line).unwrap())
+                    .collect();
+                streams += 1;
+                (Carrier::EventStream, body.clone(), expected(events.iter()))
+            } else {
+                let body = response["data"].as_str().unwrap();
+                let document = serde_json::from_str(body).unwrap();
+                documents += 1;
+                (
+                    Carrier::Json,
+                    body.to_owned(),
+                    expected([&document].into_iter()),
+                )
+            };
+            let body = body.as_bytes();
+            assert_eq!(watch(&call, carrier, &[body]), ids, "{name}");
+            for cut in 0..=body.len() {
+                let (left, right) = body.split_at(cut);
+                assert_eq!(
+                    watch(&call, carrier, &[left, right]),
+                    ids,
+                    "{name} cut at {cut}"
+                );
+            }
+            let bytes: Vec<&[u8]> = body.chunks(1).collect();
+            assert_eq!(watch(&call, carrier, &bytes), ids, "{name} byte by byte");
+        }
+    }
+    assert!(
+        streams > 20 && documents > 20,
+        "{streams} streams, {documents} documents"
+    );
+}
+
+fn stream_call() -> Call {
+    post(r#"{"jsonrpc":"2.0","id":1,"method":"SendStreamingMessage","params":{"message":{"contextId":"own"}}}"#)
+        .unwrap()
+}
+
+#[test]
+fn what_an_agent_quotes_is_not_what_it_names() {
+    let body = br#"{"id":"no","result":{"status":{"message":{"taskId":"no","contextId":"no"}},
+        "history":[{"taskId":"no"}],"artifacts":[{"parts":[{"text":"\"taskId\":\"no\"} \\"}]}],"metadata":{"id":"no"},
+        "kind":"task","contextId":"c\u002d1","id":"t-1"},"task":{"id":"no"}}"#;
+    let ids = (Some("t-1".to_owned()), Some("c-1".to_owned()));
+    for cut in 0..=body.len() {
+        let (left, right) = body.split_at(cut);
+        assert_eq!(
+            watch(&stream_call(), Carrier::Json, &[left, right]),
+            ids,
+            "cut at {cut}"
+        );
+    }
+}
+
+#[test]
+fn events_over_many_lines_and_broken_events_do_no_harm() {
+    let stream = b"data: {\"result\":{\"task\":{\"id\":\"lost\r\n\r\n: ping\r\n\r\ndata: {\"result\":\r\ndata: {\"task\":\r\ndata: {\"id\":\"t\",\"contextId\":\"c\"}}}\r\n\r\n";
+    let ids = (Some("t".to_owned()), Some("c".to_owned()));
+    for cut in 0..=stream.len() {
+        let (left, right) = stream.split_at(cut);
+        assert_eq!(
+            watch(&stream_call(), Carrier::EventStream, &[left, right]),
+            ids
+        );
+    }
+}
+
+#[test]
+fn ids_that_are_none_are_not_learned() {
+    let long = "x".repeat(4000);
+    for id in [long.as_str(), "", "a\\u0000", "\\ud800"] {
+        let body = format!(r#"{{"result":{{"task":{{"id":"{id}","contextId":7}}}}}}"#);
+        assert_eq!(
+            watch(&stream_call(), Carrier::Json, &[body.as_bytes()]),
+            (None, None)
+        );
+    }
+}
+
+#[test]
+fn the_call_tells_what_the_answer_has_not_told_yet() {
+    let mut observer = Observer::new(&stream_call(), Carrier::EventStream).unwrap();
+    assert_eq!(observer.context().map(|id| id.as_str()), Some("own"));
+    let learned = observer
+        .observe(b"data: {\"result\":{\"task\":{\"id\":\"t\",\"contextId\":\"c\"")
+        .unwrap();
+    assert_eq!(learned.task.unwrap().as_str(), "t");
+    assert_eq!(observer.context().map(|id| id.as_str()), Some("c"));
+    assert_eq!(
+        observer.observe(b"}}}\n\ndata: {\"result\":{\"task\":{\"id\":\"u\"}}}\n\n"),
+        None
+    );
+}
+
+#[test]
+fn calls_that_make_nothing_are_not_watched() {
+    let call = post(r#"{"jsonrpc":"2.0","id":1,"method":"GetTask","params":{"id":"t"}}"#).unwrap();
+    assert_eq!(call.operation, Operation::GetTask);
+    assert!(Observer::new(&call, Carrier::Json).is_none());
+    let call =
+        post(r#"{"jsonrpc":"2.0","id":1,"method":"tasks/send","params":{"id":"t"}}"#).unwrap();
+    assert!(Observer::new(&call, Carrier::Json).is_none());
+}
+
+#[test]
+fn carriers_are_known_by_their_type() {
+    let carrier = Carrier::from_content_type;
+    assert_eq!(
+        carrier("text/event-stream; charset=utf-8"),
+        Some(Carrier::EventStream)
+    );
+    assert_eq!(carrier("application/json"), Some(Carrier::Json));
+    assert_eq!(carrier("application/a2a+json"), Some(Carrier::Json));
+    assert_eq!(carrier("text/html"), None);
+}
