@@ -5,9 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus::IntGaugeVec;
-
-use crate::telemetry::{Registry, RegistryError};
+use crate::telemetry::{GaugeVec, Registry, RegistryError};
 
 /// How one control is. The words are the operator's: what is wrong and where to look, no secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +66,7 @@ impl Control {
 #[derive(Debug)]
 pub struct Health {
     sources: Vec<(&'static str, Source)>,
-    conditions: IntGaugeVec,
+    conditions: GaugeVec,
     started: AtomicBool,
 }
 

@@ -1,16 +1,14 @@
 //! What the room counts.
 
-use prometheus::{IntCounter, IntGauge};
-
-use crate::telemetry::{Registry, RegistryError};
+use crate::telemetry::{Counter, Gauge, Registry, RegistryError};
 
 /// Counters of the audit trail.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    pub(super) failing: IntGauge,
-    pub(super) lost: IntCounter,
-    pub(super) queue: IntGauge,
-    pub(super) records: IntCounter,
+    pub(super) failing: Gauge,
+    pub(super) lost: Counter,
+    pub(super) queue: Gauge,
+    pub(super) records: Counter,
 }
 
 impl Metrics {

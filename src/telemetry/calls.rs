@@ -4,23 +4,21 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge};
-
 use crate::model::{Finding, LeakAction, Reason};
 
 use super::action::ActionLabel;
-use super::registry::{Registry, RegistryError};
+use super::registry::{Counter, CounterVec, Gauge, Histogram, Registry, RegistryError};
 
 /// Counters of calls, their outcomes and their cost. The handles of what every call touches are
 /// fetched once; later each count is one atomic addition.
 pub struct CallMetrics {
-    requests: IntCounterVec,
+    requests: CounterVec,
     // By action, decision and status class. Fetched at first use: a registered series stands in every
     // scrape, and most of the combinations never happen.
-    requests_by: Box<[OnceLock<IntCounter>]>,
-    refusals: Box<[IntCounter]>,
-    findings: IntCounterVec,
-    throttled: IntCounterVec,
+    requests_by: Box<[OnceLock<Counter>]>,
+    refusals: Box<[Counter]>,
+    findings: CounterVec,
+    throttled: CounterVec,
     /// From a request's head to the end of its answer.
     pub duration: Histogram,
     /// The part of it that was not waiting for the agent.
@@ -28,8 +26,8 @@ pub struct CallMetrics {
     /// How long bytes were held back because they could become part of a finding.
     pub hold: Histogram,
     /// Bytes held back now, over all answers.
-    pub held_bytes: IntGauge,
-    in_flight: IntGauge,
+    pub held_bytes: Gauge,
+    in_flight: Gauge,
 }
 
 impl CallMetrics {
@@ -164,7 +162,7 @@ impl fmt::Debug for CallMetrics {
 
 /// One call in flight; its drop is the end of it.
 #[derive(Debug)]
-pub struct InFlight(IntGauge);
+pub struct InFlight(Gauge);
 
 impl Drop for InFlight {
     fn drop(&mut self) {

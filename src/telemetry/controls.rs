@@ -1,23 +1,21 @@
 //! What the controls around the path tell: policy, keys, certificates, the ledger.
 
+use super::registry::{Counter, CounterVec, Gauge, GaugeVec, Registry, RegistryError};
 use jiff::Timestamp;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
-
-use super::registry::{Registry, RegistryError};
 
 /// Gauges and counters of what is loaded and remembered.
 #[derive(Debug, Clone)]
 pub struct ControlMetrics {
     /// The number of the policy generation in force.
-    pub policy_generation: IntGauge,
-    policy_reload_success: IntGauge,
-    policy_reloads_ok: IntCounter,
-    policy_reloads_failed: IntCounter,
-    policy_loaded: IntGauge,
-    tls_reloads_ok: IntCounter,
-    tls_reloads_failed: IntCounter,
-    keys: IntGaugeVec,
-    ledger: IntGaugeVec,
+    pub policy_generation: Gauge,
+    policy_reload_success: Gauge,
+    policy_reloads_ok: Counter,
+    policy_reloads_failed: Counter,
+    policy_loaded: Gauge,
+    tls_reloads_ok: Counter,
+    tls_reloads_failed: Counter,
+    keys: GaugeVec,
+    ledger: GaugeVec,
 }
 
 impl ControlMetrics {
@@ -91,21 +89,21 @@ impl ControlMetrics {
     }
 
     /// The state of an identity's keys: 1 usable, 0 not. `identity` is its name in our own policy.
-    pub fn keys(&self, identity: &str) -> IntGauge {
+    pub fn keys(&self, identity: &str) -> Gauge {
         self.keys.with_label_values(&[identity])
     }
 
     /// How many objects of a kind the ledger remembers.
-    pub fn ledger_entries(&self, kind: &'static str) -> IntGauge {
+    pub fn ledger_entries(&self, kind: &'static str) -> Gauge {
         self.ledger.with_label_values(&[kind])
     }
 }
 
-fn succeeded(reloads: &IntCounterVec) -> IntCounter {
+fn succeeded(reloads: &CounterVec) -> Counter {
     reloads.with_label_values(&["success"])
 }
 
-fn failed(reloads: &IntCounterVec) -> IntCounter {
+fn failed(reloads: &CounterVec) -> Counter {
     reloads.with_label_values(&["failure"])
 }
 

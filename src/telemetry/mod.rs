@@ -19,5 +19,5 @@ pub use calls::{CallMetrics, InFlight};
 pub use config::{Config, LogFormat};
 pub use controls::ControlMetrics;
 pub use logging::{LoggingError, start_logging};
-pub use registry::{Registry, RegistryError};
+pub use registry::{Counter, CounterVec, Gauge, GaugeVec, Histogram, Registry, RegistryError};
 pub use transport::TransportMetrics;

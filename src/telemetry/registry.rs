@@ -2,8 +2,12 @@
 
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, TextEncoder,
+use prometheus::{HistogramOpts, Opts, TextEncoder};
+
+// Under these names the rooms know them, so that another library would be a change of this file.
+pub use prometheus::{
+    Histogram, IntCounter as Counter, IntCounterVec as CounterVec, IntGauge as Gauge,
+    IntGaugeVec as GaugeVec,
 };
 
 /// Why a metric could not be registered: a mistake of ours, such as a name given twice.
@@ -47,8 +51,8 @@ impl Registry {
     ///
     /// # Errors
     /// When the name is taken or is no metric name.
-    pub fn counter(&self, name: &str, help: &str) -> Result<IntCounter, RegistryError> {
-        let metric = IntCounter::new(name, help).map_err(|source| error(name, source))?;
+    pub fn counter(&self, name: &str, help: &str) -> Result<Counter, RegistryError> {
+        let metric = Counter::new(name, help).map_err(|source| error(name, source))?;
         self.register(name, metric)
     }
 
@@ -61,9 +65,9 @@ impl Registry {
         name: &str,
         help: &str,
         labels: &[&str],
-    ) -> Result<IntCounterVec, RegistryError> {
-        let metric = IntCounterVec::new(Opts::new(name, help), labels)
-            .map_err(|source| error(name, source))?;
+    ) -> Result<CounterVec, RegistryError> {
+        let metric =
+            CounterVec::new(Opts::new(name, help), labels).map_err(|source| error(name, source))?;
         self.register(name, metric)
     }
 
@@ -71,8 +75,8 @@ impl Registry {
     ///
     /// # Errors
     /// When the name is taken or is no metric name.
-    pub fn gauge(&self, name: &str, help: &str) -> Result<IntGauge, RegistryError> {
-        let metric = IntGauge::new(name, help).map_err(|source| error(name, source))?;
+    pub fn gauge(&self, name: &str, help: &str) -> Result<Gauge, RegistryError> {
+        let metric = Gauge::new(name, help).map_err(|source| error(name, source))?;
         self.register(name, metric)
     }
 
@@ -85,9 +89,9 @@ impl Registry {
         name: &str,
         help: &str,
         labels: &[&str],
-    ) -> Result<IntGaugeVec, RegistryError> {
-        let metric = IntGaugeVec::new(Opts::new(name, help), labels)
-            .map_err(|source| error(name, source))?;
+    ) -> Result<GaugeVec, RegistryError> {
+        let metric =
+            GaugeVec::new(Opts::new(name, help), labels).map_err(|source| error(name, source))?;
         self.register(name, metric)
     }
 

@@ -1,19 +1,17 @@
 //! What `listener`, `tls` and `upstream` count of their connections.
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
-
-use super::registry::{Registry, RegistryError};
+use super::registry::{Counter, CounterVec, Gauge, GaugeVec, Registry, RegistryError};
 
 /// Counters of connections on both sides. A room fetches its handles once, at start.
 #[derive(Debug, Clone)]
 pub struct TransportMetrics {
-    connections: IntGaugeVec,
-    connections_refused: IntCounterVec,
-    upstream_errors: IntCounterVec,
+    connections: GaugeVec,
+    connections_refused: CounterVec,
+    upstream_errors: CounterVec,
     /// Handshakes that failed.
-    pub tls_handshake_errors: IntCounter,
+    pub tls_handshake_errors: Counter,
     /// Connections to the agent, idle ones included.
-    pub upstream_connections: IntGauge,
+    pub upstream_connections: Gauge,
 }
 
 impl TransportMetrics {
@@ -50,17 +48,17 @@ impl TransportMetrics {
     }
 
     /// The connections of one listener, by its name in our own configuration.
-    pub fn connections(&self, listener: &str) -> IntGauge {
+    pub fn connections(&self, listener: &str) -> Gauge {
         self.connections.with_label_values(&[listener])
     }
 
     /// Connections refused for one cause.
-    pub fn connections_refused(&self, cause: &'static str) -> IntCounter {
+    pub fn connections_refused(&self, cause: &'static str) -> Counter {
         self.connections_refused.with_label_values(&[cause])
     }
 
     /// Exchanges with the agent that failed for one cause.
-    pub fn upstream_errors(&self, cause: &'static str) -> IntCounter {
+    pub fn upstream_errors(&self, cause: &'static str) -> Counter {
         self.upstream_errors.with_label_values(&[cause])
     }
 }
