@@ -56,6 +56,12 @@ impl AuditFile {
         self.file = open(path)?;
         Ok(true)
     }
+
+    /// Asks the system to bring what was written to the disk.
+    pub(super) fn sync(&self) {
+        // A device or a pipe has no disk, and says so; there is nothing left to try.
+        let _unsupported = self.file.sync_data();
+    }
 }
 
 impl Write for AuditFile {
@@ -70,6 +76,10 @@ impl Write for AuditFile {
 
 impl Device for AuditFile {
     fn shorten(&mut self, bytes: u64) -> io::Result<()> {
+        // Standard output may be a file that others write to as well: its end need not be ours.
+        if self.path.is_none() {
+            return Err(ErrorKind::Unsupported.into());
+        }
         self.file.shorten(bytes)
     }
 }

@@ -5,7 +5,12 @@
 //! out. `kind` is `call` or `loss`; readers skip kinds that they do not know.
 //!
 //! `sequence` counts the lines of one `instance` (one process) from 1 without a gap. A `loss` line says
-//! how many records are missing before it; with `onFull: deny` there is none for an admitted call.
+//! how many records are missing before it; with `onFull: deny` they are all of calls that were refused.
+//!
+//! `time` is when the call began. Of `durationUs`, `upstreamUs` was waiting for the agent, `downstreamUs`
+//! for the caller, and `lictorUs` is what is left: ours. `tenant` is on every line of a call; it is
+//! `unknown` where the call ended before anybody knew who called. `findings` are equal ones counted
+//! together and at most 64; `findingsTotal` counts them all.
 
 use std::fmt::Display;
 use std::net::SocketAddr;
@@ -14,9 +19,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use crate::model::{Operation, Principal, Reason};
+use crate::model::{Action, DecisionId, Operation, Ownership, Place, Principal, Reason};
 
-use super::record::{Counted, Generation, Outcome, Record};
+use super::record::{Counted, Generation, MAX_LIST, Outcome, Record};
 use super::start::Origin;
 
 /// Appends the line of a call.
@@ -37,12 +42,22 @@ pub(super) fn call(out: &mut Vec<u8>, origin: &Origin, sequence: u64, record: &R
             tenant: principal.map_or(UNKNOWN, |principal| principal.tenant.as_str()),
             identity: principal.map(|principal| principal.identity.as_str()),
             principal: principal.map(|principal: &Principal| principal.id.as_str()),
+            groups: principal
+                .iter()
+                .flat_map(|principal| principal.groups.iter().take(MAX_LIST))
+                .map(|group| &**group)
+                .collect(),
             source: record.source.map(Text),
             dialect: record.dialect.map(|dialect| dialect.as_str()),
             action: record.action.as_ref().map(Text),
             operation: record.operation.map(operation),
             task: record.task.as_ref().map(|task| task.as_str()),
             context: record.context.as_ref().map(|context| context.as_str()),
+            references: record.references.iter().map(|task| task.as_str()).collect(),
+            facts: record.facts.map(|facts| FactsLine {
+                task: ownership(facts.task),
+                context: ownership(facts.context),
+            }),
             method: record.http_method.as_ref().map(http::Method::as_str),
             path: record.path.as_deref(),
             decision: record.decision.as_str(),
@@ -60,7 +75,8 @@ pub(super) fn call(out: &mut Vec<u8>, origin: &Origin, sequence: u64, record: &R
             response_bytes: record.response_bytes,
             duration_us: micros(record.duration),
             upstream_us: micros(record.upstream),
-            lictor_us: micros(record.duration.saturating_sub(record.upstream)),
+            downstream_us: micros(record.downstream),
+            lictor_us: micros(record.lictor(record.duration)),
             held_bytes_max: record.held_bytes_max,
             findings: record.findings.iter().map(FindingLine::from).collect(),
             findings_total: record.findings_total,
@@ -97,7 +113,7 @@ struct CallLine<'a> {
     instance: &'a str,
     sequence: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    decision_id: Option<Text<crate::model::DecisionId>>,
+    decision_id: Option<Text<DecisionId>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,18 +124,24 @@ struct CallLine<'a> {
     identity: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     principal: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Text<SocketAddr>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dialect: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<Text<&'a crate::model::Action>>,
+    action: Option<Text<&'a Action>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     operation: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     task: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    references: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    facts: Option<FactsLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     method: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +165,7 @@ struct CallLine<'a> {
     response_bytes: u64,
     duration_us: u64,
     upstream_us: u64,
+    downstream_us: u64,
     lictor_us: u64,
     held_bytes_max: u64,
     findings: Vec<FindingLine<'a>>,
@@ -166,10 +189,16 @@ impl<'a> From<&'a Generation> for GenerationLine<'a> {
 }
 
 #[derive(Serialize)]
+struct FactsLine {
+    task: &'static str,
+    context: &'static str,
+}
+
+#[derive(Serialize)]
 struct RuleLine<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<Text<&'a crate::model::Place>>,
+    place: Option<Text<&'a Place>>,
 }
 
 #[derive(Serialize)]
@@ -259,6 +288,15 @@ const fn operation(operation: Operation) -> &'static str {
         Operation::SendMessage => "sendMessage",
         Operation::StreamMessage => "streamMessage",
         Operation::SubscribeTask => "subscribeTask",
+    }
+}
+
+/// The word for whose an object is.
+const fn ownership(ownership: Ownership) -> &'static str {
+    match ownership {
+        Ownership::Absent => "absent",
+        Ownership::Mine => "mine",
+        Ownership::NotMine => "notMine",
     }
 }
 

@@ -31,7 +31,7 @@ mod tests;
 pub use config::{Config, OnFull};
 pub use error::{StartError, Unwritten};
 pub use metrics::Metrics;
-pub use open::Open;
+pub use open::{Open, Taken};
 pub use record::{Decision, Generation, Outcome, Record};
 pub use start::{Audit, Origin};
 pub use state::State;

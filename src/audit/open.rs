@@ -1,7 +1,7 @@
 //! The guard of a record.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::clock;
 use crate::model::{Reason, Refusal};
@@ -63,10 +63,29 @@ impl Open {
         self.started
     }
 
-    /// Ends the record.
-    pub fn close(mut self, outcome: Outcome) {
-        self.record().outcome = Some(outcome);
+    /// Ends the record. What it took is given back for the metrics, so that both tell the same.
+    pub fn close(mut self, outcome: Outcome) -> Taken {
+        let total = self.elapsed();
+        let record = self.record();
+        record.outcome = Some(outcome);
+        Taken {
+            total,
+            lictor: record.lictor(total),
+        }
     }
+
+    fn elapsed(&self) -> Duration {
+        clock::now().saturating_duration_since(self.started)
+    }
+}
+
+/// What a call took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taken {
+    /// From its beginning to its end.
+    pub total: Duration,
+    /// The part of it that was not waiting for the agent or the caller.
+    pub lictor: Duration,
 }
 
 impl Drop for Open {
@@ -74,7 +93,7 @@ impl Drop for Open {
         let Some(mut record) = self.record.take() else {
             return;
         };
-        record.duration = clock::now().saturating_duration_since(self.started);
+        record.duration = self.elapsed();
         // Dropped midway. With an answer on its way, it is nearly always the caller who left: that
         // is how the server tells us. Without one, it may have been either; nothing was sent.
         record.outcome.get_or_insert(match record.status {

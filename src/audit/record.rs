@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::{
-    Action, Call, ContextId, DecisionId, Dialect, Fault, Finding, Operation, Principal, Reason,
-    Refusal, RequestId, RuleRef, TaskId,
+    Action, Call, ContextId, DecisionId, Dialect, Facts, Fault, Finding, Operation, Principal,
+    Reason, Refusal, RequestId, RuleRef, TaskId,
 };
 
 /// All that is recorded of one call. Fields are filled in while the call goes; one that was not reached
@@ -36,6 +36,11 @@ pub struct Record {
     pub task: Option<TaskId>,
     /// The context it names, or the one that the agent made for it.
     pub context: Option<ContextId>,
+    /// Tasks that its message refers to.
+    pub references: Vec<TaskId>,
+    /// What was known of the objects that it names; with the caller and the action it is what the
+    /// policy judged, so that the decision can be made again.
+    pub facts: Option<Facts>,
     /// The request's HTTP method.
     pub http_method: Option<http::Method>,
     /// The request's path without its query, which may hold secrets.
@@ -60,6 +65,8 @@ pub struct Record {
     pub response_bytes: u64,
     /// Time spent waiting for the agent: for its head and for each piece of its body.
     pub upstream: Duration,
+    /// Time spent waiting for the caller: for each piece of its body, and to take ours.
+    pub downstream: Duration,
     /// The most bytes that were held back at once.
     pub held_bytes_max: u64,
     pub(super) outcome: Option<Outcome>,
@@ -82,6 +89,7 @@ impl Record {
         self.operation = Some(call.operation);
         self.task.clone_from(&call.task);
         self.context.clone_from(&call.context);
+        self.references = call.references.iter().take(MAX_LIST).cloned().collect();
     }
 
     /// Notes the HTTP request. A query, if `path` has one, is left out.
@@ -121,7 +129,7 @@ impl Record {
         self.detail = refusal.detail.as_deref().map(clip);
     }
 
-    /// Notes a finding. Equal ones are counted; past [`MAX_FINDINGS`] different ones only their number
+    /// Notes a finding. Equal ones are counted; past 64 different ones only their number
     /// is kept, so that an answer full of secrets cannot fill our memory.
     pub fn found(&mut self, finding: &Finding) {
         self.findings_total += 1;
@@ -134,12 +142,16 @@ impl Record {
         });
         match equal {
             Some(known) => known.count += 1,
-            None if room => self.findings.push(Counted {
-                finding: finding.clone(),
-                count: 1,
-            }),
+            None if room => self.findings.push(Counted::new(finding)),
             None => {}
         }
+    }
+
+    /// The part of `total` that was not waiting for others.
+    pub(super) fn lictor(&self, total: Duration) -> Duration {
+        total
+            .saturating_sub(self.upstream)
+            .saturating_sub(self.downstream)
     }
 
     /// How many findings were noted, equal ones included.
@@ -215,6 +227,17 @@ pub(super) struct Counted {
     pub(super) count: u64,
 }
 
+impl Counted {
+    fn new(finding: &Finding) -> Self {
+        let mut finding = finding.clone();
+        // A JSON path is as long as the agent makes its keys.
+        if finding.channel.len() > MAX_TEXT_BYTES {
+            finding.channel = Arc::from(clip(&finding.channel));
+        }
+        Self { finding, count: 1 }
+    }
+}
+
 /// Text of a caller as far as it is recorded. What was cut off ends in an ellipsis.
 fn clip(text: &str) -> Box<str> {
     if text.len() <= MAX_TEXT_BYTES {
@@ -228,6 +251,9 @@ fn clip(text: &str) -> Box<str> {
 
 /// Different findings kept per record. Arbitrary; a page full of them is enough to act on.
 pub(super) const MAX_FINDINGS: usize = 64;
+
+/// Names kept of a list that a caller or its credential made. Arbitrary.
+pub(super) const MAX_LIST: usize = 64;
 
 /// Paths, names and details are kept up to here: the longest that clients commonly send, while the
 /// queue's memory stays a product of its length.

@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::model::{
-    A2aVersion, Action, Call, ContextId, DecisionId, Dialect, Finding, IdentityName, LeakAction,
-    Operation, Place, Principal, PrincipalId, Protocol, Reason, Refusal, RequestId, RuleRef,
-    Severity, TaskId, TenantId,
+    A2aVersion, Action, Call, ContextId, DecisionId, Dialect, Facts, Finding, IdentityName,
+    LeakAction, Operation, Ownership, Place, Principal, PrincipalId, Protocol, Reason, Refusal,
+    RequestId, RuleRef, Severity, TaskId, TenantId,
 };
 use crate::telemetry::Registry;
 
@@ -81,7 +81,7 @@ async fn a_record_says_all_that_is_known_of_a_call() {
         identity: IdentityName::new("corp").unwrap(),
         id: PrincipalId::new("alice").unwrap(),
         tenant: TenantId::new("acme").unwrap(),
-        groups: Vec::new(),
+        groups: vec![Box::from("analysts")],
     }));
     record.source = Some(SocketAddr::from(([192, 0, 2, 1], 4711)));
     record.http(&http::Method::POST, "/a2a?key=secret");
@@ -94,8 +94,12 @@ async fn a_record_says_all_that_is_known_of_a_call() {
         dialect: Dialect::A2a(A2aVersion::V1_0),
         rpc_id: None,
         task: TaskId::new("t-1").ok(),
-        references: Vec::new(),
+        references: vec![TaskId::new("t-0").unwrap()],
         context: ContextId::new("c-1").ok(),
+    });
+    record.facts = Some(Facts {
+        task: Ownership::Mine,
+        context: Ownership::Absent,
     });
     record.allow(Some(Arc::new(RuleRef {
         name: Arc::from("analyst"),
@@ -129,7 +133,7 @@ async fn a_record_says_all_that_is_known_of_a_call() {
     let time = object.remove("time").unwrap();
     let time = time.as_str().unwrap();
     assert_eq!(time.len(), "2026-01-02T03:04:05.678901Z".len(), "{time}");
-    for duration in ["durationUs", "upstreamUs", "lictorUs"] {
+    for duration in ["durationUs", "upstreamUs", "downstreamUs", "lictorUs"] {
         assert!(object.remove(duration).unwrap().is_u64());
     }
     assert_eq!(
@@ -139,9 +143,12 @@ async fn a_record_says_all_that_is_known_of_a_call() {
             "decisionId": "00000000000000000000000000000007", "requestId": "r-1",
             "generation": {"number": 3, "hash": "0a1b2c3d"},
             "agent": "quotes-agent", "tenant": "acme", "identity": "corp", "principal": "alice",
+            "groups": ["analysts"],
             "source": "192.0.2.1:4711", "dialect": "a2a-1.0",
             "action": "a2a:SendMessage quote-equity", "operation": "sendMessage",
-            "task": "t-1", "context": "c-1", "method": "POST", "path": "/a2a",
+            "task": "t-1", "context": "c-1",
+            "references": ["t-0"], "facts": {"task": "mine", "context": "absent"},
+            "method": "POST", "path": "/a2a",
             "decision": "allow",
             "rule": {"name": "analyst", "place": "policies/desk.yaml:14"},
             "status": 200, "upstreamStatus": 200, "requestBytes": 120, "responseBytes": 340,
@@ -375,4 +382,74 @@ async fn a_second_process_is_told_that_the_file_is_in_use() {
     let metrics = Metrics::new(&Registry::new().unwrap()).unwrap();
     let error = Audit::start(&config, origin, metrics).unwrap_err();
     assert!(matches!(error, StartError::Locked { .. }), "{error}");
+}
+
+/// Runs the ignored test `name` of this program in a process of its own, by a shell that first does
+/// `limits`, and gives back what it wrote to standard output.
+fn child(name: &str, limits: &str, path: &Path) -> String {
+    let output = std::process::Command::new("sh")
+        .arg("-c")
+        .arg(format!("{limits} exec \"$0\" \"$@\""))
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("audit::tests::{name}")])
+        .args(["--ignored", "--nocapture"])
+        .env("LICTOR_TEST_AUDIT", path)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("1 passed"), "{text}");
+    text
+}
+
+fn child_path() -> PathBuf {
+    PathBuf::from(std::env::var_os("LICTOR_TEST_AUDIT").unwrap_or_else(|| "/dev/null".into()))
+}
+
+#[tokio::test]
+#[ignore = "run by `a_file_that_may_not_grow_holds_whole_lines_only`"]
+async fn child_fills_its_file() {
+    let path = child_path();
+    let (audit, _) = start(&path, 100, OnFull::Deny);
+    for _ in 0..50 {
+        audit.open().close(Outcome::Complete);
+    }
+    if path != Path::new("/dev/null") {
+        until("the failure", || {
+            matches!(audit.state(), State::Failing { .. })
+        })
+        .await;
+    }
+    let _unwritten = audit.shutdown(Duration::from_millis(100)).await;
+}
+
+/// A size limit takes part of a write and refuses the rest, as a disk that runs full does.
+#[test]
+fn a_file_that_may_not_grow_holds_whole_lines_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    // Blocks of 512 or of 1024 bytes, as the shell will have it.
+    child("child_fills_its_file", "trap '' XFSZ; ulimit -f 2;", &path);
+    let lines = lines(&path);
+    assert!((1..50).contains(&lines.len()), "{}", lines.len());
+    let length = fs::metadata(&path).unwrap().len();
+    assert!(length <= 2048, "{length}");
+}
+
+#[tokio::test]
+#[ignore = "run by `standard_output_is_a_sink_too`"]
+async fn child_writes_to_standard_output() {
+    let (audit, _) = start(Path::new("-"), 100, OnFull::Deny);
+    // The test harness has not ended its own line yet.
+    println!();
+    for _ in 0..3 {
+        audit.open().close(Outcome::Complete);
+    }
+    audit.shutdown(DEADLINE).await.unwrap();
+}
+
+#[test]
+fn standard_output_is_a_sink_too() {
+    let text = child("child_writes_to_standard_output", "", Path::new("-"));
+    let records = text.lines().filter(|line| line.starts_with("{\"v\":1,"));
+    assert_eq!(records.count(), 3, "{text}");
 }

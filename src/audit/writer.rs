@@ -67,6 +67,7 @@ impl Writer {
         }
         // Losses since the last batch.
         self.flush();
+        self.file.sync();
     }
 
     /// Waits for records and makes lines of those that are there. `false` when no more will come, or
