@@ -1,16 +1,24 @@
 //! What the room is told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Where records go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The file of JSON lines.
+    /// The file of JSON lines; `-` is standard output.
     pub path: PathBuf,
-    /// Records that may wait for the writer.
+    /// Records that may be open or wait for the writer. A call holds its place from its beginning
+    /// until its record is written, so this is also the number of calls in flight that can be recorded.
     pub queue: usize,
     /// What happens to calls when no more can wait or the file cannot be written.
     pub on_full: OnFull,
+}
+
+impl Config {
+    /// Whether records go to standard output.
+    pub fn is_stdout(&self) -> bool {
+        self.path == Path::new("-")
+    }
 }
 
 /// What happens to calls that cannot be recorded.

@@ -1,5 +1,37 @@
-//! (room: audit)
+//! Records what happened to each call, exactly once.
+//!
+//! Owns the [`Record`], the guard that makes sure of it ([`Open`]) and the writer that appends records
+//! as JSON lines to a file. A call opens its record first and closes it last; dropping the guard midway
+//! hands the record over too. A place in the queue is taken when a record is opened, so handing it over
+//! never waits and never fails, and a call that was admitted keeps its record while the process lives.
+//!
+//! Leaves to others what a record says: `proxy` fills it in. Must not hold a secret: findings come
+//! with a masked preview and a fingerprint, paths come without their query. The audit record is not a
+//! log line; the log only tells when records cannot be written.
+//!
+//! The writer is a thread of its own and no task: appending to a file blocks, and a full disk or a slow
+//! volume must hold up neither a runtime worker nor, through the pool for blocking work, anybody else.
+#![warn(clippy::wildcard_enum_match_arm)]
 
+mod append;
 mod config;
+mod error;
+mod file;
+mod line;
+mod metrics;
+mod open;
+mod record;
+mod start;
+mod state;
+mod writer;
 
-pub use config::*;
+#[cfg(test)]
+mod tests;
+
+pub use config::{Config, OnFull};
+pub use error::{StartError, Unwritten};
+pub use metrics::Metrics;
+pub use open::{Open, Taken};
+pub use record::{Decision, Generation, Outcome, Record};
+pub use start::{Audit, Origin};
+pub use state::State;

@@ -1,0 +1,69 @@
+//! Logs go to standard error, so that standard output stays free for what was asked for.
+
+use std::io::{self, IsTerminal};
+
+use tracing::subscriber::SetGlobalDefaultError;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
+
+use super::config::{Config, LogFormat};
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LoggingError {
+    /// Somebody set up logging before; it is set up once, by the process.
+    #[error("logging is already set up")]
+    AlreadyStarted(#[source] SetGlobalDefaultError),
+    /// The filter is no list of levels and directives.
+    #[error("log filter `{filter}` is not understood; write a level such as `info`")]
+    Filter {
+        /// What was written.
+        filter: String,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+}
+
+/// Sets up logging for the whole process.
+///
+/// # Errors
+/// When the filter cannot be read, or when logging was set up before.
+pub fn start_logging(config: &Config) -> Result<(), LoggingError> {
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(&config.filter)?)
+        .with_writer(io::stderr)
+        .with_ansi(config.format == LogFormat::Pretty && io::stderr().is_terminal());
+    let started = match config.format {
+        LogFormat::Json => tracing::subscriber::set_global_default(
+            builder
+                .json()
+                .flatten_event(true)
+                .with_span_list(false)
+                .finish(),
+        ),
+        LogFormat::Pretty => tracing::subscriber::set_global_default(builder.finish()),
+    };
+    started.map_err(LoggingError::AlreadyStarted)
+}
+
+fn filter(text: &str) -> Result<EnvFilter, LoggingError> {
+    EnvFilter::builder()
+        .parse(text)
+        .map_err(|source| LoggingError::Filter {
+            filter: text.to_owned(),
+            source,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_a_level_or_directives() {
+        assert!(filter("info").is_ok());
+        assert!(filter("warn,lictor::audit=debug").is_ok());
+        let error = filter("lictor=loud").unwrap_err().to_string();
+        assert!(error.starts_with("log filter `lictor=loud`"), "{error}");
+    }
+}
