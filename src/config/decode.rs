@@ -20,6 +20,8 @@ pub(super) struct Fields<'node> {
     context: Option<Span>,
     entries: Vec<(&'node Entry, bool)>,
     known: Vec<&'static str>,
+    // Known and refused: a typo of one gets its suggestion, but nobody is invited to write one.
+    refused: &'static [&'static str],
     hints: &'static [(&'static str, &'static str)],
     consequence: Option<&'static str>,
 }
@@ -42,6 +44,7 @@ impl<'node> Fields<'node> {
             context: name,
             entries: entries.iter().map(|entry| (entry, false)).collect(),
             known: Vec::new(),
+            refused: &[],
             hints: &[],
             consequence: None,
         })
@@ -95,6 +98,7 @@ impl<'node> Fields<'node> {
         names: &'static [&'static str],
         report: &mut Diagnostics,
     ) -> bool {
+        self.refused = names;
         let mut refused = false;
         for name in names {
             let Some(entry) = self.take(name) else {
@@ -127,6 +131,12 @@ impl<'node> Fields<'node> {
         .collect()
     }
 
+    fn offered(&self) -> String {
+        let known = self.known.iter().copied();
+        let offered: Vec<_> = known.filter(|name| !self.refused.contains(name)).collect();
+        join(&offered, "and")
+    }
+
     /// Marks the fields whose name is of a kind as read.
     pub(super) fn take_if(&mut self, is: impl Fn(&str) -> bool) {
         for (entry, taken) in &mut self.entries {
@@ -157,7 +167,7 @@ impl<'node> Fields<'node> {
                 }
                 None => diagnostic
                     .at(entry.key.span, "")
-                    .help(format_args!("it has {}", list(&self.known))),
+                    .help(format_args!("it has {}", self.offered())),
             };
             if let Some(consequence) = self.consequence {
                 diagnostic = diagnostic.note(consequence);
@@ -169,10 +179,14 @@ impl<'node> Fields<'node> {
 
 /// `a, b or c`, each in backticks.
 pub(super) fn list(words: &[&str]) -> String {
+    join(words, "or")
+}
+
+fn join(words: &[&str], conjunction: &str) -> String {
     let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {conjunction} {last}", rest.join(", ")),
         None => String::new(),
     }
 }

@@ -246,6 +246,15 @@ impl Diagnostics {
         )
     }
 
+    /// Says of what is not enforced that it is a setting and no policy.
+    pub(super) fn of_settings(&mut self) {
+        for diagnostic in &mut self.list {
+            if diagnostic.code == Code::NotEnforced.as_str() {
+                diagnostic.note = Some("a setting that cannot act does not load".to_owned());
+            }
+        }
+    }
+
     /// Orders by file and place, so that output does not depend on the order of checks.
     pub(super) fn sort(&mut self) {
         self.list.sort_by_key(|diagnostic| {
@@ -264,12 +273,12 @@ impl Diagnostics {
     }
 
     fn render_one(&self, diagnostic: &Diagnostic, renderer: &Renderer) -> String {
-        let level = match diagnostic.severity {
-            Severity::Error => Level::ERROR,
-            Severity::Warning => Level::WARNING,
-        };
         // The code stands in one column, where the eye can skip it.
-        let title = format!("{:<73} [{}]", diagnostic.title, diagnostic.code);
+        let (level, width) = match diagnostic.severity {
+            Severity::Error => (Level::ERROR, 73),
+            Severity::Warning => (Level::WARNING, 71),
+        };
+        let title = format!("{:<width$} [{}]", diagnostic.title, diagnostic.code);
         let mut group = match &diagnostic.primary {
             Some(_) => level
                 .primary_title(title)
@@ -319,11 +328,15 @@ impl Diagnostics {
             let (first, last) = (lines().min().unwrap_or(1), lines().max().unwrap_or(1));
             // Only the lines between: a renderer that reads megabytes for each mistake is slow.
             let window = source.line_range(first).start..source.line_range(last).end;
-            let mut snippet = Snippet::source(source.shown(window.clone()))
+            let shown = source.shown(window.clone());
+            let clips: Vec<_> = here
+                .iter()
+                .map(|(span, ..)| clip(source, *span, &window, &shown))
+                .collect();
+            let mut snippet = Snippet::source(shown)
                 .path(source.name.to_string())
                 .line_start(first);
-            for (span, kind, label) in here {
-                let span = clip(source, *span, &window);
+            for ((_, kind, label), span) in here.into_iter().zip(clips) {
                 let label = label.filter(|label| !label.is_empty());
                 snippet = snippet.annotation(kind.span(span).label(label));
             }
@@ -333,15 +346,16 @@ impl Diagnostics {
     }
 }
 
-/// The part of a span that stands in its first line, from the beginning of the window.
-fn clip(source: &Source, span: Span, window: &Range<usize>) -> Range<usize> {
+/// The part of a span that stands in its first line, from the beginning of the window, in whole
+/// characters: the renderer panics inside one.
+fn clip(source: &Source, span: Span, window: &Range<usize>, shown: &str) -> Range<usize> {
     let range = span.range();
     let line = source.line_range(source.line(range.start));
     let text = source.text.get(line.clone()).unwrap_or_default();
     let line_end = line.start + text.trim_end().len();
     let end = range.end.min(line_end).max(range.start);
-    let last = window.end - window.start;
-    (range.start - window.start).min(last)..(end - window.start).min(last)
+    let within = |at: usize| at.saturating_sub(window.start).min(shown.len());
+    shown.floor_char_boundary(within(range.start))..shown.ceil_char_boundary(within(end))
 }
 
 impl fmt::Display for Diagnostics {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Code, Diagnostic};
 use super::source::Source;
-use super::tree::{MAX_INPUT_BYTES, quoted};
+use super::tree::MAX_INPUT_BYTES;
 
 /// The files of a policy, read once: what is hashed is what is compiled.
 pub(super) struct Contents {
@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path) -> Contents {
             contents.walk(path, 0, &mut files);
             files.sort();
             if files.is_empty() && contents.failures.is_empty() {
-                let title = format!("no policy file below {}", quoted(&path.to_string_lossy()));
+                let title = format!("no policy file below {}", shown(path));
                 contents
                     .failures
                     .push(Diagnostic::error(Code::Unreadable, title));
@@ -140,7 +140,7 @@ impl Contents {
     }
 
     fn refuse(&mut self, path: &Path, why: &str) {
-        let title = format!("{} {why}", quoted(&path.to_string_lossy()));
+        let title = format!("{} {why}", shown(path));
         self.hash(title.as_bytes());
         self.failures
             .push(Diagnostic::error(Code::Unreadable, title));
@@ -152,4 +152,10 @@ impl Contents {
             .update(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
         self.hasher.update(bytes);
     }
+}
+
+/// A path as messages show it: whole, because its end says most, and without control characters.
+fn shown(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    format!("`{}`", path.replace(char::is_control, "\u{fffd}"))
 }

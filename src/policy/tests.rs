@@ -407,6 +407,8 @@ fn any_call() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn adding_a_deny_rule_never_turns_a_deny_into_an_allow(
         allows in prop::collection::vec(any_pattern(), 0..4),

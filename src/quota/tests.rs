@@ -318,6 +318,8 @@ fn threads_together_get_no_more_than_the_burst() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     // In every window, not only from the start: the promise is about any stretch of time.
     #[test]
     fn no_more_than_burst_plus_rate_times_time(

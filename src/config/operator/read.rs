@@ -38,6 +38,7 @@ pub fn load_operator(path: &Path) -> Result<Operator, Diagnostics> {
     }
     report.sources = contents.sources;
     let operator = read(&mut report);
+    report.of_settings();
     report.sort();
     match operator {
         Some(operator) if report.errors() == 0 => Ok(operator),

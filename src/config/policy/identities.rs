@@ -203,7 +203,7 @@ fn algorithms(node: &Node, report: &mut Diagnostics) -> Vec<Algorithm> {
         let bad = |title: String| Diagnostic::error(Code::BadValue, title).at(span, "");
         report.push(if text.starts_with("HS") || text == "none" {
             bad(format!("{} is never accepted with a key set", quoted(text)))
-                .help(format_args!("asymmetric algorithms are {}", list(&names)))
+                .help(format_args!("an asymmetric algorithm is {}", list(&names)))
         } else if OTHER_ALGORITHMS.contains(&text) {
             not_enforced(text, span)
         } else {

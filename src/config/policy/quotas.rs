@@ -167,9 +167,10 @@ fn dimensions(node: &Node, report: &mut Diagnostics) -> Vec<Dimension> {
                 report.push(
                     match meant(text).or_else(|| nearest(text, words.iter().copied())) {
                         Some(meant) => diagnostic.at(span, format_args!("did you mean `{meant}`?")),
-                        None => diagnostic
-                            .at(span, "")
-                            .help(format_args!("they count by {}", list(&words))),
+                        None => diagnostic.at(span, "").help(format_args!(
+                            "they count by one or more of {}",
+                            list(&words)
+                        )),
                     },
                 );
             }

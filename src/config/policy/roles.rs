@@ -16,6 +16,8 @@ use crate::policy::{Callers, Effect, Role, Rule, Sources};
 pub(super) struct RawRole {
     pub(super) allow: Vec<ActionPattern>,
     inherits: Vec<(String, Span)>,
+    // Whether `to` is written, be it with mistakes.
+    has_to: bool,
     to: Option<RawCallers>,
 }
 
@@ -59,7 +61,7 @@ impl Draft {
             for (parent, at) in &role.inherits {
                 self.check_parent(name, parent, *at, report);
             }
-            if role.to.is_none() && !self.is_inherited(name) {
+            if !role.has_to && !self.is_inherited(name) {
                 report.push(
                     Diagnostic::error(
                         Code::Unheld,
@@ -189,23 +191,24 @@ impl Draft {
     }
 
     fn imply_identity(&self, raw: &RawCallers, callers: &mut Callers, report: &mut Diagnostics) {
-        let names_callers = !callers.groups.is_empty() || !callers.ids.is_empty();
+        if callers.groups.is_empty() && callers.ids.is_empty() {
+            return;
+        }
         let mut identities = self.identities.keys();
         match (identities.next(), identities.next()) {
             (Some(only), None) => callers.identity = IdentityName::new(only).ok(),
-            (Some(first), Some(_)) if names_callers => report.push(
+            (Some(first), Some(_)) => report.push(
                 Diagnostic::error(
                     Code::IdentityRequired,
                     "`identity` is required where several are declared",
                 )
                 .at(raw.at, format_args!("for example identity: {first}")),
             ),
-            (None, _) if names_callers => report.push(
+            (None, _) => report.push(
                 Diagnostic::error(Code::UnknownIdentity, "no identity is declared")
                     .at(raw.at, "nobody can be one of these")
                     .help("declare who vouches for callers under `identities`"),
             ),
-            (None | Some(_), _) => {}
         }
     }
 }
@@ -256,6 +259,7 @@ fn read_role(entry: &Entry, report: &mut Diagnostics) -> Option<RawRole> {
             .flatten()
             .map(|(name, span)| (name.to_owned(), span))
             .collect(),
+        has_to: to.is_some(),
         to: to.and_then(|to| read_to(to, report)),
     })
 }
