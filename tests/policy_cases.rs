@@ -3,6 +3,12 @@
 //!
 //! After a wanted change of words, `LICTOR_BLESS=1 cargo test --test policy_cases` writes the texts anew.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy knows tests by their attribute, and these are their helpers"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;

@@ -78,6 +78,11 @@ impl Diagnostic {
         self
     }
 
+    /// As the error of a step; boxed, because a diagnostic is large and seldom.
+    pub(super) fn stop<T>(self) -> Result<T, Box<Self>> {
+        Err(Box::new(self))
+    }
+
     /// The stable code, e.g. `L0102`.
     pub const fn code(&self) -> &'static str {
         self.code

@@ -76,15 +76,12 @@ pub(super) fn parse(file: u32, text: &str, report: &mut Diagnostics) -> Option<N
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(text.len());
                 let span = builder.span(at, at + 1);
-                Err(Diagnostic::error(
-                    Code::Syntax,
-                    format_args!("this is not YAML: {}", error.info()),
-                )
-                .at(span, ""))
+                let title = format_args!("this is not YAML: {}", error.info());
+                Diagnostic::error(Code::Syntax, title).at(span, "").stop()
             }
         };
         if let Err(diagnostic) = step {
-            builder.report.push(diagnostic);
+            builder.report.push(*diagnostic);
             return None;
         }
     }
@@ -127,7 +124,7 @@ struct Size {
     height: usize,
 }
 
-type Step = Result<(), Diagnostic>;
+type Step = Result<(), Box<Diagnostic>>;
 
 impl Builder<'_> {
     fn event(&mut self, event: Event<'_>, span: Span) -> Step {
@@ -136,9 +133,10 @@ impl Builder<'_> {
                 self.documents += 1;
                 if self.documents > 1 {
                     let title = "a file holds one document";
-                    return Err(Diagnostic::error(Code::Syntax, title)
+                    return Diagnostic::error(Code::Syntax, title)
                         .at(span, "a second one begins here")
-                        .help("put it into a file of its own; files add up"));
+                        .help("put it into a file of its own; files add up")
+                        .stop();
                 }
                 Ok(())
             }
@@ -183,7 +181,7 @@ impl Builder<'_> {
     fn begin(&mut self, items: Items, anchor: usize, span: Span) -> Step {
         self.spend(1, span)?;
         if self.open.len() >= MAX_DEPTH {
-            return Err(too_much(format_args!("{MAX_DEPTH} levels"), span));
+            return too_much(format_args!("{MAX_DEPTH} levels"), span);
         }
         self.open.push(Open {
             span,
@@ -223,16 +221,16 @@ impl Builder<'_> {
     fn alias(&mut self, id: usize, span: Span) -> Step {
         self.aliases += 1;
         if self.aliases > MAX_ALIASES {
-            return Err(too_much(format_args!("{MAX_ALIASES} aliases"), span));
+            return too_much(format_args!("{MAX_ALIASES} aliases"), span);
         }
         // An anchor is known once its node has ended, so one that contains itself is not.
         let Some((node, size)) = self.anchors.get(&id).cloned() else {
             let title = "this alias stands inside what it stands for";
-            return Err(Diagnostic::error(Code::Syntax, title).at(span, ""));
+            return Diagnostic::error(Code::Syntax, title).at(span, "").stop();
         };
         self.spend(size.nodes, span)?;
         if self.open.len() + size.height > MAX_DEPTH {
-            return Err(too_much(format_args!("{MAX_DEPTH} levels"), span));
+            return too_much(format_args!("{MAX_DEPTH} levels"), span);
         }
         self.attach(node, size)
     }
@@ -292,7 +290,7 @@ impl Builder<'_> {
     fn spend(&mut self, nodes: usize, span: Span) -> Step {
         self.nodes = self.nodes.saturating_add(nodes);
         if self.nodes > MAX_NODES {
-            return Err(too_much(format_args!("{MAX_NODES} values"), span));
+            return too_much(format_args!("{MAX_NODES} values"), span);
         }
         Ok(())
     }
@@ -308,7 +306,7 @@ impl Builder<'_> {
 }
 
 /// A key, and whether it is the merge key.
-fn read_key(node: &Node) -> Result<(Key, bool), Diagnostic> {
+fn read_key(node: &Node) -> Result<(Key, bool), Box<Diagnostic>> {
     match &*node.kind {
         Kind::Text { text, plain } => Ok((
             Key {
@@ -318,7 +316,9 @@ fn read_key(node: &Node) -> Result<(Key, bool), Diagnostic> {
             *plain && text == "<<",
         )),
         Kind::Null | Kind::List(_) | Kind::Map(_) => {
-            Err(Diagnostic::error(Code::Syntax, "a key must be a text").at(node.span, ""))
+            Diagnostic::error(Code::Syntax, "a key must be a text")
+                .at(node.span, "")
+                .stop()
         }
     }
 }
@@ -344,22 +344,24 @@ fn merge(node: &Node, entries: &mut Vec<Entry>, places: &mut HashMap<Rc<str>, us
         }
         Kind::Null | Kind::Text { .. } | Kind::List(_) => {
             let title = "`<<` takes a mapping or a list of mappings";
-            Err(Diagnostic::error(Code::WrongType, title).at(node.span, ""))
+            Diagnostic::error(Code::WrongType, title)
+                .at(node.span, "")
+                .stop()
         }
     }
 }
 
 fn no_tag(tagged: bool, span: Span) -> Step {
     if tagged {
-        return Err(
-            Diagnostic::error(Code::Syntax, "tags are not part of the language").at(span, ""),
-        );
+        let title = "tags are not part of the language";
+        return Diagnostic::error(Code::Syntax, title).at(span, "").stop();
     }
     Ok(())
 }
 
-fn too_much(what: std::fmt::Arguments<'_>, span: Span) -> Diagnostic {
-    Diagnostic::error(Code::Budget, format_args!("a file may have at most {what}")).at(span, "")
+fn too_much<T>(what: std::fmt::Arguments<'_>, span: Span) -> Result<T, Box<Diagnostic>> {
+    let title = format_args!("a file may have at most {what}");
+    Diagnostic::error(Code::Budget, title).at(span, "").stop()
 }
 
 /// Text from a file as messages show it: in backticks, short, and without control characters.

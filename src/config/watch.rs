@@ -145,7 +145,7 @@ fn settle(woken: &Receiver<()>) -> bool {
     true
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;

@@ -418,9 +418,11 @@ proptest! {
         anonymous in any::<bool>(),
     ) {
         let principal = if anonymous { (*Principal::anonymous()).clone() } else { ana() };
-        let mut config = Config::default();
-        config.roles = vec![role("r", &allows, Some(groups(&["analysts"])))];
-        config.rules = vec![rule("d", Effect::Deny, &denies, None)];
+        let mut config = Config {
+            roles: vec![role("r", &allows, Some(groups(&["analysts"])))],
+            rules: vec![rule("d", Effect::Deny, &denies, None)],
+            ..Config::default()
+        };
         let before = decide(config.clone(), &principal, &call).is_allow();
         config.rules.push(rule("more", Effect::Deny, &[more], None));
         let after = decide(config, &principal, &call).is_allow();
