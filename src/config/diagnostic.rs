@@ -157,6 +157,10 @@ codes! {
     LimitConflict "L0207",
     /// Conditions that cannot hold together.
     Contradiction "L0208",
+    /// No such tier.
+    UnknownTier "L0209",
+    /// A tenant without the number that a quota asks of its tier.
+    MissingNumber "L0210",
     /// A secret stands where it can be read.
     SecretLiteral "L0301",
     /// A role that nobody can hold.

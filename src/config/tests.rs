@@ -1,6 +1,7 @@
 //! What reading promises. Messages are compared whole in `tests/policy_cases.rs`.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use super::*;
 use crate::audit::OnFull;
 use crate::identity::{Algorithm, KeySource};
 use crate::model::{LeakAction, Place, TenantId};
-use crate::quota::Dimension;
+use crate::quota::{Dimension, Rates};
 use crate::scan::AtBound;
 
 const DETECTORS: &[&str] = &["credentials.github-pat", "pii.email", "pii.iban", "cards"];
@@ -75,7 +76,7 @@ leaks:
     let [default_burst, q] = &policies.quotas.quotas[..] else {
         panic!("two quotas")
     };
-    assert_eq!((default_burst.burst.get(), q.burst.get()), (10, 20));
+    assert_eq!((default_burst.burst, q.burst), (None, NonZeroU32::new(20)));
     assert_eq!(q.per, [Dimension::Tenant, Dimension::Principal]);
     let line = |line| {
         Some(Place {
@@ -121,18 +122,55 @@ quotas:
         .quotas
         .quotas
         .iter()
-        .map(|quota| (quota.rate.count.get(), quota.burst.get(), quota.per[0]))
+        .map(|quota| {
+            let Rates::Fixed(rate) = quota.rate else {
+                panic!("{quota:?}")
+            };
+            (
+                rate.count.get(),
+                quota.burst.map(NonZeroU32::get),
+                quota.per[0],
+            )
+        })
         .collect();
     assert_eq!(
         quotas,
         [
-            (5, 5, Dimension::Tenant),
-            (7, 7, Dimension::Tenant),
-            (5, 2, Dimension::Source)
+            (5, None, Dimension::Tenant),
+            (7, None, Dimension::Tenant),
+            (5, Some(2), Dimension::Source)
         ]
     );
     assert_eq!(codes("lictor: v1\nx-a: &a [*a]\n"), ["L0100"]);
     assert_eq!(codes("lictor: v1\nx-a: { <<: text }\n"), ["L0104"]);
+}
+
+#[test]
+fn a_tier_names_numbers_that_quotas_refer_to() {
+    let text = |star: &str| {
+        format!(
+            "
+lictor: v1
+tiers: {{ gold: {{ calls: 600/min }}, trial: {{ calls: 30/min }}, free: {{ calls: 10/min, tokens: 1k/day }} }}
+tenants: {{ acme: {{ tier: gold }}, globex: {{ tier: trial }}{star} }}
+quotas: {{ q: {{ rate: tier.calls, per: tenant }} }}
+"
+        )
+    };
+    let rate_of = |star, tenant| {
+        let policies = load(&text(star));
+        let tenant = TenantId::new(tenant).unwrap();
+        policies.quotas.quotas[0].rate.of(&tenant).count.get()
+    };
+    assert_eq!((rate_of("", "acme"), rate_of("", "globex")), (600, 30));
+    assert_eq!(rate_of("", "anonymous"), 10, "the slowest of all");
+    assert_eq!(rate_of(", \"*\": { tier: trial }", "anonymous"), 30);
+    assert_eq!(codes(&text(", initech: {}")), ["L0210"]);
+    assert_eq!(codes(&text(", initech: { tier: golt }")), ["L0209"]);
+    assert_eq!(
+        codes("lictor: v1\nquotas: { q: { rate: tier.calls, per: tenant } }"),
+        ["L0210"]
+    );
 }
 
 #[test]

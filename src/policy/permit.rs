@@ -7,12 +7,12 @@ use crate::model::{Refusal, RuleRef};
 /// Proof that the policy allowed one call. Only this room makes one, `quota` consumes it, and it cannot
 /// be copied: one decision, one call.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// // The fields are private and there is no constructor: a call that nobody decided does not compile.
 /// let forged = lictor::policy::Permit { rule: todo!() };
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn twice(permit: lictor::policy::Permit) -> (lictor::policy::Permit, lictor::policy::Permit) {
 ///     (permit.clone(), permit)
 /// }

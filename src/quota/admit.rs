@@ -5,33 +5,35 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::config::{Config, Dimension, Quota};
+use super::config::{Config, Dimension, Quota, Rate};
 use super::gcra::{Limit, State, Verdict};
 use super::store::{Key, Locked, Store};
-use crate::model::{Action, Call, Principal, Reason, Refusal, RuleRef, Standing};
+use crate::model::{Action, Call, Principal, Reason, Refusal, RuleRef, Standing, TenantId};
 use crate::policy::Permit;
 
 /// Compiled quotas; the narrowest first, because that one should be named when several are spent.
 #[derive(Debug, Default)]
 pub struct Quotas {
-    quotas: Vec<Compiled>,
+    quotas: Vec<Quota>,
 }
 
+/// A quota that is about a call, with what it allows the caller.
 #[derive(Debug)]
-struct Compiled {
-    quota: Quota,
+struct Counter<'set> {
+    quota: &'set Quota,
+    rate: Rate,
     limit: Limit,
 }
 
 /// Proof that an allowed call fits in every quota that is about it. Only this room makes one, from a
 /// permit, and `upstream` consumes it.
 ///
-/// ```compile_fail
+/// ```compile_fail,E0451
 /// // The fields are private and there is no constructor.
 /// let forged = lictor::quota::Admission { rule: todo!(), standings: Vec::new() };
 /// ```
 ///
-/// ```compile_fail
+/// ```compile_fail,E0599
 /// fn twice(admission: lictor::quota::Admission) -> [lictor::quota::Admission; 2] {
 ///     [admission.clone(), admission]
 /// }
@@ -57,19 +59,12 @@ impl Admission {
 impl Quotas {
     /// Compiles and orders.
     pub fn compile(config: Config) -> Self {
-        let mut quotas: Vec<_> = config
-            .quotas
-            .into_iter()
-            .map(|quota| Compiled {
-                limit: Limit::new(quota.rate.interval(), quota.burst.get()),
-                quota,
-            })
-            .collect();
+        let mut quotas = config.quotas;
         quotas.sort_by(|left, right| {
             let narrowest = |quota: &Quota| (quota.per.iter().copied().max(), quota.per.len());
-            narrowest(&right.quota)
-                .cmp(&narrowest(&left.quota))
-                .then_with(|| left.quota.rule.name.cmp(&right.quota.rule.name))
+            narrowest(right)
+                .cmp(&narrowest(left))
+                .then_with(|| left.rule.name.cmp(&right.rule.name))
         });
         Self { quotas }
     }
@@ -94,16 +89,22 @@ impl Quotas {
             action: &call.action,
             source: network(source),
         };
-        let (quotas, keys): (Vec<_>, Vec<_>) = self
+        let (counters, keys): (Vec<_>, Vec<_>) = self
             .quotas
             .iter()
-            .filter(|compiled| compiled.covers(&call.action))
-            .map(|compiled| (compiled, compiled.key(store, &subject)))
+            .filter(|quota| covers(quota, &call.action))
+            .map(|quota| {
+                let parts = Parts {
+                    quota,
+                    subject: &subject,
+                };
+                (Counter::new(quota, &principal.tenant), store.key(parts))
+            })
             .unzip();
-        let standings = if quotas.is_empty() {
+        let standings = if counters.is_empty() {
             Vec::new()
         } else {
-            reserve(&quotas, &keys, &mut store.lock(&keys), store.nanos(now))?
+            reserve(&counters, &keys, &mut store.lock(&keys), store.nanos(now))?
         };
         Ok(Admission {
             rule: permit.into_rule(),
@@ -112,83 +113,83 @@ impl Quotas {
     }
 }
 
-impl Compiled {
-    /// A quota on a name counts calls whose name is not known: a restraint that cannot be evaluated
-    /// applies.
-    fn covers(&self, action: &Action) -> bool {
-        let on = &self.quota.on;
-        on.is_empty() || on.iter().any(|pattern| pattern.may_match(action))
-    }
+/// A quota on a name counts calls whose name is not known: a restraint that cannot be evaluated applies.
+fn covers(quota: &Quota, action: &Action) -> bool {
+    quota.on.is_empty() || quota.on.iter().any(|pattern| pattern.may_match(action))
+}
 
-    fn key(&self, store: &Store, subject: &Subject<'_>) -> Key {
-        store.key(Parts {
-            quota: &self.quota,
-            subject,
-        })
+impl<'set> Counter<'set> {
+    fn new(quota: &'set Quota, tenant: &TenantId) -> Self {
+        let rate = quota.rate.of(tenant);
+        let burst = quota.burst.unwrap_or(rate.count);
+        Self {
+            quota,
+            rate,
+            limit: Limit::new(rate.interval(), burst.get()),
+        }
     }
 
     fn standing(&self, state: Option<State>, now: u64) -> Standing {
-        let rate = self.quota.rate;
         Standing {
             quota: Arc::clone(&self.quota.rule.name),
-            limit: u64::from(rate.count.get()),
+            limit: u64::from(self.rate.count.get()),
             remaining: self.limit.remaining(state, now),
             reset: Duration::from_nanos(self.limit.whole_in(state, now)),
-            window: rate.period,
+            window: self.rate.period,
         }
     }
 }
 
 /// Judges all, then counts in all. The locks are held over both, so nobody sees a half.
 fn reserve(
-    quotas: &[&Compiled],
+    counters: &[Counter<'_>],
     keys: &[Key],
-    counters: &mut Locked<'_>,
+    store: &mut Locked<'_>,
     now: u64,
 ) -> Result<Vec<Standing>, Refusal> {
     let mut counted = Vec::with_capacity(keys.len());
-    let mut refusing: Option<&Compiled> = None;
+    let mut refusing: Option<&Counter<'_>> = None;
     let mut wait = 0;
-    for (compiled, key) in quotas.iter().zip(keys) {
-        counters.adapt(*key, compiled.limit, now);
-        match compiled.limit.check(counters.state(*key), now) {
+    for (counter, key) in counters.iter().zip(keys) {
+        store.adapt(*key, counter.limit, now);
+        match counter.limit.check(store.state(*key), now) {
             Verdict::Fits(state) => counted.push(state),
             Verdict::Wait(nanos) => {
-                refusing.get_or_insert(compiled);
+                refusing.get_or_insert(counter);
                 wait = wait.max(nanos);
             }
         }
     }
     if let Some(refusing) = refusing {
-        return Err(refused(refusing, quotas, keys, counters, now, wait));
+        return Err(refused(refusing, counters, keys, store, now, wait));
     }
-    if counters.reserve(keys, now).is_err() {
+    if store.reserve(keys, now).is_err() {
         return Err(
             Refusal::new(Reason::Overloaded).detail("the quota store has no room for a new key")
         );
     }
-    let standings = quotas.iter().zip(&counted);
+    let standings = counters.iter().zip(&counted);
     let standings = standings
-        .map(|(compiled, state)| compiled.standing(Some(*state), now))
+        .map(|(counter, state)| counter.standing(Some(*state), now))
         .collect();
     for (key, state) in keys.iter().zip(counted) {
-        counters.set(*key, state);
+        store.set(*key, state);
     }
     Ok(standings)
 }
 
 fn refused(
-    refusing: &Compiled,
-    quotas: &[&Compiled],
+    refusing: &Counter<'_>,
+    counters: &[Counter<'_>],
     keys: &[Key],
-    counters: &Locked<'_>,
+    store: &Locked<'_>,
     now: u64,
     wait: u64,
 ) -> Refusal {
-    let mut standings: Vec<_> = quotas
+    let mut standings: Vec<_> = counters
         .iter()
         .zip(keys)
-        .map(|(compiled, key)| compiled.standing(counters.state(*key), now))
+        .map(|(counter, key)| counter.standing(store.state(*key), now))
         .collect();
     // Stable: the refusing one first, the rest as they were.
     standings.sort_by_key(|standing| standing.quota != refusing.quota.rule.name);

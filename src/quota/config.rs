@@ -1,10 +1,11 @@
 //! What the room is told.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ActionPattern, RuleRef};
+use crate::model::{ActionPattern, RuleRef, TenantId};
 
 /// All quotas of a policy.
 #[derive(Debug, Clone, Default)]
@@ -19,13 +20,37 @@ pub struct Quota {
     /// Its name and where it stands.
     pub rule: Arc<RuleRef>,
     /// How much, over time.
-    pub rate: Rate,
-    /// How many calls may come at once after a pause.
-    pub burst: NonZeroU32,
+    pub rate: Rates,
+    /// How many calls may come at once after a pause; `None` is the number in the rate.
+    pub burst: Option<NonZeroU32>,
     /// What is counted apart: one counter for each combination of these.
     pub per: Vec<Dimension>,
     /// Which actions count; empty is all.
     pub on: Vec<ActionPattern>,
+}
+
+/// The same rate for all, or each tenant's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rates {
+    /// By the tenant of the caller, as its tier says.
+    ByTenant {
+        /// Tenants with a tier of their own.
+        named: BTreeMap<TenantId, Rate>,
+        /// The rest, callers without a credential among them.
+        others: Rate,
+    },
+    /// For all.
+    Fixed(Rate),
+}
+
+impl Rates {
+    /// The rate that a tenant's callers have.
+    pub fn of(&self, tenant: &TenantId) -> Rate {
+        match self {
+            Self::ByTenant { named, others } => named.get(tenant).copied().unwrap_or(*others),
+            Self::Fixed(rate) => *rate,
+        }
+    }
 }
 
 /// Calls in a period, e.g. `60/min`.

@@ -16,5 +16,5 @@ mod store;
 mod tests;
 
 pub use admit::{Admission, Quotas};
-pub use config::{Config, Dimension, Quota, Rate};
+pub use config::{Config, Dimension, Quota, Rate, Rates};
 pub use store::Store;

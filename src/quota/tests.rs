@@ -21,13 +21,17 @@ fn quota(name: &str, count: u32, burst: u32, per: &[Dimension]) -> Quota {
             name: Arc::from(name),
             place: None,
         }),
-        rate: Rate {
-            count: NonZeroU32::new(count).unwrap(),
-            period: Duration::from_secs(60),
-        },
-        burst: NonZeroU32::new(burst).unwrap(),
+        rate: Rates::Fixed(rate(count)),
+        burst: NonZeroU32::new(burst),
         per: per.to_vec(),
         on: Vec::new(),
+    }
+}
+
+fn rate(count: u32) -> Rate {
+    Rate {
+        count: NonZeroU32::new(count).unwrap(),
+        period: Duration::from_secs(60),
     }
 }
 
@@ -177,6 +181,30 @@ fn retry_after_is_when_all_spent_quotas_would_pass() {
     assert_eq!(&*refusal.rule.unwrap().name, "narrow");
     assert_eq!(refusal.retry_after, Some(Duration::from_secs(60)));
     assert!(bench.admit(&quotas, &ana, 60).is_ok());
+}
+
+#[test]
+fn each_tenant_has_the_rate_of_its_tier() {
+    let mut tiered = quota("q", 1, 1, &[Dimension::Tenant]);
+    tiered.burst = None;
+    tiered.rate = Rates::ByTenant {
+        named: [(TenantId::new("acme").unwrap(), rate(5))].into(),
+        others: rate(2),
+    };
+    let quotas = compile(vec![tiered]);
+    let bench = Bench::new(100);
+    let passes = |tenant| {
+        let who = principal("corp", "ana", tenant);
+        (0..10)
+            .filter(|_| bench.admit(&quotas, &who, 0).is_ok())
+            .count()
+    };
+    assert_eq!(
+        (passes("acme"), passes("globex"), passes("initech")),
+        (5, 2, 2)
+    );
+    let anonymous = (0..10).filter(|_| bench.admit(&quotas, &Principal::anonymous(), 0).is_ok());
+    assert_eq!(anonymous.count(), 2);
 }
 
 #[test]

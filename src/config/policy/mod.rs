@@ -24,7 +24,8 @@ type Named<T> = BTreeMap<String, (Span, T)>;
 #[derive(Default)]
 pub(super) struct Draft {
     identities: Named<identity::JwtIdentity>,
-    tenants: Option<Named<Option<jiff::Timestamp>>>,
+    tenants: Option<Named<tenants::RawTenant>>,
+    tiers: Named<tenants::RawTier>,
     roles: Named<roles::RawRole>,
     rules: Named<roles::RawRule>,
     quotas: Named<quotas::RawQuota>,
@@ -83,6 +84,9 @@ impl Draft {
         if let Some(entry) = fields.take("tenants") {
             self.read_tenants(entry, report);
         }
+        if let Some(entry) = fields.take("tiers") {
+            self.read_tiers(entry, report);
+        }
         if let Some(entry) = fields.take("roles") {
             self.read_roles(entry, report);
         }
@@ -109,7 +113,6 @@ impl Draft {
                 "scope",
                 "seniority",
                 "tests",
-                "tiers",
                 "tools",
             ],
             report,

@@ -1,21 +1,29 @@
 //! `quotas`: how much callers may use.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use super::{Draft, Use, actions, add, each_named, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, list, nearest, not_enforced, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
-use crate::model::ActionPattern;
+use crate::model::{ActionPattern, TenantId};
 use crate::policy::Effect;
-use crate::quota::{self, Dimension, Quota, Rate};
+use crate::quota::{self, Dimension, Quota, Rate, Rates};
 
 /// A quota as it is written.
 pub(super) struct RawQuota {
-    rate: Rate,
-    burst: NonZeroU32,
+    rate: RawRate,
+    burst: Option<NonZeroU32>,
     per: Vec<Dimension>,
     on: Vec<ActionPattern>,
+}
+
+/// A rate, or the name of a tier's number.
+enum RawRate {
+    Fixed(Rate),
+    Tier(String, Span),
 }
 
 /// Dimensions of the language that nothing counts by yet.
@@ -33,19 +41,68 @@ impl Draft {
     pub(super) fn check_quotas(&self, report: &mut Diagnostics) -> quota::Config {
         let mut quotas = Vec::new();
         for (name, (span, raw)) in &self.quotas {
+            let Some(rate) = self.check_rate(&raw.rate, report) else {
+                continue;
+            };
             if !raw.on.is_empty() && !raw.on.iter().any(|pattern| self.is_granted(pattern)) {
                 let title = format_args!("nothing allows what quota {} counts", quoted(name));
                 report.push(Diagnostic::warning(Code::IdleQuota, title).at(*span, ""));
             }
             quotas.push(Quota {
                 rule: rule_ref(name, *span, report),
-                rate: raw.rate,
+                rate,
                 burst: raw.burst,
                 per: raw.per.clone(),
                 on: raw.on.clone(),
             });
         }
         quota::Config { quotas }
+    }
+
+    /// Each tenant's rate. Callers whose tenant has no tier of its own get what `"*"` has, or else the
+    /// slowest rate of all tiers: an unknown tenant must not fare better than a known one.
+    fn check_rate(&self, rate: &RawRate, report: &mut Diagnostics) -> Option<Rates> {
+        let (number, at) = match rate {
+            RawRate::Fixed(rate) => return Some(Rates::Fixed(*rate)),
+            RawRate::Tier(number, at) => (number, *at),
+        };
+        let all = self.tiers.values().filter_map(|(_, tier)| tier.get(number));
+        let Some(slowest) = all.copied().max_by_key(|rate| rate.interval()) else {
+            let title = format_args!("no tier has {}", quoted(number));
+            report.push(Diagnostic::error(Code::MissingNumber, title).at(at, ""));
+            return None;
+        };
+        let mut named = BTreeMap::new();
+        let mut others = slowest;
+        for (name, (span, tenant)) in self.tenants.iter().flatten() {
+            let tier = tenant
+                .tier
+                .as_ref()
+                .and_then(|(tier, _)| self.tiers.get(tier));
+            let rate = tier.and_then(|(_, tier)| tier.get(number)).copied();
+            match (rate, TenantId::new(name)) {
+                (Some(rate), _) if name == "*" => others = rate,
+                (Some(rate), Ok(tenant)) => {
+                    named.insert(tenant, rate);
+                }
+                (Some(_), Err(_)) => {}
+                // A tier that does not exist is a mistake of its own.
+                (None, _) if tenant.tier.is_some() && tier.is_none() => {}
+                (None, _) => {
+                    let title = format_args!(
+                        "tenant {} has no tier with {}, which a quota counts by",
+                        quoted(name),
+                        quoted(number)
+                    );
+                    report.push(
+                        Diagnostic::error(Code::MissingNumber, title)
+                            .at(*span, "")
+                            .also(at, "asked for here"),
+                    );
+                }
+            }
+        }
+        Some(Rates::ByTenant { named, others })
     }
 
     /// Whether some role or rule allows an action of the pattern.
@@ -111,8 +168,8 @@ fn read_quota(entry: &Entry, report: &mut Diagnostics) -> Option<RawQuota> {
     let on = on.map(|on| actions(&on.value, "`on`", Use::Restrain, report));
     let rate = rate.and_then(|rate| read_rate(&rate.value, report));
     let burst = match burst {
-        Some(burst) => read_burst(&burst.value, rate, report)?,
-        None => rate?.count,
+        Some(burst) => Some(read_burst(&burst.value, rate.as_ref(), report)?),
+        None => None,
     };
     Some(RawQuota {
         rate: rate?,
@@ -126,21 +183,20 @@ fn read_quota(entry: &Entry, report: &mut Diagnostics) -> Option<RawQuota> {
     })
 }
 
-fn read_rate(node: &Node, report: &mut Diagnostics) -> Option<Rate> {
-    let is_tier = matches!(&*node.kind, crate::config::tree::Kind::Text { text, .. } if text.starts_with("tier."));
-    if is_tier {
-        report.push(not_enforced("tier", node.span));
-        return None;
+fn read_rate(node: &Node, report: &mut Diagnostics) -> Option<RawRate> {
+    let text = decode::text(node, "`rate`", report)?;
+    match text.strip_prefix("tier.") {
+        Some(number) => Some(RawRate::Tier(number.to_owned(), node.span)),
+        None => decode::rate(node, "`rate`", report).map(RawRate::Fixed),
     }
-    decode::rate(node, "`rate`", report)
 }
 
-fn read_burst(node: &Node, rate: Option<Rate>, report: &mut Diagnostics) -> Option<NonZeroU32> {
-    let burst = decode::number(node, "`burst`", 1..=u64::from(u32::MAX), report)?;
-    let burst = NonZeroU32::new(u32::try_from(burst).ok()?)?;
+fn read_burst(node: &Node, rate: Option<&RawRate>, report: &mut Diagnostics) -> Option<NonZeroU32> {
     // A burst that takes longer to earn than anybody waits is a unit gone wrong.
     const MAX_SECONDS: u128 = 366 * 86_400;
-    if let Some(rate) = rate {
+    let burst = decode::number(node, "`burst`", 1..=u64::from(u32::MAX), report)?;
+    let burst = NonZeroU32::new(u32::try_from(burst).ok()?)?;
+    if let Some(RawRate::Fixed(rate)) = rate {
         let seconds = u128::from(rate.interval()) * u128::from(burst.get()) / 1_000_000_000;
         if seconds > MAX_SECONDS {
             report.push(bad_value(

@@ -1,15 +1,30 @@
-//! `tenants`: who is served, and until when.
+//! `tenants` and `tiers`: who is served, until when, and with which numbers.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Draft, add, rule_ref};
-use crate::config::decode::{Fields, bad_value, text};
+use super::{Draft, add, each_named, rule_ref};
+use crate::config::decode::{self, Fields, bad_value, nearest, text};
+
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::source::Span;
 use crate::config::tree::{Entry, Kind, Node, quoted};
 use crate::model::{ANONYMOUS, TenantId};
 use crate::policy;
+use crate::quota::Rate;
+
+/// A tenant as it is written.
+#[derive(Default)]
+pub(super) struct RawTenant {
+    until: Option<Timestamp>,
+    pub(super) tier: Option<(String, Span)>,
+}
+
+/// The numbers of a tier, by the name under which quotas refer to them.
+pub(super) type RawTier = BTreeMap<String, Rate>;
 
 impl Draft {
     pub(super) fn read_tenants(&mut self, section: &Entry, report: &mut Diagnostics) {
@@ -35,21 +50,45 @@ impl Draft {
                         .help("grant to them with a rule: from: { anonymous: true }"),
                 );
             }
-            let until = read_tenant(entry, report);
+            let tenant = read_tenant(entry, report);
             let tenants = self.tenants.get_or_insert_default();
-            add(tenants, entry, "tenant", until, report);
+            add(tenants, entry, "tenant", tenant, report);
         }
     }
 
-    pub(super) fn check_tenants(&self, report: &Diagnostics) -> policy::Tenants {
+    pub(super) fn read_tiers(&mut self, section: &Entry, report: &mut Diagnostics) {
+        for entry in each_named(section, "tier", report) {
+            let what = format!("tier {}", quoted(&entry.key.text));
+            let at = Some(entry.key.span);
+            let Some(mut fields) = Fields::of(&entry.value, &what, at, report) else {
+                continue;
+            };
+            if fields.is_empty(report) {
+                continue;
+            }
+            let mut tier = RawTier::new();
+            for number in fields.rest() {
+                let what = quoted(&number.key.text);
+                if let Some(rate) = decode::rate(&number.value, what, report) {
+                    tier.insert(number.key.text.to_string(), rate);
+                }
+            }
+            add(&mut self.tiers, entry, "tier", tier, report);
+        }
+    }
+
+    pub(super) fn check_tenants(&self, report: &mut Diagnostics) -> policy::Tenants {
         let Some(tenants) = &self.tenants else {
             return policy::Tenants::Any;
         };
+        for (_, tenant) in tenants.values() {
+            self.check_tier(tenant, report);
+        }
         let tenant = |name: &str| {
-            let (span, until) = tenants.get(name)?;
+            let (span, tenant) = tenants.get(name)?;
             Some(policy::Tenant {
                 rule: rule_ref(name, *span, report),
-                until: *until,
+                until: tenant.until,
             })
         };
         let named = tenants.keys().filter(|name| *name != "*");
@@ -60,25 +99,48 @@ impl Draft {
             others: tenant("*"),
         }
     }
+
+    fn check_tier(&self, tenant: &RawTenant, report: &mut Diagnostics) {
+        let Some((tier, at)) = &tenant.tier else {
+            return;
+        };
+        if self.tiers.contains_key(tier) {
+            return;
+        }
+        let title = format_args!("there is no tier {}", quoted(tier));
+        let diagnostic = Diagnostic::error(Code::UnknownTier, title);
+        report.push(match nearest(tier, self.tiers.keys().map(String::as_str)) {
+            Some(meant) => diagnostic.at(*at, format_args!("did you mean `{meant}`?")),
+            None => diagnostic.at(*at, ""),
+        });
+    }
 }
 
-fn read_tenant(entry: &Entry, report: &mut Diagnostics) -> Option<Timestamp> {
+fn read_tenant(entry: &Entry, report: &mut Diagnostics) -> RawTenant {
+    let mut tenant = RawTenant::default();
     // `acme:` alone says that the tenant is served, which is all there is to say.
     if matches!(&*entry.value.kind, Kind::Null) {
-        return None;
+        return tenant;
     }
     let what = format!("tenant {}", quoted(&entry.key.text));
-    let mut fields = Fields::of(&entry.value, what, Some(entry.key.span), report)?;
-    let until = fields.take("until");
-    fields.refuse(&["tier"], report);
+    let Some(mut fields) = Fields::of(&entry.value, &what, Some(entry.key.span), report) else {
+        return tenant;
+    };
+    tenant.tier = fields.take("tier").and_then(|tier| {
+        let name = text(&tier.value, "`tier`", report)?;
+        Some((name.to_owned(), tier.value.span))
+    });
+    tenant.until = fields.take("until").and_then(|until| {
+        let instant = instant(&until.value, report)?;
+        if instant <= crate::clock::wall() {
+            let title = format_args!("{what} is not served any more");
+            let past = Diagnostic::warning(Code::Expired, title);
+            report.push(past.at(until.value.span, "in the past"));
+        }
+        Some(instant)
+    });
     fields.finish(report);
-    let until = until?;
-    let instant = instant(&until.value, report)?;
-    if instant <= crate::clock::wall() {
-        let title = format_args!("tenant {} is not served any more", quoted(&entry.key.text));
-        report.push(Diagnostic::warning(Code::Expired, title).at(until.value.span, "in the past"));
-    }
-    Some(instant)
+    tenant
 }
 
 /// A date (its beginning in UTC) or an instant.
