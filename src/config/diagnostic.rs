@@ -161,6 +161,8 @@ codes! {
     UnknownTier "L0209",
     /// A tenant without the number that a quota asks of its tier.
     MissingNumber "L0210",
+    /// No such tenant, where all are listed.
+    UnknownTenant "L0211",
     /// A secret stands where it can be read.
     SecretLiteral "L0301",
     /// A role that nobody can hold.

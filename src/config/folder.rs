@@ -14,11 +14,14 @@ pub(super) struct Contents {
     pub(super) failures: Vec<Diagnostic>,
     // What the generation is made of: paths below the root and contents, in order.
     hasher: blake3::Hasher,
+    bytes: usize,
 }
 
 /// Links to folders may lead in circles; this ends them.
 const MAX_DEPTH: usize = 16;
 const MAX_FILES: usize = 10_000;
+/// All files together, because they are held in memory while they are read.
+const MAX_TOTAL_BYTES: usize = 64 << 20;
 
 /// Reads a file, or all policy files below a folder.
 pub(super) fn read(path: &Path) -> Contents {
@@ -40,6 +43,8 @@ pub(super) fn read(path: &Path) -> Contents {
                 contents.add(&file, &name);
             }
         }
+        // A pipe would be read once and block the next comparison for ever.
+        Ok(metadata) if !metadata.is_file() => contents.refuse(path, "is no file"),
         Ok(_) => contents.add(path, Path::new("")),
     }
     contents
@@ -57,6 +62,7 @@ impl Contents {
             sources: Vec::new(),
             failures: Vec::new(),
             hasher: blake3::Hasher::new(),
+            bytes: 0,
         }
     }
 
@@ -103,6 +109,9 @@ impl Contents {
                 Ok(_) if is_policy && files.len() >= MAX_FILES => {
                     return self.refuse(&path, "is one policy file too many");
                 }
+                Ok(metadata) if is_policy && !metadata.is_file() => {
+                    self.refuse(&path, "is no file");
+                }
                 Ok(_) if is_policy => files.push(path),
                 // A link that leads nowhere: while it is being swapped, or for good.
                 Err(error) if is_policy => self.fail(&path, &error),
@@ -127,6 +136,11 @@ impl Contents {
         self.hash(bytes);
         if bytes.len() > MAX_INPUT_BYTES {
             self.refuse(path, "is larger than 4 MiB");
+            return;
+        }
+        self.bytes += bytes.len();
+        if self.bytes > MAX_TOTAL_BYTES {
+            self.refuse(path, "is too much: all policy files may hold 64 MiB");
             return;
         }
         match std::str::from_utf8(bytes) {

@@ -228,7 +228,7 @@ fn files_of_a_folder_add_up_and_never_override() {
 
     write(
         "30.yaml",
-        "lictor: v1\nroles: { a: { allow: a2a:CancelTask, to: { tenants: [x] } } }\ntenants: { acme: {} }\n",
+        "lictor: v1\nroles: { a: { allow: a2a:CancelTask, to: { tenants: [acme] } } }\ntenants: { acme: {} }\n",
     );
     let errors = load_policies(root, DETECTORS).unwrap_err();
     assert_eq!(errors.errors(), 2);

@@ -66,8 +66,10 @@ impl Watcher {
         })
     }
 
-    /// Ends when the contents differ from those last announced or loaded, with their generation. May be
-    /// dropped and asked again at any time: a change is announced until it was returned.
+    /// Ends when the contents differ from those last announced or loaded, and rest, with their generation.
+    /// Whoever loads them then and gets another one has read them in the middle of the next change: that
+    /// result is not to be used, and the next announcement is under way. May be dropped and asked again at
+    /// any time: a change is announced until it was returned.
     pub async fn changed(&mut self) -> String {
         if self.changes.changed().await.is_err() {
             // The thread is gone, which is no change.
@@ -110,39 +112,64 @@ fn notices(path: &Path, wake: SyncSender<()>) -> notify::Result<RecommendedWatch
     Ok(watcher)
 }
 
-/// The thread: wakes on a notice or after `poll`, compares, announces.
+/// The thread: compares, announces, and sleeps until a notice comes or `poll` has passed.
 fn compare(path: &Path, poll: Duration, woken: &Receiver<()>, announce: &watch::Sender<String>) {
     loop {
-        match woken.recv_timeout(poll) {
-            Ok(()) => {
-                if !settle(woken) {
-                    return;
-                }
+        // First of all, because the files may have changed between loading and watching.
+        let now = folder::generation(path);
+        if *announce.borrow() != now {
+            match settled(path, now, woken) {
+                Ok(Some(now)) => announce_change(announce, now),
+                // Written to all the time; looked at again below.
+                Ok(None) => {}
+                Err(OwnerGone) => return,
             }
-            Err(RecvTimeoutError::Timeout) => {}
+        }
+        match woken.recv_timeout(poll) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        let now = folder::generation(path);
-        announce.send_if_modified(|last| {
-            let differs = *last != now;
-            if differs {
-                *last = now;
-            }
-            differs
-        });
     }
 }
 
-/// Waits for quiet. `false` when nobody is left to announce to.
-fn settle(woken: &Receiver<()>) -> bool {
+/// Nobody is left to announce to.
+struct OwnerGone;
+
+/// The generation once it is the same before and after a pause. A file that is being written is a policy
+/// that ends too early, and might well load.
+fn settled(path: &Path, first: String, woken: &Receiver<()>) -> Result<Option<String>, OwnerGone> {
+    let mut last = first;
+    for _ in 0..MAX_QUIET_WAITS {
+        pause(woken)?;
+        let now = folder::generation(path);
+        if now == last {
+            return Ok(Some(now));
+        }
+        last = now;
+    }
+    Ok(None)
+}
+
+/// Waits for quiet: no notice for a while.
+fn pause(woken: &Receiver<()>) -> Result<(), OwnerGone> {
     for _ in 0..MAX_QUIET_WAITS {
         match woken.recv_timeout(QUIET) {
             Ok(()) => {}
-            Err(RecvTimeoutError::Timeout) => return true,
-            Err(RecvTimeoutError::Disconnected) => return false,
+            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Disconnected) => return Err(OwnerGone),
         }
     }
-    true
+    Ok(())
+}
+
+fn announce_change(announce: &watch::Sender<String>, now: String) {
+    announce.send_if_modified(|last| {
+        let differs = *last != now;
+        if differs {
+            *last = now;
+        }
+        differs
+    });
 }
 
 #[cfg(test)]
@@ -228,6 +255,15 @@ mod tests {
         let mut watcher = watch(folder.path(), Duration::from_millis(50));
         fs::write(&target, "lictor: v1\nroles: {}\n").unwrap();
         assert!(soon(&mut watcher).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn what_changed_since_it_was_loaded_is_announced_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a.yaml"), "lictor: v1\n").unwrap();
+        let mut watcher = Watcher::new(folder.path(), "another generation", LONG).unwrap();
+        let generation = soon(&mut watcher).await.unwrap();
+        assert_eq!(generation, folder::generation(folder.path()));
     }
 
     #[tokio::test]

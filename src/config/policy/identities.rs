@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::{Draft, add, each_named};
 use crate::config::decode::{self, Fields, bad_value, list, nearest, not_enforced, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::identity::{Algorithm, ClaimPath, JwtIdentity, KeySource};
 use crate::model::{ANONYMOUS, IdentityName, TenantId};
@@ -36,7 +37,7 @@ impl Draft {
                 );
                 continue;
             }
-            let identity = read_identity(entry, report);
+            let identity = read_identity(entry, &mut self.issuer_tenants, report);
             // A broken one still counts as declared: a role that names it is not wrong too.
             let Some(identity) = identity.or_else(|| placeholder(&entry.key.text)) else {
                 continue;
@@ -63,7 +64,11 @@ fn placeholder(name: &str) -> Option<JwtIdentity> {
     })
 }
 
-fn read_identity(entry: &Entry, report: &mut Diagnostics) -> Option<JwtIdentity> {
+fn read_identity(
+    entry: &Entry,
+    issuer_tenants: &mut Vec<(String, Span)>,
+    report: &mut Diagnostics,
+) -> Option<JwtIdentity> {
     let what = format!("identity {}", quoted(&entry.key.text));
     let mut fields = Fields::of(&entry.value, what, Some(entry.key.span), report)?;
     let refused = fields.refuse(&["apiKey", "hmac", "mtls", "signature"], report);
@@ -80,10 +85,17 @@ fn read_identity(entry: &Entry, report: &mut Diagnostics) -> Option<JwtIdentity>
     identity.groups = claim(fields.take("groups"), "`groups`", report);
     let tenants = fields.take("tenants");
     if let Some(tenants) = tenants {
-        identity.tenants = texts(&tenants.value, "`tenants`", report)
-            .into_iter()
-            .filter_map(|(text, _)| TenantId::new(text).ok())
-            .collect();
+        for (text, span) in texts(&tenants.value, "`tenants`", report) {
+            match TenantId::new(text) {
+                Ok(tenant) => identity.tenants.push(tenant),
+                // Left out it would widen the list: an empty one means all.
+                Err(error) => {
+                    let title = format_args!("{} is not a tenant: {error}", quoted(text));
+                    report.push(Diagnostic::error(Code::BadValue, title).at(span, ""));
+                }
+            }
+            issuer_tenants.push((text.to_owned(), span));
+        }
     }
     fields.finish(report);
     if let Some(jwt) = jwt {

@@ -24,6 +24,8 @@ type Named<T> = BTreeMap<String, (Span, T)>;
 #[derive(Default)]
 pub(super) struct Draft {
     identities: Named<identity::JwtIdentity>,
+    // The tenants that issuers may speak for, and where it says so.
+    issuer_tenants: Vec<(String, Span)>,
     tenants: Option<Named<tenants::RawTenant>>,
     tiers: Named<tenants::RawTier>,
     roles: Named<roles::RawRole>,
@@ -124,6 +126,9 @@ impl Draft {
     /// Checks what needs all files.
     pub(super) fn check(self, known_detectors: &[&str], report: &mut Diagnostics) -> Checked {
         let rules = self.roles.len() + self.rules.len();
+        for (tenant, at) in &self.issuer_tenants {
+            self.check_tenant(tenant, *at, report);
+        }
         let leaks = self.check_leaks(known_detectors, report);
         let policy = self.check_policy(report);
         let quotas = self.check_quotas(report);

@@ -36,6 +36,7 @@ struct RawCallers {
     at: Span,
     identity: Option<(String, Span)>,
     callers: Callers,
+    tenants: Vec<(String, Span)>,
 }
 
 impl Draft {
@@ -171,6 +172,9 @@ impl Draft {
         report: &mut Diagnostics,
     ) -> Callers {
         let mut callers = raw.callers.clone();
+        for (tenant, at) in &raw.tenants {
+            self.check_tenant(tenant, *at, report);
+        }
         match &raw.identity {
             Some((name, at)) => {
                 if !self.identities.contains_key(name) {
@@ -304,6 +308,7 @@ fn read_callers(fields: &mut Fields<'_>, at: Span, report: &mut Diagnostics) -> 
         Some((name.to_owned(), entry.value.span))
     });
     let mut callers = Callers::default();
+    let mut tenants = Vec::new();
     if let Some(entry) = fields.take("groups") {
         let groups = texts(&entry.value, "`groups`", report);
         callers.groups = groups
@@ -323,7 +328,10 @@ fn read_callers(fields: &mut Fields<'_>, at: Span, report: &mut Diagnostics) -> 
     if let Some(entry) = fields.take("tenants") {
         for (text, span) in texts(&entry.value, "`tenants`", report) {
             match TenantId::new(text) {
-                Ok(tenant) => callers.tenants.push(tenant),
+                Ok(tenant) => {
+                    callers.tenants.push(tenant);
+                    tenants.push((text.to_owned(), span));
+                }
                 Err(error) => {
                     let title = format_args!("{} is not a tenant: {error}", quoted(text));
                     report.push(Diagnostic::error(Code::BadValue, title).at(span, ""));
@@ -335,6 +343,7 @@ fn read_callers(fields: &mut Fields<'_>, at: Span, report: &mut Diagnostics) -> 
         at,
         identity,
         callers,
+        tenants,
     }
 }
 

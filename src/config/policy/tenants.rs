@@ -100,6 +100,23 @@ impl Draft {
         }
     }
 
+    /// Where the policy lists all tenants it serves, another name is a typo; and a typo in a deny would
+    /// weaken it.
+    pub(super) fn check_tenant(&self, name: &str, at: Span, report: &mut Diagnostics) {
+        let Some(tenants) = &self.tenants else {
+            return;
+        };
+        if name == ANONYMOUS || tenants.contains_key(name) || tenants.contains_key("*") {
+            return;
+        }
+        let title = format_args!("there is no tenant {}", quoted(name));
+        let diagnostic = Diagnostic::error(Code::UnknownTenant, title);
+        report.push(match nearest(name, tenants.keys().map(String::as_str)) {
+            Some(meant) => diagnostic.at(at, format_args!("did you mean `{meant}`?")),
+            None => diagnostic.at(at, "").help("declare it under `tenants`"),
+        });
+    }
+
     fn check_tier(&self, tenant: &RawTenant, report: &mut Diagnostics) {
         let Some((tier, at)) = &tenant.tier else {
             return;
