@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::config::policy::identities::holds_user;
 use crate::{admin, audit, listener, tls, upstream};
 
 pub use read::load_operator;
@@ -124,6 +125,9 @@ pub enum OperatorError {
     /// Not `http://host[:port]`.
     #[error("`{0}` is not the address of an agent, such as http://127.0.0.1:9000")]
     Upstream(String),
+    /// A user or a password, which would be shown wherever the address is.
+    #[error("the address of an agent may not hold a user or a password")]
+    UpstreamUser,
     /// A scheme of the design that this version does not speak.
     #[error("`{0}` is not yet spoken to agents; use http://")]
     UpstreamScheme(&'static str),
@@ -220,6 +224,9 @@ impl Operator {
 
 /// `http://host[:port]` and nothing else: a path would be prepended or ignored, and both surprise.
 fn parse_upstream(url: &str) -> Result<upstream::Config, OperatorError> {
+    if holds_user(url) {
+        return Err(OperatorError::UpstreamUser);
+    }
     let bad = || OperatorError::Upstream(url.to_owned());
     for scheme in ["https:", "h2c:", "unix:"] {
         if url.starts_with(scheme) {
@@ -231,7 +238,6 @@ fn parse_upstream(url: &str) -> Result<upstream::Config, OperatorError> {
     let is_plain = uri.scheme_str() == Some("http")
         && matches!(uri.path(), "" | "/")
         && uri.query().is_none()
-        && !authority.as_str().contains('@')
         && !authority.host().is_empty();
     let port = match authority.port() {
         Some(port) => port.as_u16(),
@@ -263,7 +269,6 @@ mod tests {
             "http://agent:99999",
             "http://agent:",
             "http://agent:0",
-            "http://u:p@agent:1",
             "http://agent/base",
             "http://agent/?q",
             "ftp://agent",
@@ -275,6 +280,8 @@ mod tests {
                 "{bad}"
             );
         }
+        let user = parsed("http://u:p@agent:1");
+        assert_eq!(user, Err(OperatorError::UpstreamUser));
         let tls = parsed("https://agent:9000");
         assert_eq!(tls, Err(OperatorError::UpstreamScheme("https:")));
     }

@@ -107,6 +107,19 @@ leaks:
 }
 
 #[test]
+fn the_shortest_identity_has_safe_defaults() {
+    let policies = load(
+        "lictor: v1\nidentities: { corp: { jwt: { issuer: \"https://idp.example\", audience: a } } }\n",
+    );
+    let identity = &policies.identity.jwt[0];
+    assert_eq!(identity.keys, KeySource::Discovery { ca: None });
+    assert!(identity.require_exp && identity.max_age.is_none());
+    assert_eq!(identity.algorithms.len(), 3);
+    assert_eq!(identity.groups.as_ref().unwrap().0, [Box::from("groups")]);
+    assert_eq!(identity.tenant, None);
+}
+
+#[test]
 fn anchors_stand_for_what_they_name() {
     let policies = load(
         "

@@ -16,6 +16,9 @@ use crate::model::{ANONYMOUS, IdentityName, TenantId};
 /// covers the ones that do it badly.
 const LEEWAY: Duration = Duration::from_secs(30);
 
+/// Where most issuers put groups, so that the shortest policy can name some.
+const DEFAULT_GROUPS: &str = "groups";
+
 const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("ES256", Algorithm::Es256),
     ("EdDSA", Algorithm::EdDsa),
@@ -39,7 +42,7 @@ impl Draft {
             }
             let identity = read_identity(entry, &mut self.issuer_tenants, report);
             // A broken one still counts as declared: a role that names it is not wrong too.
-            let Some(identity) = identity.or_else(|| placeholder(&entry.key.text)) else {
+            let Some(identity) = identity.or_else(|| defaults(&entry.key.text)) else {
                 continue;
             };
             add(&mut self.identities, entry, "identity", identity, report);
@@ -47,8 +50,9 @@ impl Draft {
     }
 }
 
-/// Stands for an identity with mistakes. The policy does not load, so nothing is verified with it.
-fn placeholder(name: &str) -> Option<JwtIdentity> {
+/// An identity with every default and nothing that must be written. Alone it stands for one with mistakes:
+/// the policy does not load then, so nothing is verified with it.
+fn defaults(name: &str) -> Option<JwtIdentity> {
     Some(JwtIdentity {
         name: IdentityName::new(name).ok()?,
         issuer: String::new(),
@@ -60,7 +64,7 @@ fn placeholder(name: &str) -> Option<JwtIdentity> {
         leeway: LEEWAY,
         tenant: None,
         tenants: Vec::new(),
-        groups: None,
+        groups: Some(ClaimPath(vec![Box::from(DEFAULT_GROUPS)])),
     })
 }
 
@@ -77,12 +81,14 @@ fn read_identity(
     } else {
         fields.require("jwt", report)
     };
-    let mut identity = placeholder(&entry.key.text)?;
+    let mut identity = defaults(&entry.key.text)?;
     let claim = |entry: Option<&Entry>, what, report: &mut Diagnostics| {
         entry.and_then(|entry| claim_path(&entry.value, what, report))
     };
     identity.tenant = claim(fields.take("tenant"), "`tenant`", report);
-    identity.groups = claim(fields.take("groups"), "`groups`", report);
+    if let Some(groups) = claim(fields.take("groups"), "`groups`", report) {
+        identity.groups = Some(groups);
+    }
     let tenants = fields.take("tenants");
     if let Some(tenants) = tenants {
         for (text, span) in texts(&tenants.value, "`tenants`", report) {
@@ -170,6 +176,10 @@ fn read_jwks(entry: &Entry, report: &mut Diagnostics) -> Option<KeySource> {
     let [file, url, ca] = [fields.take("file"), fields.take("url"), fields.take("ca")];
     fields.finish(report);
     let ca = ca.and_then(|ca| path(&ca.value, "`ca`", report));
+    if let (Some(file), Some(_)) = (file, &ca) {
+        let title = "`ca` is for keys that come over TLS, not from a file";
+        report.push(Diagnostic::error(Code::Contradiction, title).at(file.key.span, ""));
+    }
     match (file, url) {
         (Some(file), None) => path(&file.value, "`file`", report).map(KeySource::File),
         (None, Some(url)) => {
@@ -252,9 +262,8 @@ fn claim_path(node: &Node, what: &str, report: &mut Diagnostics) -> Option<Claim
 /// Keys come over TLS, or from this machine.
 fn check_url(node: &Node, what: &str, report: &mut Diagnostics) -> Option<()> {
     let text = text(node, what, report)?;
-    let uri = text.parse::<http::Uri>().ok();
-    let authority = uri.as_ref().and_then(http::Uri::authority);
-    if authority.is_some_and(|authority| authority.as_str().contains('@')) {
+    // Before anything is parsed, because what does not parse is shown.
+    if holds_user(text) {
         let title = format_args!("{what} may not hold a user or a password");
         if let Some(source) = report.sources.get_mut(node.span.file as usize) {
             source.hide(node.span.range());
@@ -262,7 +271,9 @@ fn check_url(node: &Node, what: &str, report: &mut Diagnostics) -> Option<()> {
         report.push(Diagnostic::error(Code::SecretLiteral, title).at(node.span, ""));
         return None;
     }
+    let uri = text.parse::<http::Uri>().ok();
     let scheme = uri.as_ref().and_then(http::Uri::scheme_str);
+    let authority = uri.as_ref().and_then(http::Uri::authority);
     let host = authority.map(|authority| authority.host());
     match (scheme, host) {
         (Some("https"), Some(_)) => Some(()),
@@ -273,6 +284,13 @@ fn check_url(node: &Node, what: &str, report: &mut Diagnostics) -> Option<()> {
             None
         }
     }
+}
+
+/// Whether an address holds a user, and perhaps a password: `scheme://user:password@host`.
+pub(in crate::config) fn holds_user(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.contains('@')
 }
 
 /// Whether a host of a URL is this machine.

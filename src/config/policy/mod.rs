@@ -1,6 +1,6 @@
 //! Policy files: sections become each room's checked config.
 
-mod identities;
+pub(in crate::config) mod identities;
 mod leaks;
 mod limits;
 mod quotas;
