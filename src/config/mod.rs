@@ -1,1 +1,126 @@
-//! (room: config)
+//! Text that people write becomes each room's checked config.
+//!
+//! Owns reading YAML ([`load_policies`], [`load_operator`]), every message about what is wrong with it
+//! ([`Diagnostics`]), and noticing that files changed ([`Watcher`]). Leaves to others: what the settings
+//! do. Reports all mistakes of all files in one run. Must not echo a secret, must not let a part of the
+//! language through that no room enforces, and is imported by no room of the data path.
+
+mod decode;
+mod diagnostic;
+mod folder;
+mod operator;
+mod policy;
+mod source;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod units;
+mod watch;
+
+use std::path::Path;
+
+pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
+pub use operator::{
+    HeaderNames, LogFormat, LogLevel, Logs, Operator, OperatorError, load_operator,
+};
+pub use watch::Watcher;
+
+use crate::{identity, policy as rules, quota, scan};
+
+/// What all policy files together say.
+#[derive(Debug)]
+pub struct Policies {
+    /// For `policy::PolicySet::compile`.
+    pub policy: rules::Config,
+    /// For `quota::Quotas::compile`.
+    pub quotas: quota::Config,
+    /// For `identity`.
+    pub identity: identity::Config,
+    /// For `scan`. The fingerprint key is zero: it is state and no policy, so the caller puts it in.
+    pub leaks: scan::Config,
+    /// BLAKE3 of all files' paths and contents, in hex: names this version of the policy.
+    pub generation: String,
+    /// How many files were read.
+    pub files: usize,
+    /// How many roles and rules they hold.
+    pub rules: usize,
+    /// What loads and is doubtful.
+    pub warnings: Diagnostics,
+}
+
+/// Reads a policy file, or all `*.yaml` and `*.yml` below a folder; hidden names are skipped and the
+/// order of names says nothing. `known_detectors` are the names that `leaks.packs` may use, as
+/// `pack.detector`.
+///
+/// # Errors
+/// All mistakes of all files. Nothing of a policy with a mistake is used.
+pub fn load_policies(path: &Path, known_detectors: &[&str]) -> Result<Policies, Diagnostics> {
+    compile(folder::read(path), known_detectors)
+}
+
+/// Reads policy text that lies in no file, as `name`.
+///
+/// # Errors
+/// As [`load_policies`].
+pub fn parse_policy(
+    name: &str,
+    text: &str,
+    known_detectors: &[&str],
+) -> Result<Policies, Diagnostics> {
+    compile(folder::Contents::of_text(name, text), known_detectors)
+}
+
+fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Policies, Diagnostics> {
+    let generation = contents.generation();
+    let mut report = Diagnostics::default();
+    for failure in contents.failures {
+        report.push(failure);
+    }
+    report.sources = contents.sources;
+    let files = report.sources.len();
+    let mut draft = policy::Draft::default();
+    for file in 0..files {
+        let Some(text) = report.sources.get(file).map(|source| source.text.clone()) else {
+            continue;
+        };
+        let file = u32::try_from(file).unwrap_or(u32::MAX);
+        let before = report.errors();
+        let root = tree::parse(file, &text, &mut report);
+        // What is no YAML is not also a policy without a version.
+        if root.is_some() || report.errors() == before {
+            draft.read(file, root.as_ref(), &mut report);
+        }
+    }
+    let checked = draft.check(known_detectors, &mut report);
+    report.sort();
+    if report.errors() > 0 {
+        return Err(report);
+    }
+    Ok(Policies {
+        policy: checked.policy,
+        quotas: checked.quotas,
+        identity: checked.identity,
+        leaks: checked.leaks,
+        generation,
+        files,
+        rules: checked.rules,
+        warnings: report,
+    })
+}
+
+/// Bytes to a compiled policy, for the fuzzer: any bytes give a policy or diagnostics that render.
+#[doc(hidden)]
+pub fn fuzz_policy(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    match parse_policy("fuzz.yaml", text, &["credentials.github-pat"]) {
+        Ok(policies) => {
+            let _set = rules::PolicySet::compile(policies.policy);
+            let _quotas = quota::Quotas::compile(policies.quotas);
+        }
+        Err(diagnostics) => {
+            let _text = diagnostics.render(false);
+        }
+    }
+}

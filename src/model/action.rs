@@ -236,6 +236,16 @@ impl ActionPattern {
         self.protocol
     }
 
+    /// Whether some action may be in both sets. Errs towards yes: `*` counts as `**` here.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.protocol == other.protocol
+            && self.method.overlaps(&other.method)
+            && match (&self.name, &other.name) {
+                (Some(left), Some(right)) => left.overlaps(right),
+                (None, _) | (_, None) => true,
+            }
+    }
+
     /// How specific the pattern is: more literal characters are more specific, a name more than none.
     pub fn specificity(&self) -> (bool, usize) {
         let name = self.name.as_ref().map_or(0, Glob::literal_length);
@@ -299,12 +309,13 @@ fn nearest(text: &str, candidates: impl Iterator<Item = &'static str>) -> Option
         .map(|(_, candidate)| candidate)
 }
 
-/// Text with `*` (any text without `/`) and `**` (any text).
+/// Text with `*` (any text without `/`) and `**` (any text). A `*` alone is any text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Glob(Box<str>);
+pub struct Glob(Box<str>);
 
 impl Glob {
-    fn new(text: &str) -> Self {
+    /// Reads a pattern; every text is one.
+    pub fn new(text: &str) -> Self {
         // A method or name that is nothing but `*` means any, also across `/`: `mcp:*` covers `tools/call`.
         Self(Box::from(if text == "*" { "**" } else { text }))
     }
@@ -313,11 +324,36 @@ impl Glob {
         self.0.bytes().filter(|byte| *byte != b'*').count()
     }
 
-    fn matches(&self, text: &str) -> bool {
+    /// Whether the pattern covers the text.
+    pub fn matches(&self, text: &str) -> bool {
         if !self.0.contains('*') {
             return *self.0 == *text;
         }
         glob(self.0.as_bytes(), text.as_bytes())
+    }
+
+    /// Whether some text may match both, with every `*` read as `**`. One row of the usual table: what
+    /// can be reached after a prefix of the left and each prefix of the right.
+    fn overlaps(&self, other: &Self) -> bool {
+        let right = other.0.as_bytes();
+        let mut row: Vec<bool> = Vec::with_capacity(right.len() + 1);
+        row.push(true);
+        for byte in right {
+            row.push(*byte == b'*' && row.last() == Some(&true));
+        }
+        for left in self.0.bytes() {
+            let mut next = Vec::with_capacity(row.len());
+            next.push(left == b'*' && row.first() == Some(&true));
+            for ((byte, above), diagonal) in right.iter().zip(row.iter().skip(1)).zip(&row) {
+                let beside = next.last() == Some(&true);
+                next.push(match (left, *byte) {
+                    (b'*', _) | (_, b'*') => *above || beside,
+                    (left, right) => *diagonal && left == right,
+                });
+            }
+            row = next;
+        }
+        row.last() == Some(&true)
     }
 }
 
@@ -425,6 +461,24 @@ mod tests {
         let pattern = ActionPattern::parse("a2a:SendMessage quote-*").unwrap();
         assert!(!pattern.matches(&send));
         assert!(pattern.may_match(&send));
+    }
+
+    #[test]
+    fn patterns_overlap_where_some_action_may_be_in_both() {
+        let cases = [
+            ("a2a:Send*", "a2a:*Message", true),
+            ("a2a:SendMessage", "a2a:GetTask", false),
+            ("a2a:SendMessage quote-*", "a2a:SendMessage *-equity", true),
+            ("a2a:SendMessage quote-*", "a2a:SendMessage order-*", false),
+            ("a2a:SendMessage", "a2a:SendMessage order-*", true),
+            ("http:* /a", "http:GET /**", true),
+            ("http:GET /a", "a2a:*", false),
+        ];
+        for (left, right, expected) in cases {
+            let [left, right] = [left, right].map(|text| ActionPattern::parse(text).unwrap());
+            assert_eq!(left.overlaps(&right), expected, "{left} and {right}");
+            assert_eq!(right.overlaps(&left), expected, "{right} and {left}");
+        }
     }
 
     #[test]

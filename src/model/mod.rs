@@ -15,7 +15,7 @@ mod principal;
 mod reason;
 
 pub use action::{
-    A2A_METHODS, Action, ActionError, ActionPattern, LLM_METHODS, MCP_METHODS, Protocol,
+    A2A_METHODS, Action, ActionError, ActionPattern, Glob, LLM_METHODS, MCP_METHODS, Protocol,
 };
 pub use call::{A2aVersion, Call, Dialect, Operation, RpcId};
 pub use fact::{Facts, Ownership};

@@ -1,0 +1,478 @@
+//! From nodes to values, recording mistakes instead of returning at the first.
+
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::diagnostic::{Code, Diagnostic, Diagnostics};
+use super::source::{SECRET_KEYS, Span};
+use super::tree::{Entry, Kind, Node, quoted};
+use super::units::{self, UnitError};
+use crate::quota::Rate;
+
+/// The fields of one mapping. Each is asked for by name; what nobody asked for is a mistake.
+pub(super) struct Fields<'node> {
+    /// What the mapping is, for messages: ``role `analyst` ``.
+    what: String,
+    /// Where its name stands.
+    pub(super) at: Span,
+    // Where the name stands, if the excerpt should show it.
+    context: Option<Span>,
+    entries: Vec<(&'node Entry, bool)>,
+    known: Vec<&'static str>,
+    // Known and refused: a typo of one gets its suggestion, but nobody is invited to write one.
+    refused: &'static [&'static str],
+    hints: &'static [(&'static str, &'static str)],
+    consequence: Option<&'static str>,
+}
+
+impl<'node> Fields<'node> {
+    /// The fields of a node that must be a mapping; `None` (and a mistake) if it is not.
+    pub(super) fn of(
+        node: &'node Node,
+        what: impl fmt::Display,
+        name: Option<Span>,
+        report: &mut Diagnostics,
+    ) -> Option<Self> {
+        let Kind::Map(entries) = &*node.kind else {
+            report.push(wrong_type(node, &what, "a mapping"));
+            return None;
+        };
+        Some(Self {
+            what: what.to_string(),
+            at: name.unwrap_or(node.span),
+            context: name,
+            entries: entries.iter().map(|entry| (entry, false)).collect(),
+            known: Vec::new(),
+            refused: &[],
+            hints: &[],
+            consequence: None,
+        })
+    }
+
+    /// What people write, and what it is called here.
+    pub(super) const fn hints(mut self, hints: &'static [(&'static str, &'static str)]) -> Self {
+        self.hints = hints;
+        self
+    }
+
+    /// What an unknown field would have led to.
+    pub(super) const fn consequence(mut self, consequence: &'static str) -> Self {
+        self.consequence = Some(consequence);
+        self
+    }
+
+    /// A field, if it is written. `null` counts as written.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<&'node Entry> {
+        self.known.push(name);
+        let found = self
+            .entries
+            .iter_mut()
+            .find(|(entry, _)| *entry.key.text == *name)?;
+        found.1 = true;
+        Some(found.0)
+    }
+
+    /// A field that must be there.
+    pub(super) fn require(
+        &mut self,
+        name: &'static str,
+        report: &mut Diagnostics,
+    ) -> Option<&'node Entry> {
+        let entry = self.take(name);
+        if entry.is_none() {
+            report.push(
+                Diagnostic::error(
+                    Code::MissingField,
+                    format_args!("{} needs `{name}`", self.what),
+                )
+                .at(self.at, ""),
+            );
+        }
+        entry
+    }
+
+    /// Fields that the language has and this version does not enforce. `true` when one is written.
+    pub(super) fn refuse(
+        &mut self,
+        names: &'static [&'static str],
+        report: &mut Diagnostics,
+    ) -> bool {
+        self.refused = names;
+        let mut refused = false;
+        for name in names {
+            let Some(entry) = self.take(name) else {
+                continue;
+            };
+            refused = true;
+            report.push(not_enforced(name, entry.key.span).within(self.context));
+        }
+        refused
+    }
+
+    /// Whether nothing is written at all; a mistake then.
+    pub(super) fn is_empty(&self, report: &mut Diagnostics) -> bool {
+        if self.entries.is_empty() {
+            report.push(
+                Diagnostic::error(Code::Empty, format_args!("{} is empty", self.what))
+                    .at(self.at, ""),
+            );
+        }
+        self.entries.is_empty()
+    }
+
+    /// Fields whose names the author chooses.
+    pub(super) fn rest(&mut self) -> Vec<&'node Entry> {
+        let rest = self.entries.iter_mut().filter(|(_, taken)| !*taken);
+        rest.map(|(entry, taken)| {
+            *taken = true;
+            *entry
+        })
+        .collect()
+    }
+
+    fn offered(&self) -> String {
+        let known = self.known.iter().copied();
+        let offered: Vec<_> = known.filter(|name| !self.refused.contains(name)).collect();
+        join(&offered, "and")
+    }
+
+    /// Marks the fields whose name is of a kind as read.
+    pub(super) fn take_if(&mut self, is: impl Fn(&str) -> bool) {
+        for (entry, taken) in &mut self.entries {
+            *taken |= is(&entry.key.text);
+        }
+    }
+
+    /// Everything that nobody asked for is a typo.
+    pub(super) fn finish(self, report: &mut Diagnostics) {
+        for (entry, taken) in &self.entries {
+            if *taken {
+                continue;
+            }
+            let text = &entry.key.text;
+            let mut diagnostic = Diagnostic::error(
+                Code::UnknownField,
+                format_args!("unknown field {} in {}", quoted(text), self.what),
+            )
+            .within(self.context);
+            let hint = self.hints.iter().find(|(word, _)| **word == **text);
+            let meant = match hint {
+                Some((_, meant)) => Some(*meant),
+                None => nearest(text, self.known.iter().copied()),
+            };
+            diagnostic = match meant {
+                Some(meant) => {
+                    diagnostic.at(entry.key.span, format_args!("did you mean `{meant}`?"))
+                }
+                None => diagnostic
+                    .at(entry.key.span, "")
+                    .help(format_args!("it has {}", self.offered())),
+            };
+            if let Some(consequence) = self.consequence {
+                diagnostic = diagnostic.note(consequence);
+            }
+            report.push(diagnostic);
+        }
+    }
+}
+
+/// `a, b or c`, each in backticks.
+pub(super) fn list(words: &[&str]) -> String {
+    join(words, "or")
+}
+
+fn join(words: &[&str], conjunction: &str) -> String {
+    let quoted: Vec<_> = words.iter().map(|word| format!("`{word}`")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} {conjunction} {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+/// The candidate that differs least, if it differs little enough to have been meant.
+pub(super) fn nearest<'word>(
+    text: &str,
+    candidates: impl Iterator<Item = &'word str>,
+) -> Option<&'word str> {
+    // Nobody's typo is this long, and the distance costs the product of the lengths.
+    if text.len() > 64 {
+        return None;
+    }
+    let lower = text.to_ascii_lowercase();
+    candidates
+        .map(|word| {
+            (
+                strsim::osa_distance(&lower, &word.to_ascii_lowercase()),
+                word,
+            )
+        })
+        .filter(|(distance, word)| *distance <= (word.len() / 3).clamp(1, 3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, word)| word)
+}
+
+/// A part of the language that this version knows and cannot act on.
+pub(super) fn not_enforced(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::error(
+        Code::NotEnforced,
+        format_args!("{} is not yet enforced", quoted(name)),
+    )
+    .at(span, "")
+    .note("a policy that cannot act does not load")
+}
+
+fn kind(node: &Node) -> &'static str {
+    match &*node.kind {
+        Kind::Null => "nothing",
+        Kind::Text { .. } => "a text",
+        Kind::List(_) => "a list",
+        Kind::Map(_) => "a mapping",
+    }
+}
+
+pub(super) fn wrong_type(node: &Node, what: impl fmt::Display, expected: &str) -> Diagnostic {
+    Diagnostic::error(
+        Code::WrongType,
+        format_args!("{what} must be {expected}, not {}", kind(node)),
+    )
+    .at(node.span, "")
+}
+
+pub(super) fn bad_value(
+    node: &Node,
+    what: impl fmt::Display,
+    expected: impl fmt::Display,
+) -> Diagnostic {
+    let shown = match &*node.kind {
+        Kind::Text { text, .. } => quoted(text),
+        Kind::Null | Kind::List(_) | Kind::Map(_) => kind(node).to_owned(),
+    };
+    Diagnostic::error(
+        Code::BadValue,
+        format_args!("{what}: {shown} is not {expected}"),
+    )
+    .at(node.span, "")
+}
+
+/// A text that is not empty.
+pub(super) fn text<'node>(
+    node: &'node Node,
+    what: impl fmt::Display,
+    report: &mut Diagnostics,
+) -> Option<&'node str> {
+    match &*node.kind {
+        Kind::Text { text, .. } if !text.trim().is_empty() => Some(text),
+        Kind::Text { .. } => {
+            let title = format_args!("{what} is empty");
+            report.push(Diagnostic::error(Code::Empty, title).at(node.span, ""));
+            None
+        }
+        Kind::Null | Kind::List(_) | Kind::Map(_) => {
+            report.push(wrong_type(node, what, "a text"));
+            None
+        }
+    }
+}
+
+/// `true` or `false`, as YAML 1.2 has them, without quotes.
+pub(super) fn boolean(
+    node: &Node,
+    what: impl fmt::Display,
+    report: &mut Diagnostics,
+) -> Option<bool> {
+    if let Kind::Text { text, plain: true } = &*node.kind {
+        match text.as_str() {
+            "true" => return Some(true),
+            "false" => return Some(false),
+            _ => {}
+        }
+    }
+    let meant = match &*node.kind {
+        Kind::Text { text, .. } => match text.to_ascii_lowercase().as_str() {
+            "yes" | "on" | "y" | "true" => Some("true"),
+            "no" | "off" | "n" | "false" => Some("false"),
+            _ => None,
+        },
+        Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+    };
+    let diagnostic = bad_value(node, what, "`true` or `false`");
+    report.push(match meant {
+        Some(meant) => diagnostic.at(node.span, format_args!("write {meant}")),
+        None => diagnostic,
+    });
+    None
+}
+
+/// A whole number within bounds.
+pub(super) fn number(
+    node: &Node,
+    what: impl fmt::Display,
+    bounds: std::ops::RangeInclusive<u64>,
+    report: &mut Diagnostics,
+) -> Option<u64> {
+    let number = match &*node.kind {
+        Kind::Text { text, plain: true } if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            text.parse().ok()
+        }
+        Kind::Null | Kind::Text { .. } | Kind::List(_) | Kind::Map(_) => None,
+    };
+    let number = number.filter(|number| bounds.contains(number));
+    if number.is_none() {
+        let expected = format_args!("a whole number from {} to {}", bounds.start(), bounds.end());
+        report.push(bad_value(node, what, expected));
+    }
+    number
+}
+
+/// One of a closed list of words.
+pub(super) fn word<T: Copy>(
+    node: &Node,
+    what: impl fmt::Display,
+    words: &[(&'static str, T)],
+    report: &mut Diagnostics,
+) -> Option<T> {
+    let text = text(node, &what, report)?;
+    let found = words.iter().find(|(word, _)| *word == text);
+    if found.is_none() {
+        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let expected = format!("one of {}", list(&names));
+        let diagnostic = bad_value(node, what, expected);
+        report.push(match nearest(text, names.iter().copied()) {
+            Some(meant) => diagnostic.at(node.span, format_args!("did you mean `{meant}`?")),
+            None => diagnostic,
+        });
+    }
+    found.map(|(_, value)| *value)
+}
+
+/// A duration, at least `least`.
+pub(super) fn duration(
+    node: &Node,
+    what: impl fmt::Display,
+    report: &mut Diagnostics,
+) -> Option<Duration> {
+    let value = unit(node, &what, units::duration, report)?;
+    if value.is_zero() {
+        report.push(bad_value(node, what, "longer than nothing"));
+        return None;
+    }
+    Some(value)
+}
+
+/// A size of at least one byte and at most `most`.
+pub(super) fn bytes(
+    node: &Node,
+    what: impl fmt::Display,
+    most: u64,
+    report: &mut Diagnostics,
+) -> Option<u64> {
+    let value = unit(node, &what, units::bytes, report)?;
+    if value == 0 || value > most {
+        let expected = format_args!("a size from 1B to {most}B");
+        report.push(bad_value(node, what, expected));
+        return None;
+    }
+    Some(value)
+}
+
+/// A rate.
+pub(super) fn rate(node: &Node, what: impl fmt::Display, report: &mut Diagnostics) -> Option<Rate> {
+    unit(node, &what, units::rate, report)
+}
+
+fn unit<T>(
+    node: &Node,
+    what: &impl fmt::Display,
+    parse: impl Fn(&str) -> Result<T, UnitError>,
+    report: &mut Diagnostics,
+) -> Option<T> {
+    let text = text(node, what, report)?;
+    match parse(text) {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let diagnostic = bad_value(node, what, error.expected);
+            report.push(match error.suggestion {
+                Some(meant) => diagnostic.at(node.span, format_args!("did you mean `{meant}`?")),
+                None => diagnostic,
+            });
+            None
+        }
+    }
+}
+
+/// The elements of a list, or the one value that stands in place of a list. Never an empty list: that is
+/// a mistake, because "none of these" and "any" are too easily confused.
+pub(super) fn one_or_more<'node>(
+    node: &'node Node,
+    what: impl fmt::Display,
+    report: &mut Diagnostics,
+) -> Vec<&'node Node> {
+    match &*node.kind {
+        Kind::List(items) if !items.is_empty() => items.iter().collect(),
+        Kind::Text { .. } => vec![node],
+        Kind::List(_) | Kind::Null => {
+            let title = format_args!("{what} is empty");
+            report.push(Diagnostic::error(Code::Empty, title).at(node.span, ""));
+            Vec::new()
+        }
+        Kind::Map(_) => {
+            report.push(wrong_type(node, what, "a text or a list of texts"));
+            Vec::new()
+        }
+    }
+}
+
+/// The texts of a list or the one text that stands in its place.
+pub(super) fn texts<'node>(
+    node: &'node Node,
+    what: impl fmt::Display,
+    report: &mut Diagnostics,
+) -> Vec<(&'node str, Span)> {
+    one_or_more(node, &what, report)
+        .into_iter()
+        .filter_map(|item| Some((text(item, &what, report)?, item.span)))
+        .collect()
+}
+
+/// Hides the values of secrets, and refuses those that are written out. Returns `false` for none.
+pub(super) fn refuse_secrets(node: &Node, report: &mut Diagnostics) {
+    match &*node.kind {
+        Kind::List(items) => {
+            for item in items {
+                refuse_secrets(item, report);
+            }
+        }
+        Kind::Map(entries) => {
+            for entry in entries {
+                let key = entry.key.text.to_ascii_lowercase();
+                if SECRET_KEYS.contains(&key.as_str()) {
+                    refuse_secret(entry, report);
+                }
+                refuse_secrets(&entry.value, report);
+            }
+        }
+        Kind::Null | Kind::Text { .. } => {}
+    }
+}
+
+fn refuse_secret(entry: &Entry, report: &mut Diagnostics) {
+    let Kind::Text { text, .. } = &*entry.value.kind else {
+        return;
+    };
+    let span = entry.value.span;
+    if let Some(source) = report.sources.get_mut(span.file as usize) {
+        source.hide(span.range());
+    }
+    let key = Rc::clone(&entry.key.text);
+    let name = key.to_ascii_uppercase();
+    report.push(
+        Diagnostic::error(Code::SecretLiteral, "a secret may not be written here")
+            .at(
+                span,
+                format_args!("use {{ file: secrets/{key} }} or {{ env: {name} }}"),
+            )
+            .note(format_args!("hidden, {} characters", text.chars().count())),
+    );
+}

@@ -1,0 +1,166 @@
+//! `leaks`: what must not leave.
+
+use std::collections::BTreeMap;
+
+use super::{Draft, add, defined_twice};
+use crate::config::decode::{self, Fields, nearest, word};
+use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::source::Span;
+use crate::config::tree::{Entry, quoted};
+use crate::model::LeakAction;
+use crate::scan::{self, AtBound, Hold};
+
+/// `leaks` as it is written.
+#[derive(Default)]
+pub(super) struct RawLeaks {
+    packs: super::Named<LeakAction>,
+    hold: Option<(Span, Hold)>,
+    buffer: Option<(Span, u64)>,
+}
+
+/// Bodies of known length up to this are judged before the head leaves, unless the policy says otherwise.
+const DEFAULT_BUFFER_BYTES: usize = 1 << 20;
+const MAX_BUFFER_BYTES: u64 = 64 << 20;
+const MAX_HOLD_BYTES: u64 = 1 << 20;
+
+const ACTIONS: &[(&str, LeakAction)] = &[
+    ("allow", LeakAction::Allow),
+    ("flag", LeakAction::Flag),
+    ("redact", LeakAction::Redact),
+    ("block", LeakAction::Block),
+];
+
+impl Draft {
+    pub(super) fn read_leaks(&mut self, section: &Entry, report: &mut Diagnostics) {
+        let at = section.key.span;
+        let Some(fields) = Fields::of(&section.value, "`leaks`", Some(at), report) else {
+            return;
+        };
+        let mut fields = fields.hints(&[
+            ("detect", "packs"),
+            ("rules", "packs"),
+            ("actions", "packs"),
+        ]);
+        if fields.is_empty(report) {
+            return;
+        }
+        if let Some(entry) = fields.take("packs") {
+            self.leaks.read_packs(entry, report);
+        }
+        if let Some(entry) = fields.take("hold") {
+            let hold = read_hold(entry, report);
+            set(&mut self.leaks.hold, entry, hold, report);
+        }
+        if let Some(entry) = fields.take("buffer") {
+            let buffer = decode::bytes(&entry.value, "`buffer`", MAX_BUFFER_BYTES, report);
+            set(&mut self.leaks.buffer, entry, buffer, report);
+        }
+        read_direction(&mut fields, report);
+        fields.refuse(&["allow", "detectors", "import"], report);
+        fields.finish(report);
+    }
+
+    pub(super) fn check_leaks(&self, known: &[&str], report: &mut Diagnostics) -> scan::Config {
+        let mut actions: BTreeMap<Box<str>, LeakAction> = BTreeMap::new();
+        for (name, (span, action)) in &self.leaks.packs {
+            if !is_known(name, known) {
+                let title = format_args!("there is no pack or detector {}", quoted(name));
+                let diagnostic = Diagnostic::error(Code::UnknownDetector, title);
+                let packs = known.iter().filter_map(|name| name.split('.').next());
+                report.push(match nearest(name, known.iter().copied().chain(packs)) {
+                    Some(meant) => diagnostic.at(*span, format_args!("did you mean `{meant}`?")),
+                    None => diagnostic.at(*span, ""),
+                });
+            }
+            actions.insert(Box::from(name.as_str()), *action);
+        }
+        let buffer = self.leaks.buffer.map(|(_, bytes)| bytes);
+        scan::Config {
+            actions,
+            hold: self.leaks.hold.map(|(_, hold)| hold).unwrap_or_default(),
+            buffer_bytes: buffer
+                .and_then(|bytes| usize::try_from(bytes).ok())
+                .unwrap_or(DEFAULT_BUFFER_BYTES),
+            // The key is state, not policy: `app` puts it in.
+            fingerprint_key: [0; 32],
+        }
+    }
+}
+
+impl RawLeaks {
+    fn read_packs(&mut self, section: &Entry, report: &mut Diagnostics) {
+        let at = Some(section.key.span);
+        let Some(mut fields) = Fields::of(&section.value, "`packs`", at, report) else {
+            return;
+        };
+        if fields.is_empty(report) {
+            return;
+        }
+        for entry in fields.rest() {
+            let what = quoted(&entry.key.text);
+            if let Some(action) = word(&entry.value, what, ACTIONS, report) {
+                add(&mut self.packs, entry, "pack", action, report);
+            }
+        }
+    }
+}
+
+/// A pack is known when a detector of it is.
+fn is_known(name: &str, known: &[&str]) -> bool {
+    known.iter().any(|detector| {
+        let rest = detector.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+/// `response` is what this version does; `request` would look enforced and not be.
+fn read_direction(fields: &mut Fields<'_>, report: &mut Diagnostics) {
+    let Some(entry) = fields.take("direction") else {
+        return;
+    };
+    for (text, span) in decode::texts(&entry.value, "`direction`", report) {
+        match text {
+            "response" => {}
+            "request" => report.push(decode::not_enforced("request", span)),
+            _ => {
+                let title = format_args!("{} is not a direction", quoted(text));
+                report.push(Diagnostic::error(Code::BadValue, title).at(span, "write response"));
+            }
+        }
+    }
+}
+
+fn read_hold(entry: &Entry, report: &mut Diagnostics) -> Option<Hold> {
+    let mut hold = Hold::default();
+    let mut fields = Fields::of(&entry.value, "`hold`", Some(entry.key.span), report)?;
+    if let Some(entry) = fields.take("bytes") {
+        let bytes = decode::bytes(&entry.value, "`bytes`", MAX_HOLD_BYTES, report)?;
+        hold.bytes = usize::try_from(bytes).ok()?;
+    }
+    if let Some(entry) = fields.take("time") {
+        hold.time = decode::duration(&entry.value, "`time`", report)?;
+    }
+    if let Some(entry) = fields.take("atBound") {
+        let words = [("block", AtBound::Block), ("release", AtBound::Release)];
+        hold.at_bound = word(&entry.value, "`atBound`", &words, report)?;
+    }
+    fields.finish(report);
+    Some(hold)
+}
+
+/// A setting of which there is one.
+fn set<T>(
+    place: &mut Option<(Span, T)>,
+    entry: &Entry,
+    value: Option<T>,
+    report: &mut Diagnostics,
+) {
+    match (&place, value) {
+        (Some((first, _)), _) => {
+            let what = format!("`{}`", entry.key.text);
+            report.push(defined_twice(&what, entry.key.span, *first));
+        }
+        (None, Some(value)) => *place = Some((entry.key.span, value)),
+        (None, None) => {}
+    }
+}

@@ -1,0 +1,368 @@
+//! Policy files: sections become each room's checked config.
+
+pub(in crate::config) mod identities;
+mod leaks;
+mod limits;
+mod quotas;
+mod roles;
+mod tenants;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::decode::{Fields, nearest};
+use super::diagnostic::{Code, Diagnostic, Diagnostics};
+use super::source::Span;
+use super::tree::{Entry, Kind, Node, quoted};
+use crate::model::{ActionPattern, Protocol, RuleRef};
+use crate::{identity, policy, quota, scan};
+
+/// Statements by name, from all files.
+type Named<T> = BTreeMap<String, (Span, T)>;
+
+/// What all files say together, before it is known whether it fits together.
+#[derive(Default)]
+pub(super) struct Draft {
+    identities: Named<identity::JwtIdentity>,
+    // The tenants that issuers may speak for, and where it says so.
+    issuer_tenants: Vec<(String, Span)>,
+    tenants: Option<Named<tenants::RawTenant>>,
+    tiers: Named<tenants::RawTier>,
+    roles: Named<roles::RawRole>,
+    rules: Named<roles::RawRule>,
+    quotas: Named<quotas::RawQuota>,
+    limits: limits::RawLimits,
+    leaks: leaks::RawLeaks,
+}
+
+/// The checked result.
+pub(super) struct Checked {
+    pub(super) policy: policy::Config,
+    pub(super) quotas: quota::Config,
+    pub(super) identity: identity::Config,
+    pub(super) leaks: scan::Config,
+    /// Roles and rules.
+    pub(super) rules: usize,
+}
+
+/// What people call a section elsewhere.
+const SECTION_HINTS: &[(&str, &str)] = &[
+    ("auth", "identities"),
+    ("authentication", "identities"),
+    ("authorization", "rules"),
+    ("budget", "quotas"),
+    ("budgets", "quotas"),
+    ("customers", "tenants"),
+    ("dlp", "leaks"),
+    ("limit", "quotas"),
+    ("ratelimit", "quotas"),
+    ("rateLimit", "quotas"),
+    ("rbac", "roles"),
+    ("scan", "leaks"),
+    ("timeouts", "limits"),
+];
+
+impl Draft {
+    /// Adds what one file says.
+    pub(super) fn read(&mut self, file: u32, root: Option<&Node>, report: &mut Diagnostics) {
+        let Some(root) = root else {
+            report.push(no_version(Span {
+                file,
+                start: 0,
+                end: 1,
+            }));
+            return;
+        };
+        super::decode::refuse_secrets(root, report);
+        check_version(root, report);
+        let Some(fields) = Fields::of(root, "the policy", None, report) else {
+            return;
+        };
+        let mut fields = fields.hints(SECTION_HINTS);
+        let _read_above = fields.take("lictor");
+        if let Some(entry) = fields.take("identities") {
+            self.read_identities(entry, report);
+        }
+        if let Some(entry) = fields.take("tenants") {
+            self.read_tenants(entry, report);
+        }
+        if let Some(entry) = fields.take("tiers") {
+            self.read_tiers(entry, report);
+        }
+        if let Some(entry) = fields.take("roles") {
+            self.read_roles(entry, report);
+        }
+        if let Some(entry) = fields.take("rules") {
+            self.read_rules(entry, report);
+        }
+        if let Some(entry) = fields.take("quotas") {
+            self.read_quotas(entry, report);
+        }
+        if let Some(entry) = fields.take("limits") {
+            self.read_limits(entry, report);
+        }
+        if let Some(entry) = fields.take("leaks") {
+            self.read_leaks(entry, report);
+        }
+        fields.refuse(
+            &[
+                "audit",
+                "delegation",
+                "http",
+                "mode",
+                "people",
+                "revoke",
+                "scope",
+                "seniority",
+                "tests",
+                "tools",
+            ],
+            report,
+        );
+        fields.skip_extensions();
+        fields.finish(report);
+    }
+
+    /// Checks what needs all files.
+    pub(super) fn check(self, known_detectors: &[&str], report: &mut Diagnostics) -> Checked {
+        let rules = self.roles.len() + self.rules.len();
+        for (tenant, at) in &self.issuer_tenants {
+            self.check_tenant(tenant, *at, report);
+        }
+        let leaks = self.check_leaks(known_detectors, report);
+        let policy = self.check_policy(report);
+        let quotas = self.check_quotas(report);
+        let identities = self.identities.into_values();
+        Checked {
+            policy,
+            quotas,
+            identity: identity::Config {
+                jwt: identities.map(|(_, identity)| identity).collect(),
+            },
+            leaks,
+            rules,
+        }
+    }
+
+    fn check_policy(&self, report: &mut Diagnostics) -> policy::Config {
+        policy::Config {
+            tenants: self.check_tenants(report),
+            roles: self.check_roles(report),
+            rules: self.check_rules(report),
+            default_limits: self.limits.default(),
+            limits: self.limits.check(report),
+        }
+    }
+}
+
+/// The first key of the first mapping must be `lictor: v1`: it is marker and version in one, and lets a
+/// file that is no policy be told from one that has a typo.
+pub(super) fn check_version(root: &Node, report: &mut Diagnostics) {
+    let Kind::Map(entries) = &*root.kind else {
+        return;
+    };
+    let is_v1 =
+        |entry: &Entry| matches!(&*entry.value.kind, Kind::Text { text, .. } if text == "v1");
+    match entries
+        .iter()
+        .position(|entry| &*entry.key.text == "lictor")
+    {
+        None => report.push(no_version(Span {
+            end: root.span.start + 1,
+            ..root.span
+        })),
+        Some(at) => {
+            let Some(entry) = entries.get(at) else { return };
+            if !is_v1(entry) {
+                let title = "this version of lictor reads `lictor: v1`";
+                report
+                    .push(Diagnostic::error(Code::Version, title).at(entry.value.span, "write v1"));
+            } else if at > 0 {
+                let title = "`lictor: v1` must be the first key";
+                report.push(Diagnostic::error(Code::Version, title).at(entry.key.span, ""));
+            }
+        }
+    }
+}
+
+fn no_version(span: Span) -> Diagnostic {
+    Diagnostic::error(Code::Version, "the first key of a policy is `lictor: v1`").at(span, "")
+}
+
+impl Fields<'_> {
+    /// `x-*` keys hold anchors and say nothing.
+    pub(super) fn skip_extensions(&mut self) {
+        self.take_if(|key| key.starts_with("x-"));
+    }
+}
+
+/// The named statements of a section: `f` for each, with the name checked.
+fn each_named<'node>(
+    section: &'node Entry,
+    what: &str,
+    report: &mut Diagnostics,
+) -> Vec<&'node Entry> {
+    let title = format!("`{}`", section.key.text);
+    let Some(mut fields) = Fields::of(&section.value, title, Some(section.key.span), report) else {
+        return Vec::new();
+    };
+    if fields.is_empty(report) {
+        return Vec::new();
+    }
+    let entries = fields.rest();
+    for entry in &entries {
+        check_name(entry, what, report);
+    }
+    entries
+}
+
+/// Names stand in header fields, metrics and logs, so they are short and plain.
+fn check_name(entry: &Entry, what: &str, report: &mut Diagnostics) {
+    let name = &*entry.key.text;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+        let title = format_args!("{} is not a name for a {what}", quoted(name));
+        report.push(
+            Diagnostic::error(Code::BadValue, title)
+                .at(entry.key.span, "")
+                .help("names are up to 64 letters, digits and `-`"),
+        );
+    }
+}
+
+/// Files add up and never override.
+fn add<T>(map: &mut Named<T>, entry: &Entry, what: &str, value: T, report: &mut Diagnostics) {
+    let name = entry.key.text.to_string();
+    if let Some((first, _)) = map.get(&name) {
+        report.push(defined_twice(
+            &format!("{what} {}", quoted(&name)),
+            entry.key.span,
+            *first,
+        ));
+        return;
+    }
+    map.insert(name, (entry.key.span, value));
+}
+
+fn defined_twice(what: &str, second: Span, first: Span) -> Diagnostic {
+    Diagnostic::error(Code::DefinedTwice, format_args!("{what} is defined twice"))
+        .at(second, "second definition")
+        .also(first, "first definition")
+        .help("files add up; nothing overrides. Rename one, or delete one.")
+}
+
+fn rule_ref(name: &str, span: Span, report: &Diagnostics) -> Arc<RuleRef> {
+    Arc::new(RuleRef {
+        name: Arc::from(name),
+        place: report.source(span).map(|source| source.place(span)),
+    })
+}
+
+/// What a pattern is for: what only grants may wait for the protocol to be read, what restrains may not.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Grant,
+    Restrain,
+}
+
+/// Reads one action pattern or several.
+fn actions(
+    node: &Node,
+    what: impl std::fmt::Display,
+    usage: Use,
+    report: &mut Diagnostics,
+) -> Vec<(ActionPattern, Span)> {
+    super::decode::texts(node, what, report)
+        .into_iter()
+        .filter_map(|(text, span)| Some((action(text, span, usage, report)?, span)))
+        .collect()
+}
+
+fn action(text: &str, span: Span, usage: Use, report: &mut Diagnostics) -> Option<ActionPattern> {
+    match ActionPattern::parse(text) {
+        Ok(pattern) => {
+            check_action(&pattern, text, span, usage, report);
+            Some(pattern)
+        }
+        Err(error) => {
+            let diagnostic = Diagnostic::error(Code::UnknownAction, &error);
+            report.push(match error.suggestion() {
+                Some(meant) => diagnostic.at(span, format_args!("did you mean `{meant}`?")),
+                None => diagnostic.at(span, ""),
+            });
+            None
+        }
+    }
+}
+
+/// What parses and yet cannot act.
+fn check_action(
+    pattern: &ActionPattern,
+    text: &str,
+    span: Span,
+    usage: Use,
+    report: &mut Diagnostics,
+) {
+    let protocol = pattern.protocol();
+    let methods = protocol.methods();
+    let never = |title: String, help: &str| {
+        Diagnostic::error(Code::NeverMatches, title)
+            .at(span, "")
+            .help(help)
+    };
+    match protocol {
+        Protocol::Http => {
+            let rest = text.strip_prefix("http:").unwrap_or_default();
+            let (method, path) = rest.split_once(' ').unwrap_or((rest, "/"));
+            if method.bytes().any(|byte| byte.is_ascii_lowercase()) {
+                let title = format!("{} can never match", quoted(text));
+                report.push(never(
+                    title,
+                    "methods of HTTP are written in capitals: `http:GET /path`",
+                ));
+            }
+            if !path.trim().starts_with(['/', '*']) {
+                let title = format!("{} can never match", quoted(text));
+                report.push(never(title, "a path begins with `/`"));
+            }
+        }
+        Protocol::Mcp | Protocol::Llm => {
+            let name = format!("{}:", protocol.as_str());
+            match usage {
+                Use::Restrain => report.push(super::decode::not_enforced(&name, span)),
+                Use::Grant => report.push(
+                    Diagnostic::warning(
+                        Code::IdleGrant,
+                        format_args!("{} grants nothing yet", quoted(text)),
+                    )
+                    .at(span, "")
+                    .note(format_args!("calls of `{name}` are not yet read")),
+                ),
+            }
+        }
+        Protocol::A2a => {
+            let matches =
+                |method| pattern.may_match(&crate::model::Action::known(protocol, method));
+            if !methods.iter().any(|(method, _)| matches(method)) {
+                let names = methods.iter().map(|(method, _)| *method);
+                let method = text.split_once(':').map_or(text, |(_, method)| method);
+                let title = format!("{} matches no method", quoted(text));
+                let help = match nearest(method.trim_end_matches('*'), names) {
+                    Some(meant) => format!("did you mean `a2a:{meant}`?"),
+                    None => "patterns are matched against names of A2A 1.0, such as `SendMessage`"
+                        .to_owned(),
+                };
+                report.push(never(title, &help));
+            }
+            if usage == Use::Grant && pattern.to_string().starts_with("a2a:ListTasks") {
+                report.push(
+                    Diagnostic::warning(Code::IdleGrant, "`a2a:ListTasks` does not pass yet")
+                        .at(span, "")
+                        .note(
+                            "lists are not filtered by owner in this version, so they are refused",
+                        ),
+                );
+            }
+        }
+    }
+}

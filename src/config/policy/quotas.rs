@@ -1,0 +1,250 @@
+//! `quotas`: how much callers may use.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use super::{Draft, Use, actions, add, each_named, rule_ref};
+use crate::config::decode::{self, Fields, bad_value, list, nearest, not_enforced, texts};
+use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::source::Span;
+use crate::config::tree::{Entry, Node, quoted};
+use crate::model::{ActionPattern, TenantId};
+use crate::policy::Effect;
+use crate::quota::{self, Dimension, Quota, Rate, Rates};
+
+/// A quota as it is written.
+pub(super) struct RawQuota {
+    rate: RawRate,
+    burst: Option<NonZeroU32>,
+    per: Vec<Dimension>,
+    on: Vec<ActionPattern>,
+}
+
+/// A rate, or the name of a tier's number.
+enum RawRate {
+    Fixed(Rate),
+    Tier(String, Span),
+}
+
+/// Dimensions of the language that nothing counts by yet.
+const OTHER_DIMENSIONS: &[&str] = &["pair", "tier"];
+
+impl Draft {
+    pub(super) fn read_quotas(&mut self, section: &Entry, report: &mut Diagnostics) {
+        for entry in each_named(section, "quota", report) {
+            if let Some(quota) = read_quota(entry, report) {
+                add(&mut self.quotas, entry, "quota", quota, report);
+            }
+        }
+    }
+
+    pub(super) fn check_quotas(&self, report: &mut Diagnostics) -> quota::Config {
+        let mut quotas = Vec::new();
+        for (name, (span, raw)) in &self.quotas {
+            let Some(rate) = self.check_rate(&raw.rate, report) else {
+                continue;
+            };
+            if !raw.on.is_empty() && !raw.on.iter().any(|pattern| self.is_granted(pattern)) {
+                let title = format_args!("nothing allows what quota {} counts", quoted(name));
+                report.push(Diagnostic::warning(Code::IdleQuota, title).at(*span, ""));
+            }
+            quotas.push(Quota {
+                rule: rule_ref(name, *span, report),
+                rate,
+                burst: raw.burst,
+                per: raw.per.clone(),
+                on: raw.on.clone(),
+            });
+        }
+        quota::Config { quotas }
+    }
+
+    /// Each tenant's rate. Callers whose tenant has no tier of its own get what `"*"` has, or else the
+    /// slowest rate of all tiers: an unknown tenant must not fare better than a known one.
+    fn check_rate(&self, rate: &RawRate, report: &mut Diagnostics) -> Option<Rates> {
+        let (number, at) = match rate {
+            RawRate::Fixed(rate) => return Some(Rates::Fixed(*rate)),
+            RawRate::Tier(number, at) => (number, *at),
+        };
+        let all = self.tiers.values().filter_map(|(_, tier)| tier.get(number));
+        let Some(slowest) = all.copied().max_by_key(|rate| rate.interval()) else {
+            let title = format_args!("no tier has {}", quoted(number));
+            report.push(Diagnostic::error(Code::MissingNumber, title).at(at, ""));
+            return None;
+        };
+        let mut named = BTreeMap::new();
+        let mut others = slowest;
+        for (name, (span, tenant)) in self.tenants.iter().flatten() {
+            let tier = tenant
+                .tier
+                .as_ref()
+                .and_then(|(tier, _)| self.tiers.get(tier));
+            let rate = tier.and_then(|(_, tier)| tier.get(number)).copied();
+            match (rate, TenantId::new(name)) {
+                (Some(rate), _) if name == "*" => others = rate,
+                (Some(rate), Ok(tenant)) => {
+                    named.insert(tenant, rate);
+                }
+                (Some(_), Err(_)) => {}
+                // A tier that does not exist is a mistake of its own.
+                (None, _) if tenant.tier.is_some() && tier.is_none() => {}
+                (None, _) => {
+                    let title = format_args!(
+                        "tenant {} has no tier with {}, which a quota counts by",
+                        quoted(name),
+                        quoted(number)
+                    );
+                    report.push(
+                        Diagnostic::error(Code::MissingNumber, title)
+                            .at(*span, "")
+                            .also(at, "asked for here"),
+                    );
+                }
+            }
+        }
+        Some(Rates::ByTenant { named, others })
+    }
+
+    /// Whether some role or rule allows an action of the pattern.
+    fn is_granted(&self, pattern: &ActionPattern) -> bool {
+        let roles = self.roles.values().flat_map(|(_, role)| &role.allow);
+        let rules = self.rules.values().map(|(_, rule)| rule);
+        let rules = rules
+            .filter(|rule| rule.effect == Effect::Allow)
+            .flat_map(|rule| &rule.actions);
+        let public = ActionPattern::parse("a2a:GetAgentCard").ok();
+        roles
+            .chain(rules)
+            .chain(&public)
+            .any(|granted| granted.overlaps(pattern))
+    }
+}
+
+fn read_quota(entry: &Entry, report: &mut Diagnostics) -> Option<RawQuota> {
+    let what = format!("quota {}", quoted(&entry.key.text));
+    let mut fields = Fields::of(&entry.value, &what, Some(entry.key.span), report)?
+        .hints(&[
+            ("limit", "rate"),
+            ("by", "per"),
+            ("for", "on"),
+            ("actions", "on"),
+            ("requests", "rate"),
+        ])
+        .consequence("without it this quota would count something else");
+    if fields.is_empty(report) {
+        return None;
+    }
+    let refused = fields.refuse(
+        &[
+            "calendar",
+            "concurrent",
+            "count",
+            "ifStoreDown",
+            "liveTasks",
+            "mode",
+            "queue",
+            "store",
+            "tokens",
+            "window",
+            "zone",
+        ],
+        report,
+    );
+    let rate = if refused {
+        fields.take("rate")
+    } else {
+        fields.require("rate", report)
+    };
+    let burst = fields.take("burst");
+    let per = if refused {
+        fields.take("per")
+    } else {
+        fields.require("per", report)
+    };
+    let on = fields.take("on");
+    fields.finish(report);
+    // All fields are read before any is missed, so that one run tells all mistakes.
+    let per = per.map(|per| dimensions(&per.value, report));
+    let on = on.map(|on| actions(&on.value, "`on`", Use::Restrain, report));
+    let rate = rate.and_then(|rate| read_rate(&rate.value, report));
+    let burst = match burst {
+        Some(burst) => Some(read_burst(&burst.value, rate.as_ref(), report)?),
+        None => None,
+    };
+    Some(RawQuota {
+        rate: rate?,
+        burst,
+        per: per?,
+        on: on
+            .into_iter()
+            .flatten()
+            .map(|(pattern, _)| pattern)
+            .collect(),
+    })
+}
+
+fn read_rate(node: &Node, report: &mut Diagnostics) -> Option<RawRate> {
+    let text = decode::text(node, "`rate`", report)?;
+    match text.strip_prefix("tier.") {
+        Some(number) => Some(RawRate::Tier(number.to_owned(), node.span)),
+        None => decode::rate(node, "`rate`", report).map(RawRate::Fixed),
+    }
+}
+
+fn read_burst(node: &Node, rate: Option<&RawRate>, report: &mut Diagnostics) -> Option<NonZeroU32> {
+    // A burst that takes longer to earn than anybody waits is a unit gone wrong.
+    const MAX_SECONDS: u128 = 366 * 86_400;
+    let burst = decode::number(node, "`burst`", 1..=u64::from(u32::MAX), report)?;
+    let burst = NonZeroU32::new(u32::try_from(burst).ok()?)?;
+    if let Some(RawRate::Fixed(rate)) = rate {
+        let seconds = u128::from(rate.interval()) * u128::from(burst.get()) / 1_000_000_000;
+        if seconds > MAX_SECONDS {
+            report.push(bad_value(
+                node,
+                "`burst`",
+                "earned within a year at this rate",
+            ));
+            return None;
+        }
+    }
+    Some(burst)
+}
+
+fn dimensions(node: &Node, report: &mut Diagnostics) -> Vec<Dimension> {
+    let mut dimensions = Vec::new();
+    for (text, span) in texts(node, "`per`", report) {
+        match Dimension::ALL.iter().find(|(word, _)| *word == text) {
+            Some((_, dimension)) => dimensions.push(*dimension),
+            None if OTHER_DIMENSIONS.contains(&text) => report.push(not_enforced(text, span)),
+            None => {
+                let words: Vec<_> = Dimension::ALL.iter().map(|(word, _)| *word).collect();
+                let title = format_args!("quotas cannot count by {}", quoted(text));
+                let diagnostic = Diagnostic::error(Code::BadValue, title);
+                report.push(
+                    match meant(text).or_else(|| nearest(text, words.iter().copied())) {
+                        Some(meant) => diagnostic.at(span, format_args!("did you mean `{meant}`?")),
+                        None => diagnostic.at(span, "").help(format_args!(
+                            "they count by one or more of {}",
+                            list(&words)
+                        )),
+                    },
+                );
+            }
+        }
+    }
+    dimensions.sort_unstable();
+    dimensions.dedup();
+    dimensions
+}
+
+fn meant(text: &str) -> Option<&'static str> {
+    match text {
+        "caller" | "user" | "client" | "subject" => Some("principal"),
+        "ip" | "address" => Some("source"),
+        "customer" | "org" => Some("tenant"),
+        "method" => Some("action"),
+        "skill" | "tool" | "path" => Some("name"),
+        "global" | "all" => Some("agent"),
+        _ => None,
+    }
+}

@@ -1,0 +1,104 @@
+//! What the room is told.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{ActionPattern, RuleRef, TenantId};
+
+/// All quotas of a policy.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// In any order.
+    pub quotas: Vec<Quota>,
+}
+
+/// One limit on a rate.
+#[derive(Debug, Clone)]
+pub struct Quota {
+    /// Its name and where it stands.
+    pub rule: Arc<RuleRef>,
+    /// How much, over time.
+    pub rate: Rates,
+    /// How many calls may come at once after a pause; `None` is the number in the rate.
+    pub burst: Option<NonZeroU32>,
+    /// What is counted apart: one counter for each combination of these.
+    pub per: Vec<Dimension>,
+    /// Which actions count; empty is all.
+    pub on: Vec<ActionPattern>,
+}
+
+/// The same rate for all, or each tenant's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rates {
+    /// By the tenant of the caller, as its tier says.
+    ByTenant {
+        /// Tenants with a tier of their own.
+        named: BTreeMap<TenantId, Rate>,
+        /// The rest, callers without a credential among them.
+        others: Rate,
+    },
+    /// For all.
+    Fixed(Rate),
+}
+
+impl Rates {
+    /// The rate that a tenant's callers have.
+    pub fn of(&self, tenant: &TenantId) -> Rate {
+        match self {
+            Self::ByTenant { named, others } => named.get(tenant).copied().unwrap_or(*others),
+            Self::Fixed(rate) => *rate,
+        }
+    }
+}
+
+/// Calls in a period, e.g. `60/min`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many calls.
+    pub count: NonZeroU32,
+    /// In which time.
+    pub period: Duration,
+}
+
+impl Rate {
+    /// The time that one call uses up, in nanoseconds, rounded up so that rounding never lets more
+    /// through than the rate says. Never 0.
+    pub fn interval(self) -> u64 {
+        let interval = self
+            .period
+            .as_nanos()
+            .div_ceil(u128::from(self.count.get()));
+        u64::try_from(interval).unwrap_or(u64::MAX).max(1)
+    }
+}
+
+/// What calls are counted by. Narrower ones are greater, so that they are looked at first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dimension {
+    /// The agent that we stand beside: one counter for all calls.
+    Agent,
+    /// The tenant; for callers without a credential, their source address.
+    Tenant,
+    /// The action without its name, e.g. `a2a:SendMessage`.
+    Action,
+    /// What the action is applied to: a skill, a tool, a path.
+    Name,
+    /// The source address; of IPv6 the first 64 bits, because a host has them all to itself.
+    Source,
+    /// The caller, as the pair of identity and id; without a credential, their source address.
+    Principal,
+}
+
+impl Dimension {
+    /// Every dimension, with the word that stands in policies.
+    pub const ALL: &[(&'static str, Self)] = &[
+        ("action", Self::Action),
+        ("agent", Self::Agent),
+        ("name", Self::Name),
+        ("principal", Self::Principal),
+        ("source", Self::Source),
+        ("tenant", Self::Tenant),
+    ];
+}
