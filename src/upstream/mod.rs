@@ -9,6 +9,7 @@
 
 mod config;
 mod connect;
+mod connection;
 mod error;
 mod headers;
 mod pool;
@@ -19,6 +20,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
+use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -28,7 +30,6 @@ use http::header::HeaderValue;
 use http::{Request, Response};
 use hyper::client::conn::http1::Builder;
 use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
 
 use crate::clock;
 use crate::quota::Admission;
@@ -41,7 +42,8 @@ pub use response_body::ResponseBody;
 pub use stats::UpstreamStats;
 
 use connect::Target;
-use pool::{Connection, Pool};
+use connection::Connection;
+use pool::Pool;
 use request_body::Progress;
 use response_body::Lease;
 
@@ -140,15 +142,29 @@ impl Upstream {
         deadlines: Deadlines,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let stats = &self.shared.stats;
-        if let Some(connection) = self.shared.pool.pop(clock::now()) {
-            stats.reused.fetch_add(1, Relaxed);
+        while let Some(connection) = self.shared.pool.pop(clock::now()) {
             let spare = spare(&request);
             let failure = match self.send(connection, request, deadlines).await {
-                Ok(response) => return Ok(response),
+                Ok(response) => {
+                    stats.reused.fetch_add(1, Relaxed);
+                    return Ok(response);
+                }
                 Err(failure) => failure,
             };
-            request = failure.retry(spare)?;
-            stats.retried.fetch_add(1, Relaxed);
+            match (failure.unsent, spare, failure.error) {
+                // The agent has closed it while it was idle, and has not seen a byte of the request.
+                (Some(unsent), _, _) => {
+                    stats.stale.fetch_add(1, Relaxed);
+                    request = unsent;
+                }
+                // The agent has closed it as we wrote, and the request is one that changes nothing.
+                (None, Some(spare), UpstreamError::Closed(_)) => {
+                    stats.retried.fetch_add(1, Relaxed);
+                    request = spare;
+                    break;
+                }
+                (None, _, error) => return Err(error),
+            }
         }
         let connection = self.connect(deadlines.total).await?;
         self.send(connection, request, deadlines)
@@ -169,20 +185,9 @@ impl Upstream {
                 }
             })?
             .map_err(UpstreamError::Connect)?;
-        let (sender, connection) = shared
-            .client
-            .handshake(TokioIo::new(stream))
+        Connection::new(&shared.client, stream, shared.stats.open())
             .await
-            .map_err(UpstreamError::Closed)?;
-        let open = shared.stats.open();
-        let driver = tokio::spawn(async move {
-            let _open = open;
-            if let Err(error) = connection.await {
-                // Whoever waited for an answer has the error too; an idle connection has nobody.
-                tracing::debug!(%error, "upstream connection ended");
-            }
-        });
-        Ok(Connection::new(sender, driver))
+            .map_err(UpstreamError::Closed)
     }
 
     async fn send(
@@ -192,11 +197,15 @@ impl Upstream {
         deadlines: Deadlines,
     ) -> Result<Response<ResponseBody>, Failure> {
         let progress = request.body().progress();
-        let mut answer = pin!(connection.sender.try_send_request(request));
+        let mut answer = pin!(connection.send(request));
         let answer = loop {
             let taken = progress.as_ref().map_or(0, |body| body.bytes());
             let limit = within(deadlines.first_byte, deadlines.total);
-            match tokio::time::timeout_at(limit.into(), answer.as_mut()).await {
+            let driven = poll_fn(|cx| {
+                connection.drive(cx);
+                answer.as_mut().poll(cx)
+            });
+            match tokio::time::timeout_at(limit.into(), driven).await {
                 Ok(answer) => break answer,
                 Err(_) if clock::now() >= deadlines.total => {
                     return Err(UpstreamError::TotalTimeout.into());
@@ -243,19 +252,6 @@ impl Failure {
             None => UpstreamError::before_the_answer(failed.into_error()),
         };
         Self { error, unsent }
-    }
-
-    /// What may be sent again on a fresh connection, after a reused one: a request of which the agent
-    /// has seen nothing, or one that changes nothing, when the agent closed as we sent it.
-    fn retry(
-        self,
-        spare: Option<Request<RequestBody>>,
-    ) -> Result<Request<RequestBody>, UpstreamError> {
-        match (self.unsent, spare, &self.error) {
-            (Some(unsent), _, _) => Ok(unsent),
-            (None, Some(spare), UpstreamError::Closed(_)) => Ok(spare),
-            _ => Err(self.error),
-        }
     }
 }
 

@@ -1,44 +1,17 @@
 //! Connections to the agent that wait for their next request.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::client::conn::http1::SendRequest;
-use tokio::task::JoinHandle;
+use super::connection::Connection;
 
-use super::request_body::RequestBody;
-
-/// One connection: the side that sends, and the task that drives it. Dropping it closes the socket.
-#[derive(Debug)]
-pub(super) struct Connection {
-    pub(super) sender: SendRequest<RequestBody>,
-    _driver: Driver,
-}
-
-/// The task that moves a connection's bytes, aborted when nobody holds the connection any more.
-#[derive(Debug)]
-struct Driver(JoinHandle<()>);
-
-impl Connection {
-    pub(super) const fn new(sender: SendRequest<RequestBody>, driver: JoinHandle<()>) -> Self {
-        Self {
-            sender,
-            _driver: Driver(driver),
-        }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-/// At most `capacity` idle connections, the one used last on top: those that are not needed grow old
-/// at the bottom.
+/// At most `capacity` idle connections. The one used last is the first to be used again: those that
+/// are not needed grow old and go.
 #[derive(Debug)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<Idle>>,
+    // Oldest first.
+    idle: Mutex<VecDeque<Idle>>,
     capacity: usize,
 }
 
@@ -56,58 +29,50 @@ impl Pool {
         }
     }
 
-    /// Keeps the connection, or closes it when there are enough.
+    /// Keeps the connection, if its exchange has ended cleanly; when there are enough, instead of the
+    /// oldest.
     pub(super) fn push(&self, connection: Connection, now: Instant) {
-        if connection.sender.is_closed() {
+        if self.capacity == 0 || !connection.is_idle() {
             return;
         }
         let mut idle = self.lock();
+        // One each time is enough to keep up, and what is dropped here is at most two sockets.
+        if idle.front().is_some_and(|oldest| oldest.is_old(now)) {
+            idle.pop_front();
+        }
         if idle.len() >= self.capacity {
-            idle.retain(|idle| !idle.is_over(now));
+            idle.pop_front();
         }
-        if idle.len() < self.capacity {
-            idle.push(Idle {
-                connection,
-                since: now,
-            });
-        }
+        idle.push_back(Idle {
+            connection,
+            since: now,
+        });
     }
 
-    /// The connection used last that can take a request now.
+    /// The connection used last. The agent may have closed it meanwhile.
     pub(super) fn pop(&self, now: Instant) -> Option<Connection> {
         let mut idle = self.lock();
-        let mut at = idle.len();
-        while let Some(below) = at.checked_sub(1) {
-            at = below;
-            let candidate = idle.get(at)?;
-            if candidate.is_over(now) {
-                idle.remove(at);
-            } else if candidate.connection.sender.is_ready() {
-                return Some(idle.remove(at).connection);
-            }
-            // Else its driver has not come to the end of the last exchange yet; leave it.
+        let newest = idle.pop_back()?;
+        if newest.is_old(now) {
+            // Then so are all others.
+            idle.clear();
+            return None;
         }
-        None
+        Some(newest.connection)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Idle>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
         // A panic under this lock leaves at worst a connection too few.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Idle {
-    fn is_over(&self, now: Instant) -> bool {
-        let sender = &self.connection.sender;
-        let age = now.saturating_duration_since(self.since);
-        sender.is_closed() || age > LONGEST_IDLE || (age > LONGEST_SETTLING && !sender.is_ready())
+    fn is_old(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) > LONGEST_IDLE
     }
 }
 
 /// Past this a connection is more likely dead than alive: whatever stands between us and the agent
-/// may have forgotten it without telling us.
+/// may have forgotten it without telling us. Arbitrary.
 const LONGEST_IDLE: Duration = Duration::from_secs(60);
-
-/// How long the driver may need to find that an exchange is over, once the answer was read to its end.
-/// It takes microseconds, unless the agent has answered a request that it does not read.
-const LONGEST_SETTLING: Duration = Duration::from_secs(1);

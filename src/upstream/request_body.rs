@@ -194,11 +194,6 @@ impl Progress {
         self.bytes() > before || self.state.load(Acquire) == WAITING
     }
 
-    /// Whether the connection has taken all of it.
-    pub(super) fn is_done(&self) -> bool {
-        self.state.load(Acquire) == DONE
-    }
-
     /// Why it ended badly, if it did.
     pub(super) fn fault(&self) -> Option<RequestBodyError> {
         match self.state.load(Acquire) {

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::connection::Connection;
 use super::error::UpstreamError;
-use super::pool::Connection;
 use super::request_body::Progress;
 use super::{Deadlines, Shared};
 use crate::clock::{self, Stall};
@@ -72,7 +72,7 @@ impl ResponseBody {
 
     fn complete(&mut self) {
         if let State::Streaming(lease) = std::mem::replace(&mut self.state, State::Complete) {
-            lease.give_back();
+            lease.shared.pool.push(lease.connection, clock::now());
         }
     }
 
@@ -114,11 +114,16 @@ impl Body for ResponseBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let this = self.get_mut();
-        if !matches!(this.state, State::Streaming(_)) {
-            return Poll::Ready(None);
-        }
         let error = loop {
-            match Pin::new(&mut this.incoming).poll_frame(cx) {
+            let State::Streaming(lease) = &mut this.state else {
+                return Poll::Ready(None);
+            };
+            let mut next = Pin::new(&mut this.incoming).poll_frame(cx);
+            if next.is_pending() {
+                lease.connection.drive(cx);
+                next = Pin::new(&mut this.incoming).poll_frame(cx);
+            }
+            match next {
                 Poll::Pending if this.stall.poll_expired(cx).is_pending() => return Poll::Pending,
                 Poll::Pending => break this.timeout(),
                 Poll::Ready(None) if this.is_short() => break UpstreamError::Truncated(None),
@@ -148,14 +153,5 @@ impl Body for ResponseBody {
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
-    }
-}
-
-impl Lease {
-    /// The answer is complete: the connection may serve another exchange, if the request is too.
-    fn give_back(self) {
-        if self.progress.is_none_or(|body| body.is_done()) {
-            self.shared.pool.push(self.connection, clock::now());
-        }
     }
 }

@@ -13,10 +13,12 @@ pub struct UpstreamStats {
     pub open: AtomicU64,
     /// Connections opened.
     pub opened: AtomicU64,
-    /// Requests that went again, on a fresh connection.
+    /// Requests that were sent twice: they change nothing, and the agent closed as they were sent.
     pub retried: AtomicU64,
-    /// Requests that found an idle connection.
+    /// Requests answered on a connection that was used before.
     pub reused: AtomicU64,
+    /// Idle connections that the agent had closed when they were wanted.
+    pub stale: AtomicU64,
     errors: [AtomicU64; UpstreamError::LABELS.len()],
 }
 
