@@ -14,6 +14,9 @@ use crate::clock::Stall;
 /// A peer that asks and never reads would otherwise hold a connection, its buffers and its place in
 /// every quota for as long as it likes. Wrap the socket itself, below TLS: there each write that the
 /// kernel takes is progress.
+///
+/// A write that was pending must be polled until it is done, as HTTP servers do: the wait of one that
+/// was given up would count for the next.
 #[derive(Debug)]
 pub struct Guarded<S> {
     stream: S,

@@ -88,7 +88,8 @@ impl Listener {
 
     /// Accepts until the drain begins, then closes the socket and waits for the connections.
     ///
-    /// `handler` makes the future that is a connection's life; each runs as its own task. Dropping
+    /// `handler` makes the future that is a connection's life; each runs as its own task, where a panic
+    /// ends that connection only. (Making the future must not panic: return an `async` block.) Dropping
     /// this future midway closes the socket and aborts every connection: that is how a drain whose
     /// deadline has passed is forced.
     pub async fn serve<H, F>(self, guard: drain::Guard, handler: H)
@@ -161,7 +162,7 @@ impl Connections {
     {
         self.stats.accepted.fetch_add(1, Relaxed);
         if self.tasks.len() >= self.limit {
-            self.stats.refused_total.fetch_add(1, Relaxed);
+            self.stats.refused_listener.fetch_add(1, Relaxed);
             return;
         }
         let Some(place) = self.sources.enter(peer.ip()) else {

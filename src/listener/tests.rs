@@ -71,7 +71,7 @@ async fn above_the_cap_a_connection_is_closed_at_once() {
     }
     let mut third = TcpStream::connect(running.address).await.unwrap();
     assert_eq!(greeting(&mut third).await, b"");
-    assert_eq!(running.stats.refused_total.load(Relaxed), 1);
+    assert_eq!(running.stats.refused_listener.load(Relaxed), 1);
     assert_eq!(running.stats.open.load(Relaxed), 2);
 
     running.release.add_permits(1);

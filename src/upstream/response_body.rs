@@ -139,6 +139,9 @@ impl Body for ResponseBody {
                     this.stall.progress();
                     if this.incoming.is_end_stream() {
                         this.complete();
+                    } else if clock::now() >= this.total {
+                        // Here too: an agent that never pauses never arms a timer.
+                        break UpstreamError::TotalTimeout;
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }

@@ -2,6 +2,8 @@
 
 use std::convert::Infallible;
 use std::future::{Future, pending};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -376,23 +378,95 @@ async fn an_agent_that_pauses_for_too_long() {
 }
 
 #[tokio::test]
-async fn an_answer_that_never_pauses_still_ends() {
+async fn an_answer_that_goes_on_forever_still_ends() {
+    for pause in [Duration::from_millis(10), Duration::ZERO] {
+        let (listener, upstream) = agent().await;
+        tokio::spawn(async move {
+            let mut stream = accept(&listener).await;
+            read_head(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            while stream.write_all(&[b'.'; 4096]).await.is_ok() {
+                tokio::time::sleep(pause).await;
+            }
+        });
+        let short = Deadlines {
+            total: clock::now() + Duration::from_millis(100),
+            ..deadlines()
+        };
+        let response = forward_within(&upstream, get(), short).await.unwrap();
+        let (_, end) = within(read_body(response)).await;
+        assert!(matches!(end, Err(UpstreamError::TotalTimeout)), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_does_not_read_does_not_fill_our_memory() {
     let (listener, upstream) = agent().await;
-    tokio::spawn(async move {
-        let mut stream = accept(&listener).await;
-        read_head(&mut stream).await;
-        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
-        while stream.write_all(b".").await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    let agent = tokio::spawn(async move {
+        let _unread = accept(&listener).await;
+        pending::<()>().await;
+    });
+    let (mut caller, rest) = incoming("transfer-encoding: chunked").await;
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&written);
+    let writer = tokio::spawn(async move {
+        let chunk = [b"10000\r\n".as_slice(), &[b'x'; 0x1_0000], b"\r\n"].concat();
+        while caller.write_all(&chunk).await.is_ok() {
+            count.fetch_add(0x1_0000, Relaxed);
         }
     });
     let short = Deadlines {
-        total: clock::now() + Duration::from_millis(100),
+        first_byte: Duration::from_millis(200),
         ..deadlines()
     };
-    let response = forward_within(&upstream, get(), short).await.unwrap();
-    let (_, end) = within(read_body(response)).await;
-    assert!(matches!(end, Err(UpstreamError::TotalTimeout)), "{end:?}");
+    let error = within(forward_within(&upstream, streamed(rest), short))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, UpstreamError::FirstByteTimeout),
+        "{error:?}"
+    );
+    // What the two kernels' buffers hold on loopback, and little of ours.
+    let written = written.load(Relaxed);
+    assert!(written < 32 << 20, "{written} bytes went to nobody");
+    agent.abort();
+    writer.abort();
+}
+
+#[tokio::test]
+async fn an_answer_without_a_body_ends_at_its_head() {
+    for (request, answer) in [
+        (
+            Request::head("/").body(RequestBody::Empty).unwrap(),
+            &b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"[..],
+        ),
+        (
+            get(),
+            b"HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n",
+        ),
+        (get(), b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"),
+    ] {
+        let (listener, upstream) = agent().await;
+        script(listener, vec![answer, OK]);
+        let response = forward(&upstream, request).await.unwrap();
+        assert!(response.headers().contains_key("content-length"));
+        assert!(response.body().is_complete());
+        // Nobody polled it, and its connection is free all the same.
+        assert_eq!(whole(forward(&upstream, get()).await.unwrap()).await, b"ok");
+        assert_eq!(upstream.stats().reused.load(Relaxed), 1);
+        drop(response);
+    }
+}
+
+#[tokio::test]
+async fn a_reason_phrase_does_not_travel() {
+    let (listener, upstream) = agent().await;
+    script(
+        listener,
+        vec![b"HTTP/1.1 200 AKIA\r\ncontent-length: 0\r\n\r\n"],
+    );
+    let response = forward(&upstream, get()).await.unwrap();
+    assert!(response.extensions().is_empty());
 }
 
 #[tokio::test]
@@ -802,4 +876,45 @@ fn what_callers_move_between_tasks_can_be_moved() {
     shareable::<RequestBody>();
     let upstream = Upstream::new(&Config::new("localhost".to_owned(), 1));
     sendable(&upstream.forward(admission(), get(), deadlines()));
+}
+
+/// The whole way, on several threads: a caller that sends the next piece only when the last came back
+/// sees that each side wakes the other, since no task drives the agent's connection but the call's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_bodies_flow_at_the_same_time() {
+    const PIECE: &[u8] = b"4\r\nping\r\n";
+    let (listener, upstream) = agent().await;
+    tokio::spawn(async move {
+        let mut stream = accept(&listener).await;
+        read_head(&mut stream).await;
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(head).await.unwrap();
+        let mut piece = [0; PIECE.len()];
+        while stream.read_exact(&mut piece).await.is_ok() {
+            stream.write_all(&piece).await.unwrap();
+        }
+    });
+    let front = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = front.local_addr().unwrap();
+    tokio::spawn(async move {
+        let stream = TokioIo::new(accept(&front).await);
+        let service = hyper::service::service_fn(|request: Request<Incoming>| {
+            let upstream = upstream.clone();
+            async move { forward(&upstream, streamed(request.into_body())).await }
+        });
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(stream, service)
+            .await
+    });
+    within(async {
+        let mut caller = TcpStream::connect(address).await.unwrap();
+        let head = b"POST / HTTP/1.1\r\nhost: us\r\ntransfer-encoding: chunked\r\n\r\n";
+        caller.write_all(head).await.unwrap();
+        assert!(read_head(&mut caller).await.starts_with("HTTP/1.1 200"));
+        for _ in 0..200 {
+            caller.write_all(PIECE).await.unwrap();
+            assert_eq!(read_until(&mut caller, PIECE).await, PIECE);
+        }
+    })
+    .await;
 }
