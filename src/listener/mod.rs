@@ -1,5 +1,249 @@
-//! (room: listener)
+//! Accepts connections, within limits, until told to stop.
+//!
+//! Owns the listening socket, the caps on connections, and one task per connection. Leaves TLS and
+//! HTTP to the handler that it is given. Must not read or write a byte of a connection.
+//!
+//! Above a cap a connection is accepted and closed at once: an answer that costs nothing, where a
+//! full backlog would be a hang.
 
 mod config;
+mod error;
+mod guarded;
+mod sources;
+mod stats;
+
+#[cfg(test)]
+mod tests;
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinError, JoinSet};
+
+use crate::drain;
 
 pub use config::*;
+pub use error::BindError;
+pub use guarded::Guarded;
+pub use stats::ListenerStats;
+
+use sources::Sources;
+
+/// A bound socket that does not accept yet.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    limits: Limits,
+    stats: Arc<ListenerStats>,
+}
+
+/// A connection on its way to the handler.
+#[derive(Debug)]
+pub struct Connection {
+    /// The bytes, with Nagle's delay off.
+    pub stream: TcpStream,
+    /// Who is at the other end, as the kernel says.
+    pub peer: SocketAddr,
+    /// Holds up the drain; says when to finish.
+    pub guard: drain::Guard,
+}
+
+impl Listener {
+    /// Binds the address. Connections queue from now on; [`serve`](Self::serve) accepts them.
+    ///
+    /// # Errors
+    /// When the address cannot be had; the error names it and what to do.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub fn bind(config: &Config) -> Result<Self, BindError> {
+        let socket =
+            listen(config.address).map_err(|error| BindError::new(config.address, error))?;
+        Ok(Self {
+            socket,
+            limits: config.limits,
+            stats: Arc::default(),
+        })
+    }
+
+    /// The address with the port that the system chose.
+    ///
+    /// # Errors
+    /// When the system does not know its own socket.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// What the listener counts. Stays valid after [`serve`](Self::serve) has consumed it.
+    pub fn stats(&self) -> Arc<ListenerStats> {
+        Arc::clone(&self.stats)
+    }
+
+    /// Accepts until the drain begins, then closes the socket and waits for the connections.
+    ///
+    /// `handler` makes the future that is a connection's life; each runs as its own task, where a panic
+    /// ends that connection only. (Making the future must not panic: return an `async` block.) Dropping
+    /// this future midway closes the socket and aborts every connection: that is how a drain whose
+    /// deadline has passed is forced.
+    pub async fn serve<H, F>(self, guard: drain::Guard, handler: H)
+    where
+        H: Fn(Connection) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let mut connections = Connections {
+            tasks: JoinSet::new(),
+            sources: Arc::new(Sources::new(self.limits.per_source)),
+            limit: self.limits.connections,
+            stats: self.stats,
+        };
+        let mut stopping = guard.clone();
+        let mut stop = pin!(stopping.draining());
+        let mut backoff = Backoff::default();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = &mut stop => break,
+                Some(ended) = connections.tasks.join_next() => {
+                    connections.ended(ended);
+                    continue;
+                }
+                accepted = self.socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    backoff = Backoff::default();
+                    connections.admit(stream, peer, &guard, &handler);
+                }
+                Err(error) if is_of_one_connection(&error) => connections.failed(),
+                Err(error) => {
+                    connections.failed();
+                    let pause = backoff.next();
+                    tracing::warn!(%error, ?pause, "cannot accept connections");
+                    tokio::select! {
+                        () = &mut stop => break,
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                }
+            }
+        }
+        // Closed before waiting: from here on a newcomer is refused by the kernel, not left in a queue.
+        drop(self.socket);
+        while let Some(ended) = connections.tasks.join_next().await {
+            connections.ended(ended);
+        }
+    }
+}
+
+/// The connections of one listener.
+struct Connections {
+    tasks: JoinSet<()>,
+    sources: Arc<Sources>,
+    limit: usize,
+    stats: Arc<ListenerStats>,
+}
+
+impl Connections {
+    fn admit<H, F>(
+        &mut self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        guard: &drain::Guard,
+        handler: &H,
+    ) where
+        H: Fn(Connection) -> F,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.stats.accepted.fetch_add(1, Relaxed);
+        if self.tasks.len() >= self.limit {
+            self.stats.refused_listener.fetch_add(1, Relaxed);
+            return;
+        }
+        let Some(place) = self.sources.enter(peer.ip()) else {
+            self.stats.refused_source.fetch_add(1, Relaxed);
+            return;
+        };
+        if stream.set_nodelay(true).is_err() {
+            // Only a socket that is already dead refuses the option.
+            return;
+        }
+        let life = handler(Connection {
+            stream,
+            peer,
+            guard: guard.clone(),
+        });
+        let open = self.stats.open();
+        self.tasks.spawn(async move {
+            // Moved in, so that they are given back also when the task is aborted or panics.
+            let _held = (place, open);
+            life.await;
+        });
+    }
+
+    fn ended(&self, ended: Result<(), JoinError>) {
+        if ended.is_err_and(|error| error.is_panic()) {
+            self.stats.panicked.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn failed(&self) {
+        self.stats.accept_errors.fetch_add(1, Relaxed);
+    }
+}
+
+/// How long to leave the socket alone when the system has nothing to accept with.
+///
+/// Out of descriptors, `accept` fails at once and the connection stays in the queue: without a pause
+/// the loop would spin, and take the time that the open connections need to end.
+#[derive(Debug, Default)]
+struct Backoff {
+    last: Option<Duration>,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(10);
+    const LONGEST: Duration = Duration::from_secs(1);
+
+    fn next(&mut self) -> Duration {
+        let pause = self.last.map_or(Self::FIRST, |last| {
+            last.saturating_mul(2).min(Self::LONGEST)
+        });
+        self.last = Some(pause);
+        pause
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A restart must not wait for the last process's connections to leave TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Errors that `accept` reports about the connection that it would have returned.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// What the kernel queues while we are busy; it caps the value at `net.core.somaxconn`, 4096 by
+/// default on Linux.
+const BACKLOG: i32 = 4096;

@@ -1,0 +1,39 @@
+//! What a listener counts.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Counters of one listener. All but `open` only grow.
+#[derive(Debug, Default)]
+pub struct ListenerStats {
+    /// Times that accepting failed.
+    pub accept_errors: AtomicU64,
+    /// Connections accepted, those that were closed at once included.
+    pub accepted: AtomicU64,
+    /// Connections that are open now.
+    pub open: AtomicU64,
+    /// Connections whose handler panicked.
+    pub panicked: AtomicU64,
+    /// Connections closed at once, because the listener has all that it may.
+    pub refused_listener: AtomicU64,
+    /// Connections closed at once, because their source has all that it may.
+    pub refused_source: AtomicU64,
+}
+
+/// One open connection; counted as closed when it is dropped.
+#[derive(Debug)]
+pub(super) struct Open(Arc<ListenerStats>);
+
+impl ListenerStats {
+    pub(super) fn open(self: &Arc<Self>) -> Open {
+        self.open.fetch_add(1, Relaxed);
+        Open(Arc::clone(self))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Relaxed);
+    }
+}

@@ -1,0 +1,171 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::{BindError, Config, Connection, Deadlines, Limits, Listener, ListenerStats};
+use crate::drain::{self, Drain};
+
+/// A listener whose connections each answer `hi`, then wait for `release` or for the drain.
+struct Running {
+    address: std::net::SocketAddr,
+    stats: Arc<ListenerStats>,
+    release: Arc<Semaphore>,
+    drain: Drain,
+    serving: JoinHandle<()>,
+}
+
+fn config(limits: Limits) -> Config {
+    Config {
+        address: ([127, 0, 0, 1], 0).into(),
+        limits,
+        deadlines: Deadlines::default(),
+    }
+}
+
+fn start(limits: Limits) -> Running {
+    let listener = Listener::bind(&config(limits)).unwrap();
+    let (drain, guard) = drain::channel();
+    let release = Arc::new(Semaphore::new(0));
+    let released = Arc::clone(&release);
+    Running {
+        address: listener.local_addr().unwrap(),
+        stats: listener.stats(),
+        release,
+        drain,
+        serving: tokio::spawn(listener.serve(guard, move |connection| {
+            answer(connection, Arc::clone(&released))
+        })),
+    }
+}
+
+async fn answer(mut connection: Connection, release: Arc<Semaphore>) {
+    connection.stream.write_all(b"hi").await.unwrap();
+    release.acquire().await.unwrap().forget();
+}
+
+async fn greeting(stream: &mut TcpStream) -> Vec<u8> {
+    let mut bytes = [0; 2];
+    match stream.read(&mut bytes).await {
+        Ok(length) => bytes[..length].to_vec(),
+        // Closed at once may also arrive as a reset.
+        Err(_) => Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn above_the_cap_a_connection_is_closed_at_once() {
+    let running = start(Limits {
+        connections: 2,
+        ..Limits::default()
+    });
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        assert_eq!(greeting(&mut stream).await, b"hi");
+        held.push(stream);
+    }
+    let mut third = TcpStream::connect(running.address).await.unwrap();
+    assert_eq!(greeting(&mut third).await, b"");
+    assert_eq!(running.stats.refused_listener.load(Relaxed), 1);
+    assert_eq!(running.stats.open.load(Relaxed), 2);
+
+    running.release.add_permits(1);
+    while running.stats.open.load(Relaxed) > 1 {
+        tokio::task::yield_now().await;
+    }
+    let mut fourth = TcpStream::connect(running.address).await.unwrap();
+    assert_eq!(greeting(&mut fourth).await, b"hi");
+}
+
+#[tokio::test]
+async fn one_source_cannot_take_every_place() {
+    let running = start(Limits {
+        per_source: 1,
+        ..Limits::default()
+    });
+    let mut first = TcpStream::connect(running.address).await.unwrap();
+    assert_eq!(greeting(&mut first).await, b"hi");
+    let mut second = TcpStream::connect(running.address).await.unwrap();
+    assert_eq!(greeting(&mut second).await, b"");
+    assert_eq!(running.stats.refused_source.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_drain_refuses_newcomers_and_waits_for_the_others() {
+    let running = start(Limits::default());
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    assert_eq!(greeting(&mut stream).await, b"hi");
+
+    let drained = tokio::spawn(running.drain.drain(Duration::from_secs(10)));
+    while TcpStream::connect(running.address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!running.serving.is_finished());
+    running.release.add_permits(1);
+    running.serving.await.unwrap();
+    assert!(drained.await.unwrap());
+}
+
+#[tokio::test]
+async fn dropping_the_server_aborts_its_connections() {
+    let running = start(Limits::default());
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    assert_eq!(greeting(&mut stream).await, b"hi");
+    running.serving.abort();
+    assert_eq!(greeting(&mut stream).await, b"");
+    assert_eq!(running.stats.open.load(Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_panic_ends_one_connection_only() {
+    let listener = Listener::bind(&config(Limits::default())).unwrap();
+    let address = listener.local_addr().unwrap();
+    let stats = listener.stats();
+    let (_drain, guard) = drain::channel();
+    let serving = tokio::spawn(
+        listener.serve(guard, |mut connection: Connection| async move {
+            let mut byte = [0];
+            connection.stream.read_exact(&mut byte).await.unwrap();
+            assert_eq!(&byte, b"a", "the test's panic");
+            connection.stream.write_all(b"hi").await.unwrap();
+        }),
+    );
+    let mut bad = TcpStream::connect(address).await.unwrap();
+    bad.write_all(b"z").await.unwrap();
+    assert_eq!(greeting(&mut bad).await, b"");
+    let mut good = TcpStream::connect(address).await.unwrap();
+    good.write_all(b"a").await.unwrap();
+    assert_eq!(greeting(&mut good).await, b"hi");
+    while stats.panicked.load(Relaxed) == 0 {
+        tokio::task::yield_now().await;
+    }
+    serving.abort();
+}
+
+#[tokio::test]
+async fn a_taken_address_is_named() {
+    let first = Listener::bind(&config(Limits::default())).unwrap();
+    let taken = Config {
+        address: first.local_addr().unwrap(),
+        ..config(Limits::default())
+    };
+    let error = Listener::bind(&taken).unwrap_err();
+    assert!(matches!(error, BindError::InUse(_)), "{error:?}");
+    assert!(error.to_string().contains(&taken.address.to_string()));
+}
+
+#[tokio::test]
+async fn an_address_of_another_machine_is_named() {
+    // TEST-NET-1 (RFC 5737) is nobody's address.
+    let other = Config {
+        address: ([192, 0, 2, 1], 0).into(),
+        ..config(Limits::default())
+    };
+    let error = Listener::bind(&other).unwrap_err();
+    assert!(matches!(error, BindError::NotOurs(_)), "{error:?}");
+}

@@ -1,0 +1,160 @@
+//! What the agent answers, on its way to the scan.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::connection::Connection;
+use super::error::UpstreamError;
+use super::request_body::Progress;
+use super::{Deadlines, Shared};
+use crate::clock::{self, Stall};
+
+/// The body of the agent's answer.
+///
+/// Ends with `None` only when the agent said that it is complete; everything else is an error, and an
+/// error is the last item. An answer without a length ends when the agent closes: there, and only
+/// there, HTTP/1 cannot tell an end from a death (RFC 9112, section 8).
+///
+/// Trailers of the agent are dropped, as any intermediary may (RFC 9110, section 6.5.1): they would
+/// leave after the scan has spoken its verdict on the answer.
+///
+/// Dropped before its end it closes the agent's connection, so that the agent hears at once that
+/// nobody listens any more. While it is not polled no deadline runs: who does not read is the
+/// listener's business.
+#[derive(Debug)]
+pub struct ResponseBody {
+    incoming: Incoming,
+    stall: Stall,
+    total: Instant,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    Complete,
+    Failed,
+    Streaming(Lease),
+}
+
+/// The connection that the body comes on.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pub(super) connection: Connection,
+    pub(super) progress: Option<Arc<Progress>>,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl ResponseBody {
+    pub(super) fn new(incoming: Incoming, deadlines: Deadlines, lease: Lease) -> Self {
+        let mut body = Self {
+            incoming,
+            stall: Stall::new(deadlines.idle).capped(deadlines.total),
+            total: deadlines.total,
+            state: State::Streaming(lease),
+        };
+        // Whoever sees a body that is at its end does not poll it.
+        if body.incoming.is_end_stream() {
+            body.complete();
+        }
+        body
+    }
+
+    /// Whether all of it was read and the agent said that it was all.
+    pub const fn is_complete(&self) -> bool {
+        matches!(self.state, State::Complete)
+    }
+
+    fn complete(&mut self) {
+        if let State::Streaming(lease) = std::mem::replace(&mut self.state, State::Complete) {
+            lease.shared.pool.push(lease.connection, clock::now());
+        }
+    }
+
+    fn fail(&mut self, error: UpstreamError) -> UpstreamError {
+        let State::Streaming(lease) = std::mem::replace(&mut self.state, State::Failed) else {
+            return error;
+        };
+        // The connection carries both bodies; when it was the caller's that broke it, say so.
+        let fault = lease.progress.as_ref().and_then(|body| body.fault());
+        let error = fault.map_or(error, UpstreamError::RequestBody);
+        lease.shared.stats.failed(&error);
+        error
+    }
+
+    fn timeout(&self) -> UpstreamError {
+        if clock::now() >= self.total {
+            UpstreamError::TotalTimeout
+        } else {
+            UpstreamError::IdleTimeout
+        }
+    }
+
+    /// Bytes that were announced and did not come. The client checks this too; a body must not look
+    /// complete because one of us was wrong.
+    fn is_short(&self) -> bool {
+        self.incoming
+            .size_hint()
+            .exact()
+            .is_some_and(|missing| missing > 0)
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = UpstreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        let this = self.get_mut();
+        let error = loop {
+            let State::Streaming(lease) = &mut this.state else {
+                return Poll::Ready(None);
+            };
+            let mut next = Pin::new(&mut this.incoming).poll_frame(cx);
+            if next.is_pending() {
+                lease.connection.drive(cx);
+                next = Pin::new(&mut this.incoming).poll_frame(cx);
+            }
+            match next {
+                Poll::Pending if this.stall.poll_expired(cx).is_pending() => return Poll::Pending,
+                Poll::Pending => break this.timeout(),
+                Poll::Ready(None) if this.is_short() => break UpstreamError::Truncated(None),
+                Poll::Ready(None) => {
+                    this.complete();
+                    return Poll::Ready(None);
+                }
+                Poll::Ready(Some(Err(error))) => break UpstreamError::within_the_answer(error),
+                Poll::Ready(Some(Ok(frame))) => {
+                    let Ok(data) = frame.into_data() else {
+                        continue;
+                    };
+                    this.stall.progress();
+                    if this.incoming.is_end_stream() {
+                        this.complete();
+                    } else if clock::now() >= this.total {
+                        // Here too: an agent that never pauses never arms a timer.
+                        break UpstreamError::TotalTimeout;
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+            }
+        };
+        Poll::Ready(Some(Err(this.fail(error))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_complete()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}
