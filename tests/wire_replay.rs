@@ -140,13 +140,10 @@ async fn replay_all(between: Between) {
 }
 
 fn files() -> Vec<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/wire");
-    let folder = std::env::var_os("LICTOR_WIRE").map_or(beside, PathBuf::from);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/wire");
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| {
-        panic!(
-            "{}: {error}; the recorded traffic must lie there (or where LICTOR_WIRE points)",
-            folder.display()
-        )
+        let folder = folder.display();
+        panic!("{folder}: {error}; the recorded traffic must lie there")
     });
     let mut files: Vec<_> = entries
         .map(|entry| entry.unwrap().path())

@@ -47,8 +47,8 @@ identities:
     tenant: claims.org_id
     groups: claims.groups
 tenants:
-  acme: {{}}
-  globex: {{}}
+  acme:
+  globex:
 roles:
   analyst:
     allow: ["a2a:*"]

@@ -31,3 +31,9 @@ fn crc32(bytes: &[u8]) -> u32 {
         })
     })
 }
+
+#[test]
+fn the_checksum_is_the_standard_one() {
+    // The check value that catalogues of CRCs give for this polynomial.
+    assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
+}
