@@ -11,9 +11,9 @@ check:
 test *args:
     cargo test --workspace {{ args }}
 
-# micro benchmarks
+# beside other proxies; see benches/README.md
 bench *args:
-    cargo bench {{ args }}
+    bash benches/compare/run {{ args }}
 
 # one fuzz target: `just fuzz scan_chunking 60`
 fuzz target seconds="60":
