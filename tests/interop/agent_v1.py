@@ -1,0 +1,83 @@
+"""The test agent on the 1.x SDK, with its compatibility for 0.3 on. usage: agent_v1.py PORT PUBLIC_URL"""
+
+import asyncio
+import sys
+
+import uvicorn
+from a2a.helpers import new_task_from_user_message, new_text_part
+from a2a.server.agent_execution import AgentExecutor, RequestContext
+from a2a.server.events import EventQueue
+from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
+from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
+from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill
+from starlette.applications import Starlette
+
+import pieces
+
+
+class Executor(AgentExecutor):
+    """Does what the message's text says: stream, leak or wait; anything else is echoed."""
+
+    async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
+        task = context.current_task or new_task_from_user_message(context.message)
+        await event_queue.enqueue_event(task)
+        updater = TaskUpdater(event_queue, task.id, task.context_id)
+        await updater.start_work()
+        match context.get_user_input():
+            case "stream":
+                await stream(updater, pieces.STREAM)
+            case "leak":
+                await stream(updater, pieces.leak())
+            case "wait":
+                await asyncio.sleep(30)
+            case text:
+                await updater.add_artifact([new_text_part(f"echo: {text}")], artifact_id="a1")
+        await updater.complete()
+
+    async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
+        await TaskUpdater(event_queue, context.task_id, context.context_id).cancel()
+
+
+async def stream(updater: TaskUpdater, texts: list[str]) -> None:
+    for index, text in enumerate(texts):
+        await updater.add_artifact(
+            [new_text_part(text)],
+            artifact_id="a1",
+            append=index > 0,
+            last_chunk=index == len(texts) - 1,
+        )
+        await asyncio.sleep(0.05)
+
+
+def card(url: str) -> AgentCard:
+    return AgentCard(
+        name="interop-agent",
+        description="Echoes, streams, leaks and waits on request.",
+        version="1.0.0",
+        supported_interfaces=[
+            AgentInterface(url=url, protocol_binding="JSONRPC", protocol_version=version)
+            for version in ("1.0", "0.3")
+        ],
+        capabilities=AgentCapabilities(streaming=True),
+        default_input_modes=["text/plain"],
+        default_output_modes=["text/plain"],
+        skills=[AgentSkill(id="echo", name="Echo", description="Says it again", tags=["test"])],
+    )
+
+
+def main(port: int, url: str) -> None:
+    handler = DefaultRequestHandler(
+        agent_executor=Executor(), task_store=InMemoryTaskStore(), agent_card=card(url)
+    )
+    app = Starlette(
+        routes=[
+            *create_agent_card_routes(card(url)),
+            *create_jsonrpc_routes(handler, "/", enable_v0_3_compat=True),
+        ]
+    )
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -1,0 +1,72 @@
+"""The test client on the 0.3 SDK; see session.py for how it is driven."""
+
+import asyncio
+import uuid
+
+import session
+from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
+from a2a.types import (
+    Message,
+    Part,
+    Role,
+    Task,
+    TaskArtifactUpdateEvent,
+    TaskIdParams,
+    TaskQueryParams,
+    TextPart,
+)
+
+
+async def verbs(http, url, order):
+    card = await A2ACardResolver(http, url).get_agent_card()
+    if order["do"] == "card":
+        return {"name": card.name, "url": card.url}
+    verb = order["do"]
+    config = ClientConfig(
+        httpx_client=http, streaming=verb == "stream", polling=bool(order.get("polling"))
+    )
+    client = ClientFactory(config).create(card)
+    match verb:
+        case "get":
+            return task(await client.get_task(TaskQueryParams(id=order["task"])))
+        case "cancel":
+            return task(await client.cancel_task(TaskIdParams(id=order["task"])))
+        case "send" | "stream":
+            message = Message(
+                role=Role.user,
+                message_id=uuid.uuid4().hex,
+                parts=[Part(root=TextPart(text=order["text"]))],
+            )
+            return await told(client.send_message(message))
+
+
+async def told(answers):
+    """What a stream told: its pieces of text, and the task as it stood last."""
+    pieces, last, count = [], {}, 0
+    async for answer in answers:
+        count += 1
+        if isinstance(answer, Message):
+            last = {"text": text(answer.parts)}
+            continue
+        current, event = answer
+        if isinstance(event, TaskArtifactUpdateEvent):
+            pieces.append(text(event.artifact.parts))
+        last = task(current)
+    return last | {"pieces": pieces, "events": count}
+
+
+def task(value: Task):
+    said = value.status.message
+    return {
+        "task": value.id,
+        "state": value.status.state.value,
+        "text": "".join(text(artifact.parts) for artifact in value.artifacts or []),
+        "status": text(said.parts) if said else "",
+    }
+
+
+def text(parts) -> str:
+    return "".join(part.root.text for part in parts if isinstance(part.root, TextPart))
+
+
+asyncio.run(session.serve(verbs))

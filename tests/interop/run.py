@@ -1,0 +1,428 @@
+#!/usr/bin/env python3
+"""Real A2A SDKs, as client and as agent, with lictor between them.
+
+usage: run.py [--lictor PATH] [--direct]
+
+Needs Python 3.10 or newer with `venv`; everything else goes into target/interop/, once. `--direct`
+leaves lictor out and runs what must work without it, to tell a fault of the SDKs from one of ours.
+Prints one line per case and at last `N passed, N failed`; the exit code is 0 when none failed.
+"""
+
+import argparse
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import signal
+import socket
+import string
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import zlib
+
+import pieces
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+CACHE = ROOT / "target" / "interop"
+ISSUER, AUDIENCE = "https://idp.example", "interop-agent"
+VERSIONS = {"0.3": "v03", "1.3": "v1"}  # SDK version -> suffix of its scripts
+
+POLICY = """\
+lictor: v1
+identities:
+  corp:
+    jwt:
+      issuer: {issuer}
+      audience: {audience}
+      jwks: {{ file: keys/jwks.json }}
+    tenant: claims.org_id
+    groups: claims.groups
+tenants:
+  acme:
+  globex:
+roles:
+  analyst:
+    allow: ["a2a:*"]
+    to: {{ groups: [analysts] }}
+quotas:
+  fair-share: {{ rate: 600/min, per: tenant }}
+leaks:
+  packs: {{ credentials: {credentials}, private-keys: block, pii: redact, cards: redact }}
+"""
+
+
+class Cases:
+    """Counts and prints."""
+
+    def __init__(self) -> None:
+        self.passed = self.failed = 0
+
+    def check(self, name: str, holds: bool, saw: object) -> None:
+        if holds:
+            self.passed += 1
+            print(f"ok    {name}", flush=True)
+        else:
+            self.failed += 1
+            print(f"FAIL  {name}\n      saw: {saw}", flush=True)
+
+
+class Run:
+    """One agent, one lictor, one client, and what they share."""
+
+    def __init__(self, lictor: pathlib.Path | None, scratch: pathlib.Path) -> None:
+        self.lictor = lictor
+        self.scratch = scratch
+        self.secret = github_token()
+        self.cases = Cases()
+
+    def matrix(self) -> None:
+        keys = self.scratch / "keys"
+        python = venv("0.3")
+        subprocess.run([python, HERE / "credentials.py", keys, ISSUER, AUDIENCE], check=True)
+        self.keys = keys
+        self.tokens = json.loads((keys / "tokens.json").read_text())
+        for agent in VERSIONS:
+            self.beside(agent)
+
+    def beside(self, agent: str) -> None:
+        """All clients on one agent, under a policy that redacts and under one that blocks."""
+        port, public = free_port(), free_port()
+        url = f"https://localhost:{public}/" if self.lictor else f"http://127.0.0.1:{port}/"
+        script = HERE / f"agent_{VERSIONS[agent]}.py"
+        environment = {**os.environ, "INTEROP_SECRET": self.secret}
+        command = [venv(agent), script, str(port), url]
+        with child(command, self.scratch / f"agent-{agent}.log", env=environment):
+            wait_for(lambda: fetch(f"http://127.0.0.1:{port}/.well-known/agent-card.json"))
+            self.control(agent, port)
+            if not self.lictor:
+                for client in VERSIONS:
+                    with self.client(client, url) as ask:
+                        self.allowed(f"{client} -> {agent}", ask, url, "alice")
+                return
+            for action, judge in (("redact", self.redacted), ("block", self.blocked)):
+                with self.guard(agent, action, port, public):
+                    for client in VERSIONS:
+                        with self.client(client, url) as ask:
+                            judge(f"{client} -> {agent}", ask, url)
+
+    # --- what must hold -----------------------------------------------------------------
+
+    def control(self, agent: str, port: int) -> None:
+        """Without lictor the credential is there for all to read, or the rest would prove nothing."""
+        body = {
+            "jsonrpc": "2.0",
+            "id": 1,
+            "method": "message/stream",
+            "params": {
+                "message": {
+                    "kind": "message",
+                    "messageId": "control",
+                    "role": "user",
+                    "parts": [{"kind": "text", "text": "leak"}],
+                }
+            },
+        }
+        raw = fetch(f"http://127.0.0.1:{port}/", body)
+        parts = [text.encode() for text in (self.secret[:9], self.secret[9:27], self.secret[27:])]
+        holds = all(part in raw for part in parts) and self.secret.encode() not in raw
+        self.cases.check(f"agent {agent} alone leaks, in three pieces", holds, raw)
+
+    def allowed(self, pair: str, ask, url: str, caller: str) -> str:
+        """The plain round; gives the id of a finished task."""
+        check = self.cases.check
+        seen = ask(None if self.lictor else caller, "card")
+        check(f"{pair} card", seen.get("ok") == {"name": "interop-agent", "url": url}, seen)
+
+        seen = ask(caller, "send", text="hello")
+        told = seen.get("ok", {})
+        task = told.get("task", "")
+        holds = told.get("state") == "completed" and told.get("text") == "echo: hello"
+        check(f"{pair} send", holds, seen)
+
+        seen = ask(caller, "stream", text="stream")
+        told = seen.get("ok", {})
+        holds = told.get("state") == "completed" and told.get("pieces") == pieces.STREAM
+        check(f"{pair} stream", holds, seen)
+
+        seen = ask(caller, "get", task=task)
+        told = seen.get("ok", {})
+        holds = told.get("task") == task and told.get("text") == "echo: hello"
+        check(f"{pair} get", holds, seen)
+
+        seen = ask(caller, "send", text="wait", polling=True)
+        told = seen.get("ok", {})
+        check(f"{pair} send and poll", told.get("state") in ("submitted", "working"), seen)
+
+        seen = ask(caller, "cancel", task=told.get("task", ""))
+        check(f"{pair} cancel", seen.get("ok", {}).get("state") == "canceled", seen)
+        return task
+
+    def redacted(self, pair: str, ask, url: str) -> None:
+        check = self.cases.check
+        task = self.allowed(pair, ask, url, "alice")
+
+        for caller, why, status in (
+            ("anton", "wrong role", 403),
+            (None, "no token", 401),
+            ("mallory", "foreign signature", 401),
+            ("late", "expired token", 401),
+        ):
+            for verb in ("send", "stream"):
+                seen = ask(caller, verb, text="hello")
+                holds = named(seen) and status in seen["statuses"]
+                check(f"{pair} {verb} refused: {why}", holds, seen)
+
+        foreign, missing = ask("bob", "get", task=task), ask("bob", "get", task="no-such-task")
+        holds = (
+            named(foreign)
+            and "not found" in foreign["error"]["text"].lower()
+            and likeness(foreign, task) == likeness(missing, "no-such-task")
+        )
+        check(f"{pair} foreign task looks like a missing one", holds, [foreign, missing])
+        seen = ask("bob", "cancel", task=task)
+        check(f"{pair} foreign task cannot be cancelled", named(seen), seen)
+
+        seen = ask("alice", "stream", text="leak")
+        told = seen.get("ok", {})
+        text = "".join(told.get("pieces", []))
+        holds = (
+            told.get("state") == "completed"
+            and text.startswith("the token is ghp_[redacted:")
+            and text.endswith("], keep it safe")
+        )
+        check(f"{pair} leak in a stream is redacted", holds, seen)
+        check(f"{pair} no part of it arrives", not self.leaked(seen), seen)
+
+        again = ask("alice", "get", task=told.get("task", ""))
+        holds = again.get("ok", {}).get("text") == text and not self.leaked(again)
+        check(f"{pair} the finished task is redacted alike", holds, again)
+
+    def blocked(self, pair: str, ask, url: str) -> None:
+        check = self.cases.check
+        seen = ask("alice", "send", text="hello")
+        check(f"{pair} send beside a block", seen.get("ok", {}).get("state") == "completed", seen)
+
+        seen = ask("alice", "stream", text="leak")
+        ended = named(seen) or seen.get("ok", {}).get("state") in ("failed", "rejected")
+        check(f"{pair} blocked stream ends in words of the SDK", ended, seen)
+        body = bodies(seen)[-1]
+        holds = one_terminal_event(body) and b"keep it safe" not in body
+        check(f"{pair} blocked stream has one terminal event", holds, body)
+        check(f"{pair} no part of it arrives before the block", not self.leaked(seen), seen)
+
+        seen = ask("alice", "send", text="leak")
+        check(f"{pair} blocked answer is a refusal", named(seen), seen)
+        check(f"{pair} no part of it arrives with the refusal", not self.leaked(seen), seen)
+
+    def leaked(self, seen: dict) -> bool:
+        """Whether any six characters of the secret arrived, in whatever body."""
+        body = self.secret.removeprefix("ghp_").encode()
+        parts = [body[at : at + 6] for at in range(len(body) - 5)]
+        return any(part in raw for raw in bodies(seen) for part in parts)
+
+    # --- who takes part -----------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def client(self, version: str, url: str):
+        """A running test client; gives the function that orders and reports."""
+        python, script = venv(version), HERE / f"client_{VERSIONS[version]}.py"
+        log = self.scratch / f"client-{version}.log"
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with child([python, script], log, **pipes) as process:
+            setup = {"url": url, "ca": None, "tokens": self.tokens}
+            if self.lictor:
+                setup["ca"] = str(self.keys / "ca.pem")
+
+            def tell(message: dict) -> None:
+                process.stdin.write(json.dumps(message) + "\n")
+                process.stdin.flush()
+
+            def ask(caller: str | None, verb: str, **rest) -> dict:
+                tell({"as": caller or "nobody", "do": verb, **rest})
+                line = process.stdout.readline()
+                if not line:
+                    raise RuntimeError(f"client {version} died:\n{log.read_text()}")
+                return json.loads(line)
+
+            tell(setup)
+            yield ask
+            process.stdin.close()
+
+    @contextlib.contextmanager
+    def guard(self, agent: str, action: str, upstream: int, public: int):
+        """A running lictor; on leaving it must drain, and its audit file must hold no secret."""
+        home = self.scratch / f"lictor-{agent}-{action}"
+        policies = home / "policies"
+        policies.mkdir(parents=True)
+        shutil.copytree(self.keys, policies / "keys", ignore=keep("jwks.json"))
+        text = POLICY.format(issuer=ISSUER, audience=AUDIENCE, credentials=action)
+        (policies / "interop.yaml").write_text(text)
+        admin = free_port()
+        command = [self.lictor, "run"]
+        command += ["--upstream", f"http://127.0.0.1:{upstream}"]
+        command += ["--policies", policies, "--state-dir", home]
+        command += ["--listen", f"127.0.0.1:{public}", "--admin", f"127.0.0.1:{admin}"]
+        command += ["--tls-cert", self.keys / "server.pem", "--tls-key", self.keys / "server.key"]
+        log = home / "log"
+        with child(command, log) as process:
+            try:
+                wait_for(lambda: fetch(f"http://127.0.0.1:{admin}/readyz"), process)
+            except RuntimeError as error:
+                raise RuntimeError(f"lictor is not ready: {error}\n{log.read_text()}") from error
+            yield
+            process.send_signal(signal.SIGTERM)
+            try:
+                code = process.wait(40)
+            except subprocess.TimeoutExpired:
+                code = "none within 40 s"
+            name = f"lictor before agent {agent} ({action})"
+            self.cases.check(f"{name} drains and exits 0", code == 0, [code, log.read_text()])
+        written = (home / "audit.jsonl").read_bytes() + log.read_bytes()
+        holds = b'"a2a:' in written and not self.leaked({"bodies": [base64.b64encode(written)]})
+        self.cases.check(f"{name} keeps the secret out of audit and log", holds, written[-2000:])
+
+
+# --- judging --------------------------------------------------------------------------------
+
+
+def bodies(seen: dict) -> list[bytes]:
+    return [base64.b64decode(body) for body in seen["bodies"]]
+
+
+def named(seen: dict) -> bool:
+    """Whether the SDK turned the answer into one of its own exceptions, not into a parse crash."""
+    kind = seen.get("error", {}).get("type", "")
+    return kind.startswith("a2a.") and not re.search("JSONError|JSONDecode|ParseError", kind)
+
+
+def likeness(seen: dict, task: str) -> tuple:
+    """What a caller can tell one refusal from another by: ids that are new for each call left out."""
+    body = bodies(seen)[-1].decode().replace(task, "TASK")
+    fresh = r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
+    return seen["error"]["type"], seen["statuses"], re.sub(fresh, "ID", body)
+
+
+def one_terminal_event(body: bytes) -> bool:
+    """Whether a stream is whole, parseable to its end, and says exactly once that it is over."""
+    if not body.endswith((b"\n\n", b"\r\n\r\n")):
+        return False
+    events = []
+    for block in re.split(r"\r?\n\r?\n", body.decode()):
+        data = [line[5:].removeprefix(" ") for line in block.splitlines() if line[:5] == "data:"]
+        if data:
+            events.append(json.loads("\n".join(data)))
+    ends = [is_terminal(event) for event in events]
+    return bool(ends) and ends[-1] and ends.count(True) == 1
+
+
+def is_terminal(event: dict) -> bool:
+    result = event.get("result", {})
+    status = result.get("statusUpdate", result).get("status", {})
+    ended = ("completed", "failed", "rejected", "canceled")
+    state = status.get("state", "").removeprefix("TASK_STATE_").lower()
+    return "error" in event or state in ended
+
+
+# --- running --------------------------------------------------------------------------------
+
+
+def github_token() -> str:
+    """A token with a true checksum: the CRC-32 of 30 characters, in six digits of base 62."""
+    alphabet = string.digits + string.ascii_uppercase + string.ascii_lowercase
+    body = "".join(random.SystemRandom().choices(alphabet, k=30))
+    check, digits = zlib.crc32(body.encode()), ""
+    for _ in range(6):
+        check, digit = divmod(check, 62)
+        digits = alphabet[digit] + digits
+    return f"ghp_{body}{digits}"
+
+
+def venv(version: str) -> pathlib.Path:
+    """The interpreter of the environment with this SDK; made on first use, and when its pins change."""
+    home, pins = CACHE / f"a2a-{version}", HERE / f"requirements-{version}.txt"
+    python, stamp = home / "bin" / "python", home / "pins"
+    wanted = hashlib.sha256(pins.read_bytes()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(home, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, "--no-deps", "-r", pins], check=True)
+        stamp.write_text(wanted)
+    return python
+
+
+@contextlib.contextmanager
+def child(command, log: pathlib.Path, **options):
+    """A process that does not outlive its block."""
+    with log.open("ab") as out:
+        options = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out, **options}
+        process = subprocess.Popen([str(part) for part in command], **options)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def fetch(url: str, body: dict | None = None) -> bytes:
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url, data, {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=20) as response:
+        return response.read()
+
+
+def wait_for(attempt, process: subprocess.Popen | None = None, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            attempt()
+            return
+        except OSError as error:
+            if process and process.poll() is not None:
+                raise RuntimeError(f"exit code {process.returncode}") from error
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{error} for {seconds} s") from error
+            time.sleep(0.1)
+
+
+def keep(name: str):
+    """For `copytree`: everything but one file is ignored."""
+    return lambda _, names: [other for other in names if other != name]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--lictor", type=pathlib.Path, default=ROOT / "target/debug/lictor")
+    parser.add_argument("--direct", action="store_true", help="leave lictor out")
+    options = parser.parse_args()
+    if not options.direct and not options.lictor.exists():
+        sys.exit(f"no lictor at {options.lictor}: build it, or name one with --lictor")
+    with tempfile.TemporaryDirectory(prefix="interop-") as scratch:
+        lictor = None if options.direct else options.lictor.resolve()
+        run = Run(lictor, pathlib.Path(scratch))
+        run.matrix()
+    print(f"{run.cases.passed} passed, {run.cases.failed} failed")
+    return 1 if run.cases.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+//! The caller's side: a raw connection to lictor, in plain text or over TLS.
+
+use std::net::SocketAddr;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::http1::{Message, Wire};
+use super::tls::Certificates;
+use super::within;
+
+/// Plain or TLS: the tests do not care.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A connection that asks and reads answers.
+pub(crate) struct Client {
+    pub(crate) wire: Wire<Box<dyn Stream>>,
+}
+
+impl Client {
+    /// Connects in plain text.
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let stream = within("a connection", TcpStream::connect(address)).await;
+        Self::over(stream.unwrap())
+    }
+
+    /// Connects over TLS as somebody who trusts these certificates, and offers `http/1.1`.
+    pub(crate) async fn connect_tls(address: SocketAddr, certificates: &Certificates) -> Self {
+        let stream = within("a connection", TcpStream::connect(address)).await;
+        let name = ServerName::try_from("localhost").unwrap();
+        let handshake = certificates.connector().connect(name, stream.unwrap());
+        Self::over(within("a TLS handshake", handshake).await.unwrap())
+    }
+
+    fn over(stream: impl Stream + 'static) -> Self {
+        let wire = Wire::new(Box::new(stream) as Box<dyn Stream>);
+        Self { wire }
+    }
+
+    /// Sends bytes as they are, and reads the answer to a request of this method.
+    pub(crate) async fn exchange(&mut self, method: &str, bytes: &[u8]) -> Message {
+        self.wire.send(bytes).await.unwrap();
+        within("a response", self.wire.response(method))
+            .await
+            .unwrap()
+    }
+
+    /// A GET without fields of interest.
+    pub(crate) async fn get(&mut self, target: &str) -> Message {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        self.exchange("GET", request.as_bytes()).await
+    }
+
+    /// A JSON-RPC call of A2A 1.0.
+    pub(crate) async fn call(&mut self, method: &str, params: &serde_json::Value) -> Message {
+        self.exchange("POST", &call(method, params)).await
+    }
+}
+
+/// The bytes of a JSON-RPC call of A2A 1.0, with the id `"r1"`.
+pub(crate) fn call(method: &str, params: &serde_json::Value) -> Vec<u8> {
+    let body =
+        serde_json::json!({"jsonrpc": "2.0", "id": "r1", "method": method, "params": params});
+    let body = body.to_string();
+    format!(
+        "POST / HTTP/1.1\r\nhost: localhost\r\na2a-version: 1.0\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// The parameters of a message that says this.
+pub(crate) fn message(text: &str) -> serde_json::Value {
+    serde_json::json!({
+        "message": {"messageId": "m1", "role": "ROLE_USER", "parts": [{"text": text}]}
+    })
+}

@@ -1,0 +1,235 @@
+//! The program itself: started as a user starts it, asked over its ports, stopped by a signal.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use tempfile::TempDir;
+
+use super::client::Client;
+use super::http1::Message;
+use super::{eventually, within};
+
+/// A policy that lets everybody do everything, so that a test sees what is left: the wire and the scan.
+pub(crate) const EVERYBODY: &str = r#"lictor: v1
+rules:
+  agents:
+    allow: "a2a:*"
+    from: { anonymous: true }
+  pages:
+    allow: "http:* /**"
+    from: { anonymous: true }
+"#;
+
+/// How one lictor is started.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    upstream: SocketAddr,
+    policy: String,
+    config: Option<String>,
+    flags: Vec<String>,
+    home: TempDir,
+}
+
+impl Setup {
+    /// Before this upstream, under [`EVERYBODY`], in plain text, by flags.
+    pub(crate) fn new(upstream: SocketAddr) -> Self {
+        Self {
+            upstream,
+            policy: EVERYBODY.to_owned(),
+            config: None,
+            flags: Vec::new(),
+            home: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    /// Under this policy, the only file of its folder.
+    pub(crate) fn policy(mut self, policy: impl Into<String>) -> Self {
+        self.policy = policy.into();
+        self
+    }
+
+    /// With a `lictor.yaml` of these lines, beside the flags that every test needs.
+    pub(crate) fn config(mut self, lines: impl Into<String>) -> Self {
+        self.config = Some(lines.into());
+        self
+    }
+
+    /// With one flag more.
+    pub(crate) fn flag(mut self, name: &str, value: impl AsRef<Path>) -> Self {
+        self.flags.push(name.to_owned());
+        self.flags.push(value.as_ref().display().to_string());
+        self
+    }
+
+    /// The folder of this lictor: state, policies, log. It goes with the value.
+    pub(crate) fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Starts it and waits until it is ready.
+    pub(crate) async fn start(self) -> Lictor {
+        let mut lictor = self.launch();
+        let ready = eventually("lictor to be ready", async || {
+            if let Some(status) = lictor.child.try_wait().unwrap() {
+                return Some(Err(status));
+            }
+            let ready = lictor.try_ready().await?;
+            (ready.status() == 200).then_some(Ok(()))
+        });
+        if let Err(status) = ready.await {
+            panic!("lictor ended with {status}:\n{}", lictor.log());
+        }
+        lictor
+    }
+
+    /// Starts it and waits until it has given up.
+    pub(crate) async fn fail(self) -> (ExitStatus, String) {
+        let mut lictor = self.launch();
+        let status = eventually("lictor to end", async || lictor.child.try_wait().unwrap()).await;
+        (status, lictor.log())
+    }
+
+    /// Starts it and does not wait.
+    pub(crate) fn launch(self) -> Lictor {
+        let home = self.home.path();
+        let policies = home.join("policies");
+        fs::create_dir_all(&policies).unwrap();
+        fs::write(policies.join("policy.yaml"), &self.policy).unwrap();
+        let (public, admin) = (free_address(), free_address());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
+        command.arg("run").current_dir(home);
+        // The file first: flags win, so a test's file need not repeat them.
+        if let Some(lines) = &self.config {
+            let config = home.join("lictor.yaml");
+            let upstream = format!("upstream: {{ url: \"http://{}\" }}", self.upstream);
+            fs::write(&config, format!("lictor: v1\n{upstream}\n{lines}\n")).unwrap();
+            command.arg("--config").arg(config);
+        }
+        command.args(["--upstream", &format!("http://{}", self.upstream)]);
+        command.args(["--listen", &public.to_string()]);
+        command.args(["--admin", &admin.to_string()]);
+        command.arg("--policies").arg(&policies);
+        command.arg("--state-dir").arg(home);
+        command.args(&self.flags);
+        let log = File::create(home.join("log")).unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Lictor {
+            public,
+            admin,
+            child,
+            home: self.home,
+        }
+    }
+}
+
+/// A running lictor; it is killed with the value.
+#[derive(Debug)]
+pub(crate) struct Lictor {
+    /// Where callers connect.
+    pub(crate) public: SocketAddr,
+    /// Where readiness and metrics are.
+    pub(crate) admin: SocketAddr,
+    child: Child,
+    home: TempDir,
+}
+
+impl Lictor {
+    /// Before this upstream, under this policy.
+    pub(crate) async fn spawn(policy: &str, upstream: SocketAddr) -> Self {
+        Setup::new(upstream).policy(policy).start().await
+    }
+
+    /// A connection of a caller, in plain text.
+    pub(crate) async fn client(&self) -> Client {
+        Client::connect(self.public).await
+    }
+
+    /// Replaces the policy.
+    pub(crate) fn rewrite_policy(&self, policy: &str) {
+        // Written beside and renamed, as every careful editor does: no reader sees half a file.
+        let folder = self.home.path().join("policies");
+        fs::write(folder.join(".new"), policy).unwrap();
+        fs::rename(folder.join(".new"), folder.join("policy.yaml")).unwrap();
+    }
+
+    /// The answer of `/readyz`.
+    pub(crate) async fn ready(&self) -> Message {
+        within("/readyz", self.try_ready()).await.unwrap()
+    }
+
+    async fn try_ready(&self) -> Option<Message> {
+        // The port may not be open yet, so this cannot be `Client::connect`.
+        drop(tokio::net::TcpStream::connect(self.admin).await.ok()?);
+        Some(Client::connect(self.admin).await.get("/readyz").await)
+    }
+
+    /// The value of a metric, its labels included in the name: `name{label="value"}`.
+    pub(crate) async fn metric(&self, name: &str) -> Option<f64> {
+        let page = Client::connect(self.admin)
+            .await
+            .get("/metrics")
+            .await
+            .text();
+        let line = page
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|value| value.trim().parse().ok())
+    }
+
+    /// The audit records so far.
+    pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.audit_path()).unwrap_or_default();
+        // The last line may be in the making.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    /// The file of the audit records.
+    pub(crate) fn audit_path(&self) -> PathBuf {
+        self.home.path().join("audit.jsonl")
+    }
+
+    /// What it has said on stdout and stderr so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
+    }
+
+    /// Asks it to stop, as Kubernetes does.
+    pub(crate) fn terminate(&self) {
+        let pid = self.child.id().to_string();
+        // The standard library can only kill; the system's own `kill` says anything else.
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn ended(mut self) -> (ExitStatus, String) {
+        let status = eventually("lictor to end", async || self.child.try_wait().unwrap()).await;
+        (status, self.log())
+    }
+}
+
+impl Drop for Lictor {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _already_ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// An address that was free a moment ago. Another process may take it before lictor does; the system
+/// hands out ports in turn, so that this is rare.
+fn free_address() -> SocketAddr {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
+}

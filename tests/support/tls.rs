@@ -1,0 +1,52 @@
+//! A certificate authority for one test.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
+
+/// Files for a server called `localhost`, and the authority that vouches for them.
+pub(crate) struct Certificates {
+    /// The chain, PEM.
+    pub(crate) certificate: PathBuf,
+    /// The key, PEM.
+    pub(crate) key: PathBuf,
+    authority: CertificateDer<'static>,
+}
+
+impl Certificates {
+    /// Writes a fresh certificate and key into the folder.
+    pub(crate) fn generate(folder: &Path) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(["localhost".to_owned()]).unwrap();
+        let leaf = leaf.signed_by(&key, &issuer).unwrap();
+        let files = Self {
+            certificate: folder.join("tls.crt"),
+            key: folder.join("tls.key"),
+            authority: issuer.der().clone(),
+        };
+        std::fs::write(&files.certificate, leaf.pem()).unwrap();
+        std::fs::write(&files.key, key.serialize_pem()).unwrap();
+        files
+    }
+
+    /// A client that trusts the authority and speaks HTTP/1.1.
+    pub(crate) fn connector(&self) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.authority.clone()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        TlsConnector::from(Arc::new(config))
+    }
+}
