@@ -17,6 +17,7 @@ use crate::wire::Reader;
 struct Answers {
     message: Vec<u8>,
     large: Vec<u8>,
+    indiscretion: Vec<u8>,
 }
 
 /// Serves until the process ends.
@@ -25,6 +26,7 @@ pub(crate) async fn run(address: SocketAddr) -> io::Result<()> {
     let answers = Rc::new(Answers {
         message: whole(&site::message()),
         large: whole(&site::large()),
+        indiscretion: whole(&site::indiscretion()),
     });
     let mut streams = 0_u64;
     loop {
@@ -40,13 +42,17 @@ pub(crate) async fn run(address: SocketAddr) -> io::Result<()> {
 async fn serve(mut stream: TcpStream, answers: &Answers, mut task: u64) -> io::Result<()> {
     let mut reader = Reader::new(16 * 1024);
     while let Some(head) = reader.head(&mut stream).await? {
-        let mut streaming = head.line.contains(" /sse");
+        let (mut streaming, mut indiscreet) = (false, false);
+        // Requests are smaller than what is read at once, so their bodies come in one piece.
         let mut sink = |piece: &[u8]| {
             streaming |= memchr::memmem::find(piece, b"SendStreamingMessage").is_some();
+            indiscreet |= memchr::memmem::find(piece, site::INDISCREET.as_bytes()).is_some();
             Ok(())
         };
         reader.body(&mut stream, &head, &mut sink).await?;
-        if streaming {
+        if indiscreet {
+            stream.write_all(&answers.indiscretion).await?;
+        } else if streaming {
             task += 1;
             events(&mut stream, task).await?;
         } else if head.line.contains(" /10m") {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use tokio::process::Command;
 
+use crate::probe::Control;
 use crate::process::{Service, pinned};
 use crate::secrets::{AUDIENCE, GROUP, ISSUER, Secrets};
 use crate::template::fill;
@@ -46,6 +47,20 @@ impl Contender {
             Self::Lictor => "lictor",
             Self::LictorScan => "lictor, scan on",
             Self::Nginx => "nginx",
+        }
+    }
+
+    /// What it must refuse under a workload before it is measured.
+    pub(crate) fn controls(self, workload: Workload) -> &'static [Control] {
+        match (workload.token(), self) {
+            (false, _) => &[],
+            (true, Self::Envoy | Self::EnvoyCacheOff | Self::Hyper | Self::Nginx) => {
+                &[Control::Token]
+            }
+            (true, Self::EnvoyMethod | Self::Haproxy | Self::Lictor) => {
+                &[Control::Token, Control::Method]
+            }
+            (true, Self::LictorScan) => &[Control::Token, Control::Method, Control::Scan],
         }
     }
 

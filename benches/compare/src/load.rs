@@ -281,3 +281,93 @@ impl Events {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    /// The load against a proxy that says this to every request.
+    async fn against(answer: Vec<u8>) -> anyhow::Result<Sample> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let options = Options {
+            address: listener.local_addr()?,
+            ask: AskName::Message,
+            connections: 2,
+            certificate: None,
+            token: None,
+            warm_up: 50,
+            measure: 100,
+            pid: std::process::id(),
+        };
+        let proxy = async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let answer = answer.clone();
+                tokio::task::spawn_local(async move {
+                    let mut reader = Reader::new(4096);
+                    while let Some(head) = reader.head(&mut stream).await? {
+                        reader.body(&mut stream, &head, &mut |_| Ok(())).await?;
+                        stream.write_all(&answer).await?;
+                    }
+                    io::Result::Ok(())
+                });
+            }
+        };
+        let local = LocalSet::new();
+        local.spawn_local(proxy);
+        local.run_until(run(options)).await
+    }
+
+    fn answer(status: &str, body: &[u8]) -> Vec<u8> {
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), body].concat()
+    }
+
+    #[tokio::test]
+    async fn right_answers_are_counted() {
+        let sample = against(answer("200 OK", &site::message())).await.unwrap();
+        assert!(sample.count > 0.0 && sample.p99_micros >= sample.p50_micros);
+    }
+
+    #[tokio::test]
+    async fn refusal_is_an_error_with_its_text() {
+        let result = against(answer("429 Too Many Requests", b"slow down")).await;
+        let text = format!("{:#}", result.unwrap_err());
+        assert!(text.contains("429") && text.contains("slow down"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn changed_byte_is_an_error() {
+        let mut body = site::message();
+        body[500] ^= 1;
+        assert!(against(answer("200 OK", &body)).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn shorter_answer_is_an_error() {
+        let body = site::message();
+        assert!(against(answer("200 OK", &body[..100])).await.is_err());
+    }
+
+    #[test]
+    fn events_are_found_across_any_cut() {
+        let tally = RefCell::new(Tally::new());
+        let mut events = Events::default();
+        for index in 0..site::EVENTS {
+            let event = site::event(1, index, &site::letters(clock::wall()));
+            let (left, right) = event.as_bytes().split_at(event.len() - 1 - index % 9);
+            events.take(left, &tally).unwrap();
+            events.take(right, &tally).unwrap();
+        }
+        assert_eq!(
+            (events.count, events.bytes),
+            (site::EVENTS, site::stream_bytes())
+        );
+        assert_eq!(tally.borrow().count, site::EVENTS as u64);
+    }
+}

@@ -8,6 +8,7 @@ mod contender;
 mod histogram;
 mod hyper_proxy;
 mod load;
+mod probe;
 mod proc;
 mod process;
 mod run;
@@ -41,6 +42,8 @@ enum Verb {
     HyperProxy(hyper_proxy::Options),
     /// Asks a proxy and prints what was seen, as JSON.
     Load(load::Options),
+    /// Asks a proxy for what it must not give.
+    Probe(probe::Options),
     /// Runs the comparison and prints the table, as Markdown.
     Run(run::Options),
 }
@@ -69,6 +72,7 @@ fn serve(verb: Verb) -> anyhow::Result<()> {
             let sample = LocalSet::new().block_on(&runtime, load::run(options))?;
             println!("{}", serde_json::to_string(&sample)?);
         }
+        Verb::Probe(options) => runtime.block_on(probe::run(options))?,
         Verb::Run(options) => print!("{}", runtime.block_on(run::run(options))?),
     }
     Ok(())

@@ -55,14 +55,15 @@ impl Service {
         Some(status.to_string())
     }
 
-    /// The last words that it wrote.
+    /// The last lines that it wrote, each on a line of its own below what is said of it.
     pub(crate) fn last_words(&self) -> String {
         let text = std::fs::read(&self.log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines = text.lines().filter(|line| !line.trim().is_empty());
         let lines = lines.collect::<Vec<_>>();
         let from = lines.len().saturating_sub(5);
-        lines.get(from..).unwrap_or_default().join("\n    ")
+        let last = lines.get(from..).unwrap_or_default();
+        last.iter().map(|line| format!("\n    {line}")).collect()
     }
 
     /// Asks it to end, then makes it, with its children.

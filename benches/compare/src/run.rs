@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::net::TcpStream;
+use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
@@ -171,7 +172,24 @@ impl Row<'_> {
         let listening = listens(&mut service, address).await;
         services.push(service);
         listening?;
+        self.probe(contender, address).await?;
         Ok((services.len() - 1, address))
+    }
+
+    async fn probe(&self, contender: Contender, address: SocketAddr) -> anyhow::Result<()> {
+        let controls = contender.controls(self.workload);
+        if controls.is_empty() {
+            return Ok(());
+        }
+        let mut command = pinned(self.load_core, std::env::current_exe()?);
+        command.args(["probe", "--address", &address.to_string()]);
+        command.arg("--certificate");
+        command.arg(&self.stage.secrets.certificate);
+        command.arg("--token").arg(&self.stage.secrets.token);
+        for control in controls {
+            command.args(["--control", control.name()]);
+        }
+        finished(command, START).await.map(drop)
     }
 
     async fn slice(&self, slice: usize, entry: &mut Entry, services: &[Service]) {
@@ -191,7 +209,7 @@ impl Row<'_> {
             }
             Err(error) => {
                 let words = service.last_words();
-                let text = format!("not measured: {error:#}\n    {words}");
+                let text = format!("not measured: {error:#}{words}");
                 self.say(entry.contender, &text);
                 entry.runs = None;
                 entry.samples.clear();
@@ -225,15 +243,9 @@ impl Row<'_> {
         if self.workload.token() {
             command.arg("--token").arg(&self.stage.secrets.token);
         }
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let patience = Duration::from_millis(warm_up + options.measure) + START;
-        let output = timeout(patience, command.output());
-        let output = output.await.context("the load does not end")??;
-        if !output.status.success() {
-            let text = String::from_utf8_lossy(&output.stderr);
-            bail!("{}", text.trim().trim_start_matches("error: "));
-        }
-        Ok(serde_json::from_slice(&output.stdout)?)
+        let output = finished(command, patience).await?;
+        Ok(serde_json::from_slice(&output)?)
     }
 
     fn say(&self, contender: Contender, what: &str) {
@@ -241,19 +253,31 @@ impl Row<'_> {
     }
 }
 
+/// What a command prints, once it has ended well.
+async fn finished(mut command: Command, patience: Duration) -> anyhow::Result<Vec<u8>> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = timeout(patience, command.output()).await;
+    let output = output.context("no end is seen")??;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        bail!("{}", text.trim().trim_start_matches("error: "));
+    }
+    Ok(output.stdout)
+}
+
 /// Waits until the process listens there.
 async fn listens(service: &mut Service, address: SocketAddr) -> anyhow::Result<()> {
     let deadline = clock::now() + START;
     while clock::now() < deadline {
         if let Some(status) = service.ended() {
-            bail!("ended with {status}\n    {}", service.last_words());
+            bail!("ended with {status}{}", service.last_words());
         }
         if TcpStream::connect(address).await.is_ok() {
             return Ok(());
         }
         sleep(Duration::from_millis(20)).await;
     }
-    bail!("does not listen\n    {}", service.last_words());
+    bail!("does not listen{}", service.last_words());
 }
 
 async fn stop(services: &mut Vec<Service>) {

@@ -8,14 +8,20 @@ use std::time::Duration;
 
 /// Bytes of the large answer.
 pub(crate) const LARGE_BYTES: usize = 10 * 1024 * 1024;
-/// Events of one stream, and the pause between two of them: two seconds at a hundred pieces a
-/// second, the fast end of what models stream.
-pub(crate) const EVENTS: usize = 200;
-pub(crate) const PACE: Duration = Duration::from_millis(10);
+/// Events of one stream, and the pause between two of them: two seconds at fifty pieces a second, as
+/// models stream. Twice that, and the core of backend and load becomes the limit.
+pub(crate) const EVENTS: usize = 100;
+pub(crate) const PACE: Duration = Duration::from_millis(20);
 
 /// Where the event's time of sending stands: between this and the next quote.
 const SENT: &str = r#""sent":""#;
 const SENT_LETTERS: usize = 13;
+
+const QUESTION: &str =
+    "What would a fill of two hundred lots cost now, and how long does the quote hold?";
+
+/// A question that is answered with [`secret`].
+pub(crate) const INDISCREET: &str = "What is the key of the vault?";
 
 const PROSE: &str = "The desk has looked at the figures of the last quarter and finds that the \
 spread on the ten year note has narrowed while volume stayed level; nothing in the order book \
@@ -35,28 +41,29 @@ pub(crate) enum Ask {
 impl Ask {
     /// The whole request.
     pub(crate) fn request(self, token: Option<&str>) -> Vec<u8> {
-        let method = match self {
-            Self::Message => "SendMessage",
-            Self::Stream => "SendStreamingMessage",
+        match self {
+            Self::Message => call("SendMessage", QUESTION, token),
+            Self::Stream => call("SendStreamingMessage", QUESTION, token),
             Self::Large => {
-                let head = format!("GET /10m HTTP/1.1\r\n{}accept: */*\r\n\r\n", common(token));
-                return head.into_bytes();
+                let fields = common(token);
+                format!("GET /10m HTTP/1.1\r\n{fields}accept: */*\r\n\r\n").into_bytes()
             }
-        };
-        let accept = match self {
-            Self::Stream => "text/event-stream",
-            Self::Message | Self::Large => "application/json",
-        };
-        let body = format!(
-            r#"{{"jsonrpc":"2.0","id":"q-1","method":"{method}","params":{{"message":{{"messageId":"m-question","role":"ROLE_USER","parts":[{{"text":"What would a fill of two hundred lots cost now, and how long does the quote hold?"}}]}}}}}}"#
-        );
-        format!(
-            "POST / HTTP/1.1\r\n{}accept: {accept}\r\na2a-version: 1.0\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            common(token),
-            body.len(),
-        )
-        .into_bytes()
+        }
     }
+}
+
+/// An A2A call that asks this.
+pub(crate) fn call(method: &str, question: &str, token: Option<&str>) -> Vec<u8> {
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":"q-1","method":"{method}","params":{{"message":{{"messageId":"m-question","role":"ROLE_USER","parts":[{{"text":"{question}"}}]}}}}}}"#
+    );
+    format!(
+        "POST / HTTP/1.1\r\n{}accept: application/json, text/event-stream\r\na2a-version: 1.0\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        common(token),
+        body.len(),
+    )
+    .into_bytes()
 }
 
 fn common(token: Option<&str>) -> String {
@@ -69,7 +76,21 @@ fn common(token: Option<&str>) -> String {
 
 /// The answer to [`Ask::Message`], about 1 KiB.
 pub(crate) fn message() -> Vec<u8> {
-    let text = prose(800);
+    answer(&prose(800))
+}
+
+/// The answer to [`INDISCREET`].
+pub(crate) fn indiscretion() -> Vec<u8> {
+    answer(&format!("The key is {}, keep it well.", secret()))
+}
+
+/// Has the form of an AWS access key id. Put together here, so that no such text lies in the
+/// repository, where scanners of repositories would find it.
+pub(crate) fn secret() -> String {
+    ["AKIA", "Q3EGVZ5Y", "K7TNWB2J"].concat()
+}
+
+fn answer(text: &str) -> Vec<u8> {
     format!(
         r#"{{"jsonrpc":"2.0","id":"q-1","result":{{"message":{{"messageId":"m-answer","role":"ROLE_AGENT","parts":[{{"text":"{text}"}},{{"data":{{"instrument":"ten-year","side":"buy","lots":200,"price":101.25,"valid":true}}}}],"metadata":{{"desk":"rates"}}}}}}}}"#
     )
