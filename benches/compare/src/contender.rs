@@ -1,0 +1,312 @@
+//! The proxies that are compared, and how each is told what a workload needs.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use tokio::process::Command;
+
+use crate::probe::Control;
+use crate::process::{Service, pinned};
+use crate::secrets::{AUDIENCE, GROUP, ISSUER, Secrets};
+use crate::template::fill;
+use crate::workload::Workload;
+
+/// A proxy in one configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contender {
+    Envoy,
+    /// Every token's signature is verified, as without configuration.
+    EnvoyCacheOff,
+    /// RBAC decides on the JSON-RPC method, which a filter reads from the body.
+    EnvoyMethod,
+    Haproxy,
+    Hyper,
+    Lictor,
+    LictorScan,
+    Nginx,
+}
+
+/// Whether a proxy takes part in a row.
+pub(crate) enum Part {
+    /// It does.
+    Takes(Contender),
+    /// It cannot, for this reason.
+    Cannot(Contender, &'static str),
+}
+
+impl Contender {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Envoy => "Envoy",
+            Self::EnvoyCacheOff => "Envoy, token cache off",
+            Self::EnvoyMethod => "Envoy, reading the method",
+            Self::Haproxy => "HAProxy",
+            Self::Hyper => "bare hyper",
+            Self::Lictor => "lictor",
+            Self::LictorScan => "lictor, scan on",
+            Self::Nginx => "nginx",
+        }
+    }
+
+    /// What it must refuse under a workload before it is measured.
+    pub(crate) fn controls(self, workload: Workload) -> &'static [Control] {
+        match (workload.token(), self) {
+            (false, _) => &[],
+            (true, Self::Envoy | Self::EnvoyCacheOff | Self::Hyper | Self::Nginx) => {
+                &[Control::Token]
+            }
+            (true, Self::EnvoyMethod | Self::Haproxy | Self::Lictor) => {
+                &[Control::Token, Control::Method]
+            }
+            (true, Self::LictorScan) => &[Control::Token, Control::Method, Control::Scan],
+        }
+    }
+
+    /// Name of the folder of its files.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Envoy => "envoy",
+            Self::EnvoyCacheOff => "envoy-cache-off",
+            Self::EnvoyMethod => "envoy-method",
+            Self::Haproxy => "haproxy",
+            Self::Hyper => "hyper",
+            Self::Lictor => "lictor",
+            Self::LictorScan => "lictor-scan",
+            Self::Nginx => "nginx",
+        }
+    }
+}
+
+/// Who takes part in a row, in the order of the table.
+pub(crate) fn parts(workload: Workload) -> Vec<Part> {
+    use Contender::{Envoy, EnvoyCacheOff, EnvoyMethod, Haproxy, Hyper, Lictor, LictorScan, Nginx};
+    use Part::{Cannot, Takes};
+    match workload {
+        Workload::Plain | Workload::Tls => [Hyper, Nginx, Haproxy, Envoy, Lictor].map(Takes).into(),
+        Workload::Jwt => vec![
+            Cannot(Hyper, "has no policy"),
+            Cannot(Nginx, "has no JWT without a subscription"),
+            Takes(Haproxy),
+            Takes(Envoy),
+            Takes(EnvoyMethod),
+            Takes(EnvoyCacheOff),
+            Takes(Lictor),
+        ],
+        // Nothing that ships with the others reads an answer for leaks without another process.
+        Workload::Scan => vec![Takes(LictorScan)],
+        Workload::Large | Workload::Stream => [Hyper, Nginx, Haproxy, Envoy, Lictor, LictorScan]
+            .map(Takes)
+            .into(),
+    }
+}
+
+/// Where the programs are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Programs {
+    /// The lictor to measure.
+    #[arg(long, default_value = "target/release/lictor")]
+    lictor: PathBuf,
+    #[arg(long, default_value = "envoy")]
+    envoy: PathBuf,
+    #[arg(long, default_value = "haproxy")]
+    haproxy: PathBuf,
+    #[arg(long, default_value = "nginx")]
+    nginx: PathBuf,
+}
+
+impl Programs {
+    /// What each program says of its version.
+    pub(crate) async fn versions(&self) -> Vec<String> {
+        let asked = [
+            ("nginx", &self.nginx, "-v"),
+            ("HAProxy", &self.haproxy, "-v"),
+            ("Envoy", &self.envoy, "--version"),
+            ("lictor", &self.lictor, "--version"),
+        ];
+        let mut versions = vec![format!("hyper {}", hyper_version())];
+        for (name, program, flag) in asked {
+            let output = Command::new(program).arg(flag).output().await;
+            let text = output.map_or_else(
+                |_| String::new(),
+                |output| String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into(),
+            );
+            let version = version(&text).unwrap_or("not found");
+            versions.push(format!("{name} {version}"));
+        }
+        versions
+    }
+}
+
+/// The first word of dotted numbers, also where it stands between slashes.
+fn version(text: &str) -> Option<&str> {
+    text.split(|letter: char| letter.is_whitespace() || letter == '/')
+        .find(|word| word.contains('.') && word.starts_with(|letter: char| letter.is_ascii_digit()))
+}
+
+fn hyper_version() -> &'static str {
+    const LOCK: &str = include_str!("../../../Cargo.lock");
+    let mut lines = LOCK.lines();
+    lines.find(|line| *line == r#"name = "hyper""#);
+    let version = lines.next().and_then(|line| line.split('"').nth(1));
+    version.unwrap_or("unknown")
+}
+
+/// What all proxies of a run share.
+pub(crate) struct Stage<'a> {
+    pub(crate) programs: &'a Programs,
+    pub(crate) secrets: &'a Secrets,
+    pub(crate) folder: &'a Path,
+    pub(crate) backend: SocketAddr,
+    pub(crate) core: usize,
+}
+
+impl Stage<'_> {
+    /// Starts a proxy for a workload; it may not listen yet.
+    pub(crate) fn start(
+        &self,
+        contender: Contender,
+        workload: Workload,
+    ) -> anyhow::Result<(Service, SocketAddr)> {
+        let folder = self.folder.join(contender.folder());
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        let address = free_address()?;
+        let command = self.command(contender, workload, &folder, address)?;
+        let service = Service::start(command, &folder.join("messages"))?;
+        Ok((service, address))
+    }
+
+    fn command(
+        &self,
+        contender: Contender,
+        workload: Workload,
+        folder: &Path,
+        address: SocketAddr,
+    ) -> anyhow::Result<Command> {
+        let file = |name: &str, template: &str| -> anyhow::Result<PathBuf> {
+            let path = folder.join(name);
+            let text = self.filled(template, contender, workload, folder, address);
+            fs::write(&path, text)?;
+            Ok(path)
+        };
+        let command = match contender {
+            Contender::Envoy | Contender::EnvoyCacheOff | Contender::EnvoyMethod => {
+                let config = file("envoy.yaml", include_str!("../conf/envoy.yaml"))?;
+                let mut command = self.program(&self.programs.envoy)?;
+                command.arg("-c").arg(config);
+                command.args(["--concurrency", "1", "-l", "error", "--disable-hot-restart"]);
+                command
+            }
+            Contender::Haproxy => {
+                let config = file("haproxy.cfg", include_str!("../conf/haproxy.cfg"))?;
+                let mut command = self.program(&self.programs.haproxy)?;
+                command.args(["-db", "-q", "-f"]).arg(config);
+                command
+            }
+            Contender::Hyper => {
+                let mut command = self.program(&std::env::current_exe()?)?;
+                command.args(["hyper-proxy", "--listen", &address.to_string()]);
+                command.args(["--upstream", &self.backend.to_string()]);
+                if workload.tls() {
+                    command.arg("--certificate").arg(&self.secrets.certificate);
+                    command.arg("--key").arg(&self.secrets.key);
+                }
+                command
+            }
+            Contender::Lictor | Contender::LictorScan => {
+                let keys = folder.join("policies/keys");
+                fs::create_dir_all(&keys)?;
+                fs::create_dir_all(folder.join("state"))?;
+                fs::copy(&self.secrets.jwks, keys.join("jwks.json"))?;
+                file("policies/policy.yaml", include_str!("../conf/policy.yaml"))?;
+                let config = file("lictor.yaml", include_str!("../conf/lictor.yaml"))?;
+                let mut command = self.program(&self.programs.lictor)?;
+                command.args(["run", "-c"]).arg(config);
+                command
+            }
+            Contender::Nginx => {
+                let config = file("nginx.conf", include_str!("../conf/nginx.conf"))?;
+                let mut command = self.program(&self.programs.nginx)?;
+                command.arg("-p").arg(folder).arg("-c").arg(config);
+                command.args(["-e", "stderr"]);
+                command
+            }
+        };
+        Ok(command)
+    }
+
+    fn program(&self, program: &Path) -> anyhow::Result<Command> {
+        let found = if program.components().count() > 1 {
+            program.exists().then(|| program.to_owned())
+        } else {
+            let folders = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&folders)
+                .map(|folder| folder.join(program))
+                .find(|path| path.exists())
+        };
+        let found = found.with_context(|| format!("`{}` is not there", program.display()))?;
+        Ok(pinned(self.core, found))
+    }
+
+    fn filled(
+        &self,
+        template: &str,
+        contender: Contender,
+        workload: Workload,
+        folder: &Path,
+        address: SocketAddr,
+    ) -> String {
+        let flags = [
+            (workload.tls(), "tls"),
+            (!workload.tls(), "plain"),
+            (workload.token(), "jwt"),
+            (!workload.token(), "open"),
+            (workload == Workload::Stream, "stream"),
+            (contender == Contender::LictorScan, "scan"),
+            (contender != Contender::EnvoyCacheOff, "cache"),
+            (contender == Contender::EnvoyMethod, "method"),
+        ];
+        let set = flags.iter().filter(|(set, _)| *set);
+        let flags = set.map(|(_, name)| *name).collect::<Vec<_>>();
+        let path = |path: &Path| path.display().to_string();
+        let values = [
+            ("audience", AUDIENCE.to_owned()),
+            ("backend", self.backend.port().to_string()),
+            ("both", path(&self.secrets.both)),
+            ("certificate", path(&self.secrets.certificate)),
+            ("folder", path(folder)),
+            ("group", GROUP.to_owned()),
+            ("issuer", ISSUER.to_owned()),
+            ("issuer_key", path(&self.secrets.issuer_key)),
+            ("jwks", path(&self.secrets.jwks)),
+            ("key", path(&self.secrets.key)),
+            ("port", address.port().to_string()),
+        ];
+        fill(template, &flags, &values)
+    }
+}
+
+/// An address that nobody listens on. Another program could take it before ours does; the row
+/// would then fail visibly.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    Ok(listener.local_addr()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_found_where_each_program_hides_them() {
+        assert_eq!(version("nginx version: nginx/1.22.1\n"), Some("1.22.1"));
+        let haproxy = "HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/";
+        assert_eq!(version(haproxy), Some("2.6.12-1+deb12u4"));
+        let envoy = "/a/b.c/envoy  version: 9e55/1.40.0/Clean/RELEASE/BoringSSL";
+        assert_eq!(version(envoy), Some("1.40.0"));
+    }
+}
