@@ -1,0 +1,202 @@
+//! The detectors that a configuration asks for, compiled once and shared.
+
+use std::sync::Arc;
+
+use aho_corasick::dfa::DFA;
+use aho_corasick::{MatchKind, PatternID, StartKind};
+
+use crate::model::{Finding, LeakAction, Severity};
+
+use super::config::Config;
+use super::matcher::kind::{Check, Kind, Shape};
+use super::matcher::{Found, Live, View, has_crc};
+use super::packs;
+
+/// The compiled detectors. Immutable; one for each snapshot, shared by all answers.
+#[derive(Debug)]
+pub struct Detectors {
+    config: Config,
+    armed: Vec<Armed>,
+    anchors: Option<DFA>,
+    /// By pattern of the automaton: whose anchor it is.
+    owners: Vec<(u16, &'static str)>,
+    email: Option<u16>,
+    card: Option<u16>,
+}
+
+/// Why detectors could not be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The automaton over all anchors could not be built.
+    #[error("the anchors of the detectors do not fit into one automaton")]
+    Automaton(#[source] Box<aho_corasick::BuildError>),
+    /// No pack and no detector is called so.
+    #[error("no leak detector or pack is called `{0}`")]
+    UnknownName(Box<str>),
+}
+
+/// A kind, and what the policy wants done with it.
+#[derive(Debug)]
+pub(super) struct Armed {
+    pub(super) kind: &'static Kind,
+    pub(super) action: LeakAction,
+}
+
+impl Detectors {
+    /// Compiles what the configuration names.
+    pub fn compile(config: &Config) -> Result<Self, CompileError> {
+        if let Some(name) = config.actions.keys().find(|name| !packs::is_known(name)) {
+            return Err(CompileError::UnknownName(name.clone()));
+        }
+        let armed: Vec<Armed> = packs::kinds()
+            .filter_map(|kind| {
+                let action = config
+                    .actions
+                    .get(kind.name)
+                    .or_else(|| config.actions.get(kind.pack()))
+                    .copied()?;
+                (action != LeakAction::Allow).then_some(Armed { kind, action })
+            })
+            .collect();
+        let owners: Vec<(u16, &'static str)> = (0..)
+            .zip(&armed)
+            .flat_map(|(index, armed)| {
+                armed
+                    .kind
+                    .anchors
+                    .iter()
+                    .map(move |anchor| (index, *anchor))
+            })
+            .collect();
+        let anchors = if owners.is_empty() {
+            None
+        } else {
+            Some(automaton(&owners)?)
+        };
+        let shaped = |wanted: fn(&Shape) -> bool| {
+            (0..)
+                .zip(&armed)
+                .find(|(_, armed)| wanted(&armed.kind.shape))
+                .map(|(index, _)| index)
+        };
+        Ok(Self {
+            email: shaped(|shape| matches!(shape, Shape::Email)),
+            card: shaped(|shape| matches!(shape, Shape::Card)),
+            config: config.clone(),
+            armed,
+            anchors,
+            owners,
+        })
+    }
+
+    /// Whether nothing is looked for.
+    pub fn is_empty(&self) -> bool {
+        self.armed.is_empty()
+    }
+
+    /// What they were compiled from.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) const fn anchors(&self) -> Option<&DFA> {
+        self.anchors.as_ref()
+    }
+
+    pub(super) fn armed(&self, index: u16) -> Option<&Armed> {
+        self.armed.get(usize::from(index))
+    }
+
+    pub(super) const fn email(&self) -> Option<u16> {
+        self.email
+    }
+
+    pub(super) const fn card(&self) -> Option<u16> {
+        self.card
+    }
+
+    pub(super) fn holds_cards(&self) -> bool {
+        self.card.is_some_and(|card| self.holds(card))
+    }
+
+    /// Whether candidates of this detector make bytes wait.
+    pub(super) fn holds(&self, index: u16) -> bool {
+        self.armed(index).is_some_and(Armed::holds)
+    }
+
+    /// The candidate that an anchor which ends at `end` opens, if what stands before it allows one.
+    pub(super) fn candidate(&self, anchor: PatternID, view: &View<'_>, end: u64) -> Option<Live> {
+        let (index, anchor) = *self.owners.get(anchor.as_usize())?;
+        let start = end.checked_sub(anchor.len() as u64)?;
+        let fits = self.armed(index)?.kind.left.allows(view, start);
+        fits.then(|| Live::new(index, anchor, end))
+    }
+}
+
+impl Armed {
+    /// Whether a candidate makes bytes wait; one that only flags does not.
+    pub(super) fn holds(&self) -> bool {
+        self.action > LeakAction::Flag
+    }
+
+    /// A confirmed candidate. `body` is what is protected, or empty where that was too long to be held.
+    pub(super) fn found(
+        &self,
+        anchor: &str,
+        start: u64,
+        end: u64,
+        body: &[u8],
+        config: &Config,
+    ) -> Found {
+        let is_lowered =
+            matches!(self.kind.check, Check::Crc32Base62(_)) && !body.is_empty() && !has_crc(body);
+        Found {
+            start,
+            end,
+            mark: self.kind.mark,
+            is_generic: self.kind.is_generic(),
+            finding: Finding {
+                detector: self.kind.name,
+                action: self.action,
+                severity: if is_lowered {
+                    lower(self.kind.severity)
+                } else {
+                    self.kind.severity
+                },
+                channel: Arc::default(),
+                offset: start,
+                length: end - start,
+                preview: format!("{anchor}****").into_boxed_str(),
+                fingerprint: fingerprint(&config.fingerprint_key, body),
+            },
+        }
+    }
+}
+
+/// The first 16 hex digits of the keyed hash.
+fn fingerprint(key: &[u8; 32], body: &[u8]) -> Box<str> {
+    if body.is_empty() {
+        return Box::default();
+    }
+    let hex = blake3::keyed_hash(key, body).to_hex();
+    hex.get(..16).unwrap_or_default().into()
+}
+
+/// A token whose checksum is wrong may be cut or made up, but may also be of a newer scheme.
+const fn lower(severity: Severity) -> Severity {
+    match severity {
+        Severity::Critical => Severity::High,
+        Severity::High => Severity::Medium,
+        Severity::Medium | Severity::Low => Severity::Low,
+    }
+}
+
+fn automaton(owners: &[(u16, &'static str)]) -> Result<DFA, CompileError> {
+    DFA::builder()
+        .match_kind(MatchKind::Standard)
+        .start_kind(StartKind::Unanchored)
+        // A prefilter would make the start state special, and at five bytes a piece it cannot pay.
+        .prefilter(false)
+        .build(owners.iter().map(|(_, anchor)| anchor))
+        .map_err(|error| CompileError::Automaton(Box::new(error)))
+}

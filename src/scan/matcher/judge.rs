@@ -1,0 +1,227 @@
+//! Judges what follows an anchor.
+//!
+//! A judgement is a function of the bytes alone: whatever is `Dead` or confirmed stays so however
+//! many bytes follow, and `Open` says from where on the bytes must wait. That is what makes a seam
+//! between two pieces invisible.
+
+use super::evidence;
+use super::kind::{Check, Kind, Shape, Step};
+use super::set::Set;
+use super::view::View;
+use super::{authority, email, iban, jwt, pem};
+
+/// How far a candidate has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cursor {
+    /// After the anchor.
+    pub(super) start: u64,
+    /// The next byte to look at.
+    pub(super) at: u64,
+    /// The step of a token that stands there.
+    pub(super) step: usize,
+    /// The bytes that this step has had.
+    pub(super) count: u16,
+}
+
+impl Cursor {
+    /// A candidate whose anchor ends at `start`.
+    pub(super) const fn new(start: u64) -> Self {
+        Self {
+            start,
+            at: start,
+            step: 0,
+            count: 0,
+        }
+    }
+}
+
+/// What is known of a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is nothing.
+    Dead,
+    /// It is one; the protected span ends here.
+    Hit {
+        /// The first protected byte.
+        start: u64,
+        /// After the last protected byte.
+        end: u64,
+    },
+    /// Still possible; the bytes from `hold` on may be protected.
+    Open {
+        /// Where to go on.
+        cursor: Cursor,
+        /// The first byte that may be protected.
+        hold: u64,
+    },
+    /// It is one, and goes on from `end` until [`super::swallow`] says that it is over.
+    Swallow {
+        /// The first protected byte.
+        start: u64,
+        /// How far it was confirmed.
+        end: u64,
+    },
+}
+
+/// Judges a candidate by the bytes that can be seen.
+pub(super) fn judge(kind: &Kind, view: &View<'_>, cursor: Cursor) -> Verdict {
+    match kind.shape {
+        Shape::Authority => authority::judge(view, cursor),
+        // Judged where its digits end.
+        Shape::Card => Verdict::Dead,
+        Shape::Email => email::judge(view, cursor),
+        Shape::Iban => iban::judge(kind, view, cursor),
+        Shape::Jwt => jwt::judge(view, cursor),
+        Shape::Near {
+            set,
+            length,
+            within,
+        } => near(kind, view, cursor, set, length, within),
+        Shape::Pem => pem::judge(view, cursor),
+        Shape::Token(steps, after) => token(kind, view, cursor, steps, after),
+    }
+}
+
+fn token(kind: &Kind, view: &View<'_>, mut cursor: Cursor, steps: &[Step], after: Set) -> Verdict {
+    let start = cursor.start;
+    loop {
+        let Some(step) = steps.get(cursor.step) else {
+            return match view.at(cursor.at) {
+                Some(byte) if after.contains(byte) => Verdict::Dead,
+                None if !view.ended() => open(cursor),
+                Some(_) | None => settle(kind, view, start, cursor.at),
+            };
+        };
+        if let Step::Open(_, least) = step
+            && cursor.count == *least
+        {
+            return match settle(kind, view, start, cursor.at) {
+                Verdict::Hit { start, end } => Verdict::Swallow { start, end },
+                other => other,
+            };
+        }
+        let Some(byte) = view.at(cursor.at) else {
+            if !view.ended() {
+                return open(cursor);
+            }
+            if !leave(step, &mut cursor) {
+                return Verdict::Dead;
+            }
+            continue;
+        };
+        if takes(step, cursor.count, byte) {
+            cursor.at += 1;
+            cursor.count += 1;
+        } else if !leave(step, &mut cursor) {
+            return Verdict::Dead;
+        }
+    }
+}
+
+const fn open(cursor: Cursor) -> Verdict {
+    Verdict::Open {
+        cursor,
+        hold: cursor.start,
+    }
+}
+
+/// Whether the step takes one more byte after those it has had.
+fn takes(step: &Step, count: u16, byte: u8) -> bool {
+    match step {
+        Step::Literal(literal) => literal.get(usize::from(count)) == Some(&byte),
+        Step::Open(set, _) => set.contains(byte),
+        Step::Run(set, _, most) => count < *most && set.contains(byte),
+    }
+}
+
+/// Goes on to the next step, if this one has had enough.
+fn leave(step: &Step, cursor: &mut Cursor) -> bool {
+    let enough = match step {
+        Step::Literal(literal) => literal.len() == usize::from(cursor.count),
+        Step::Open(_, least) => cursor.count >= *least,
+        Step::Run(_, least, _) => cursor.count >= *least,
+    };
+    cursor.step += 1;
+    cursor.count = 0;
+    enough
+}
+
+fn settle(kind: &Kind, view: &View<'_>, start: u64, end: u64) -> Verdict {
+    if passes(kind.check, view.slice(start, end)) {
+        Verdict::Hit { start, end }
+    } else {
+        Verdict::Dead
+    }
+}
+
+/// Whether a body of the right shape is one.
+pub(in crate::scan) fn passes(check: Check, body: &[u8]) -> bool {
+    match check {
+        Check::BasicPair => is_basic_pair(body),
+        Check::Crc32Base62(floor) => has_crc(body) || evidence::is_plausible(body, floor),
+        Check::None => true,
+        Check::Opaque(floor) => {
+            body.iter().any(u8::is_ascii_digit)
+                && body.iter().any(u8::is_ascii_alphabetic)
+                && evidence::is_plausible(body, floor)
+        }
+        Check::Plausible(floor) => evidence::is_plausible(body, floor),
+    }
+}
+
+/// Whether the last six bytes are the base62 CRC-32 of those before.
+pub(in crate::scan) fn has_crc(body: &[u8]) -> bool {
+    body.split_last_chunk::<6>()
+        .is_some_and(|(payload, crc)| evidence::crc32_base62(payload) == *crc)
+}
+
+/// RFC 7617, section 2: `user-id ":" password`, in base64.
+fn is_basic_pair(body: &[u8]) -> bool {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD_NO_PAD
+        .decode(body.trim_ascii_end())
+        .or_else(|_| base64::engine::general_purpose::STANDARD.decode(body))
+        .is_ok_and(|pair| {
+            pair.contains(&b':') && pair.iter().all(|byte| (0x20..0x7F).contains(byte))
+        })
+}
+
+/// A value that is only recognisable by what stands before it.
+fn near(
+    kind: &Kind,
+    view: &View<'_>,
+    cursor: Cursor,
+    set: Set,
+    length: u64,
+    within: u64,
+) -> Verdict {
+    let mut at = cursor.at;
+    while at <= cursor.start + within {
+        let run = run_length(view, at, set, length + 1);
+        let end = at + run;
+        if run > length {
+            // Too long to be one, and longer than what is left of the neighbourhood.
+            return Verdict::Dead;
+        }
+        let is_last = end == view.end();
+        if is_last && !view.ended() {
+            let cursor = Cursor { at, ..cursor };
+            return Verdict::Open { cursor, hold: at };
+        }
+        if run == length && at > cursor.start && passes(kind.check, view.slice(at, end)) {
+            return Verdict::Hit { start: at, end };
+        }
+        if is_last {
+            return Verdict::Dead;
+        }
+        at = end + 1;
+    }
+    Verdict::Dead
+}
+
+/// How many bytes of the set stand from `at` on; counts no further than `most`.
+pub(super) fn run_length(view: &View<'_>, at: u64, set: Set, most: u64) -> u64 {
+    (at..at + most)
+        .take_while(|at| view.at(*at).is_some_and(|byte| set.contains(byte)))
+        .count() as u64
+}

@@ -1,0 +1,118 @@
+//! What a detector is made of, as data.
+
+use crate::model::Severity;
+
+use super::set::Set;
+use super::view::View;
+
+/// One kind of secret or personal data.
+#[derive(Debug)]
+pub(in crate::scan) struct Kind {
+    /// The pack and name, e.g. `credentials.github-pat`.
+    pub(in crate::scan) name: &'static str,
+    /// What stands in the place of a redacted span. Credentials go by their short name
+    /// (`[redacted:github-pat]`, after the public prefix), all others by pack and name (`[redacted:pii.email]`).
+    pub(in crate::scan) mark: &'static str,
+    /// One line for people.
+    pub(in crate::scan) description: &'static str,
+    /// How bad a leak would be.
+    pub(in crate::scan) severity: Severity,
+    /// What it cannot do without, literally and in this case. Public: never held, never redacted.
+    /// Empty for the kinds that have a shape of their own to search by.
+    pub(in crate::scan) anchors: &'static [&'static str],
+    /// What may stand before the anchor.
+    pub(in crate::scan) left: Left,
+    /// What must follow it.
+    pub(in crate::scan) shape: Shape,
+    /// What the body is asked besides.
+    pub(in crate::scan) check: Check,
+}
+
+/// What may stand before an anchor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scan) enum Left {
+    /// Anything.
+    Any,
+    /// Exactly so many bytes of a set, with a word start before them. They are public, like the anchor.
+    Run(Set, u64, u64),
+    /// The start of a word.
+    WordStart,
+}
+
+/// What follows an anchor.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scan) enum Shape {
+    /// `user:pass@host`; the password is protected.
+    Authority,
+    /// A payment card number, anywhere.
+    Card,
+    /// An e-mail address, anywhere.
+    Email,
+    /// Check digits and account number after a country code.
+    Iban,
+    /// `header.payload.signature` after the `eyJ` of the header.
+    Jwt,
+    /// A value of exactly `length` bytes of the set somewhere in the next `within` bytes.
+    Near { set: Set, length: u64, within: u64 },
+    /// The rest of a PEM begin line and the key.
+    Pem,
+    /// Steps one after the other, and then a byte outside of the set (or the end).
+    Token(&'static [Step], Set),
+}
+
+/// A part of a token.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scan) enum Step {
+    /// These very bytes.
+    Literal(&'static [u8]),
+    /// At least so many bytes of the set, without an upper bound: confirmed there and swallowed. Only as the last step.
+    Open(Set, u16),
+    /// From so many to so many bytes of the set.
+    Run(Set, u16, u16),
+}
+
+/// What a body of the right shape is asked besides.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scan) enum Check {
+    /// Decodes (base64) to printable text with a `:` in it.
+    BasicPair,
+    /// The last six bytes are the CRC-32 of those before, in base62. If they are not, it must be
+    /// plausible (floor in hundredths of a bit per byte) and is one severity lower.
+    Crc32Base62(u16),
+    /// Nothing: the shape is decisive.
+    None,
+    /// Plausible, with letters and digits; any more telling kind on the same bytes wins.
+    Opaque(u16),
+    /// Entropy of so many hundredths of a bit per byte, no stop word, no pattern.
+    Plausible(u16),
+}
+
+impl Left {
+    /// Whether an anchor may stand at an offset.
+    pub(in crate::scan) fn allows(self, view: &View<'_>, start: u64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Run(set, least, most) => {
+                // The letter of an escape before it may be of the set too.
+                let run = view.run_before(start, set, most);
+                (least..=most.min(run)).any(|length| view.is_word_start(start - length))
+            }
+            Self::WordStart => view.is_word_start(start),
+        }
+    }
+}
+
+impl Kind {
+    /// The pack: the part of the name before the dot.
+    pub(in crate::scan) fn pack(&self) -> &'static str {
+        self.name
+            .split_once('.')
+            .map_or(self.name, |(pack, _)| pack)
+    }
+
+    /// Whether it says little of what was found, so that a more telling kind on the same bytes wins.
+    pub(in crate::scan) const fn is_generic(&self) -> bool {
+        matches!(self.check, Check::BasicPair | Check::Opaque(_))
+            || matches!(self.shape, Shape::Email)
+    }
+}

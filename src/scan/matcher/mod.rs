@@ -1,0 +1,421 @@
+//! The compiled detectors over one logical text, fed piece by piece.
+//!
+//! Owns the promise that a piece boundary means nothing: the same text gives the same hits for every
+//! cutting, and no byte that a redact or block hit protects is called decided before the hit is delivered.
+//! Leaves to the carrier what a text is and how offsets map to bytes on the wire. It must not look
+//! at a clock, and it must not keep more than a bounded tail of the text.
+//!
+//! How it works. One automaton over all anchors runs over every byte; its state number survives the
+//! seams. Behind an anchor a candidate is judged by a pure function of the bytes ([`judge`]): dead, a hit, or
+//! open, and then the bytes from its protected beginning are kept and judged on when more arrive. Cards
+//! and e-mail addresses stand before what finds them, so the run of digits or the word at the end
+//! of a piece waits. Confirmed candidates wait until nothing can overlap them ([`settle`]); the ones
+//! without an end are swallowed ([`swallow`]). What stands inside of a swallowed secret is not looked
+//! for: it goes with it.
+
+mod authority;
+mod card;
+mod email;
+pub(in crate::scan) mod evidence;
+pub(in crate::scan) mod iban;
+pub(in crate::scan) mod judge;
+mod jwt;
+pub(in crate::scan) mod kind;
+mod pem;
+mod set;
+mod settle;
+mod swallow;
+mod sweep;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub(in crate::scan) use self::card::is_card;
+pub(in crate::scan) use self::set::Set;
+
+use aho_corasick::Anchored;
+use aho_corasick::automaton::{Automaton, StateID};
+
+use crate::model::{Finding, LeakAction};
+
+pub(in crate::scan) use self::judge::has_crc;
+use self::judge::{Cursor, Verdict, judge};
+pub(in crate::scan) use self::settle::Found;
+use self::settle::{first_waiting, settle};
+use self::swallow::Swallow;
+pub(in crate::scan) use self::view::View;
+use super::config::{AtBound, Config};
+use super::detectors::{Armed, Detectors};
+
+/// How much of a large piece is looked at in one go. What is found in it waits until its end.
+const WINDOW: usize = 64 * 1024;
+/// How much of a piece is copied behind the kept bytes before the piece itself is looked at again.
+const JOIN: usize = 512;
+
+/// The state of one logical text.
+#[derive(Debug, Default)]
+pub(super) struct Matcher {
+    position: u64,
+    decided: u64,
+    /// Of the anchors' automaton; none at the beginning and after a swallowed secret.
+    state: Option<StateID>,
+    /// The text up to `position`, as far back as something needs it.
+    kept: Vec<u8>,
+    /// The end of the last swallowed secret; nothing looks behind it.
+    barrier: u64,
+    /// Up to where addresses and cards were looked for.
+    swept: u64,
+    live: Vec<Live>,
+    found: Vec<Found>,
+    swallow: Option<Box<Swallow>>,
+}
+
+/// One candidate that more bytes will confirm or refute.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scan) struct Live {
+    armed: u16,
+    anchor: &'static str,
+    cursor: Cursor,
+    hold: u64,
+}
+
+/// One hit, or a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hit {
+    /// The first protected byte, counted from the beginning of the text.
+    pub(super) start: u64,
+    /// After the last protected byte of this part.
+    pub(super) end: u64,
+    /// What is to be done.
+    pub(super) action: LeakAction,
+    /// What stands in the place of the span when it is redacted.
+    pub(super) mark: &'static str,
+    /// Which part of the secret this is.
+    pub(super) part: Part,
+    /// On [`Part::Whole`] and [`Part::Begin`] only; its `channel` is left empty here.
+    pub(super) finding: Option<Finding>,
+}
+
+/// Long secrets are swallowed in parts: the mark replaces `Whole` and `Begin`, the others are dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The secret goes on.
+    Begin,
+    /// More of it, and it goes on.
+    Continue,
+    /// The rest of it; may be of no length.
+    End,
+    /// All of it.
+    Whole,
+}
+
+impl Matcher {
+    /// The next piece of decoded text (any bytes; UTF-8 not guaranteed). Appends hits that are now certain.
+    pub(super) fn feed(&mut self, detectors: &Detectors, piece: &[u8], hits: &mut Vec<Hit>) {
+        if detectors.is_empty() {
+            self.position += piece.len() as u64;
+            self.decided = self.position;
+            return;
+        }
+        let origin = self.position;
+        let mut done = 0;
+        while done < piece.len() {
+            let kept_from = self.position - self.kept.len() as u64;
+            done = match kept_from.checked_sub(origin) {
+                Some(needed) => self.feed_in_place(detectors, piece, origin, needed, done, hits),
+                None => self.feed_joined(detectors, piece, done, hits),
+            };
+        }
+    }
+
+    /// The text ends here: live candidates complete or die. Afterwards the matcher is as new, position 0.
+    pub(super) fn finish(&mut self, detectors: &Detectors, hits: &mut Vec<Hit>) {
+        if !detectors.is_empty() {
+            let work = std::mem::take(&mut self.kept);
+            let base = self.position - work.len() as u64;
+            let view = View::new(&work, base, self.barrier, true);
+            self.scan(detectors, view, self.position, hits);
+        }
+        *self = Self::default();
+    }
+
+    /// Bytes fed so far.
+    pub(super) const fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Everything before this offset is in no live candidate's protected span (of a detector that
+    /// redacts or blocks). Equal to [`Matcher::position`] when nothing waits.
+    pub(super) const fn decided(&self) -> u64 {
+        self.decided
+    }
+
+    /// All that is needed of the past lies in this piece: no byte is copied but the new tail.
+    fn feed_in_place(
+        &mut self,
+        detectors: &Detectors,
+        piece: &[u8],
+        origin: u64,
+        needed: u64,
+        done: usize,
+        hits: &mut Vec<Hit>,
+    ) -> usize {
+        let until = piece.len().min(done + WINDOW);
+        let from = usize::try_from(needed).unwrap_or(done).min(done);
+        let window = piece.get(from..until).unwrap_or_default();
+        self.position = origin + until as u64;
+        let view = View::new(window, origin + from as u64, self.barrier, false);
+        let keep = self.scan(detectors, view, origin + done as u64, hits);
+        self.kept.clear();
+        self.kept.extend_from_slice(view.slice(keep, self.position));
+        until
+    }
+
+    /// The kept bytes are needed: the beginning of the piece is copied behind them.
+    fn feed_joined(
+        &mut self,
+        detectors: &Detectors,
+        piece: &[u8],
+        done: usize,
+        hits: &mut Vec<Hit>,
+    ) -> usize {
+        let until = piece.len().min(done + JOIN);
+        let mut work = std::mem::take(&mut self.kept);
+        work.extend_from_slice(piece.get(done..until).unwrap_or_default());
+        let from = self.position;
+        self.position += (until - done) as u64;
+        let base = self.position - work.len() as u64;
+        let view = View::new(&work, base, self.barrier, false);
+        let keep = self.scan(detectors, view, from, hits);
+        work.drain(
+            ..usize::try_from(keep - base)
+                .unwrap_or_default()
+                .min(work.len()),
+        );
+        self.kept = work;
+        until
+    }
+
+    /// Looks at the bytes from `from` on. Returns the offset from which on bytes must be kept.
+    fn scan(
+        &mut self,
+        detectors: &Detectors,
+        mut view: View<'_>,
+        from: u64,
+        hits: &mut Vec<Hit>,
+    ) -> u64 {
+        let mut at = self.resume(detectors, &view).unwrap_or(from);
+        loop {
+            if let Some(swallow) = &mut self.swallow {
+                if !swallow.advance(&view.ahead()) {
+                    break;
+                }
+                at = swallow.found.end;
+                self.end_swallow(hits);
+                view = view.behind(at);
+            }
+            match self.search(detectors, &view, at) {
+                Some(confirmed) => at = confirmed,
+                None => break,
+            }
+        }
+        self.deliver(detectors, &view, hits)
+    }
+
+    /// Judges the live candidates anew. Returns where to go on if one of them is being swallowed.
+    fn resume(&mut self, detectors: &Detectors, view: &View<'_>) -> Option<u64> {
+        if self.live.is_empty() {
+            return None;
+        }
+        let mut confirmed = None;
+        let live = std::mem::take(&mut self.live);
+        for candidate in live {
+            // A swallow that was confirmed a moment ago has taken this one with it.
+            let is_taken = confirmed.is_some()
+                && self
+                    .swallow
+                    .as_ref()
+                    .is_some_and(|swallow| candidate.hold >= swallow.found.start);
+            if !is_taken {
+                confirmed = self.consider(detectors, view, candidate).or(confirmed);
+            }
+        }
+        confirmed
+    }
+
+    /// Runs the anchors' automaton. Returns how far a secret was confirmed that now is to be swallowed.
+    fn search(&mut self, detectors: &Detectors, view: &View<'_>, from: u64) -> Option<u64> {
+        if let Some(anchors) = detectors.anchors() {
+            let mut state = match self.state {
+                Some(state) => state,
+                None => anchors.start_state(Anchored::No).ok()?,
+            };
+            let bytes = view.slice(from, view.end());
+            for (offset, byte) in (from + 1..).zip(bytes) {
+                state = anchors.next_state(Anchored::No, state, *byte);
+                if anchors.is_special(state) && anchors.is_match(state) {
+                    for index in 0..anchors.match_len(state) {
+                        let pattern = anchors.match_pattern(state, index);
+                        let Some(live) = detectors.candidate(pattern, view, offset) else {
+                            continue;
+                        };
+                        if let Some(confirmed) = self.consider(detectors, view, live) {
+                            return Some(confirmed);
+                        }
+                    }
+                }
+            }
+            self.state = Some(state);
+        }
+        self.sweep(detectors, view, view.end());
+        None
+    }
+
+    /// Judges one candidate and files it. Returns how far it was confirmed if it is to be swallowed.
+    fn consider(&mut self, detectors: &Detectors, view: &View<'_>, mut live: Live) -> Option<u64> {
+        let armed = detectors.armed(live.armed)?;
+        let ahead = view.ahead();
+        let bound = live.cursor.start + detectors.config().hold.bytes as u64;
+        match judge(armed.kind, &ahead.until(bound), live.cursor) {
+            Verdict::Dead => {}
+            Verdict::Hit { start, end } => {
+                let body = ahead.slice(start, end);
+                self.file(armed.found(live.anchor, start, end, body, detectors.config()));
+            }
+            Verdict::Open { .. } if view.end() > bound => {
+                if let Some(found) = at_bound(detectors.config(), armed, &live, bound) {
+                    self.file(found);
+                }
+            }
+            Verdict::Open { cursor, hold } => {
+                live.cursor = cursor;
+                live.hold = hold;
+                self.live.push(live);
+            }
+            Verdict::Swallow { start, end } => {
+                let found = armed.found(live.anchor, start, end, &[], detectors.config());
+                if found.is_flag() {
+                    self.file(found);
+                } else {
+                    self.sweep(detectors, view, end);
+                    self.live.retain(|other| other.hold < start);
+                    self.found.retain(|other| other.start < start);
+                    self.swallow = Some(Box::new(Swallow::new(found, &armed.kind.shape)));
+                    return Some(end);
+                }
+            }
+        }
+        None
+    }
+
+    /// Two anchors of one kind may lead to the same value; it is one finding.
+    fn file(&mut self, found: Found) {
+        let is_known = self.found.iter().any(|known| {
+            known.start == found.start
+                && known.end == found.end
+                && known.finding.detector == found.finding.detector
+        });
+        if !is_known {
+            self.found.push(found);
+        }
+    }
+
+    fn end_swallow(&mut self, hits: &mut Vec<Hit>) {
+        let Some(swallow) = self.swallow.take() else {
+            return;
+        };
+        let end = swallow.found.end;
+        self.barrier = end;
+        self.swept = end;
+        self.state = None;
+        if swallow.begun {
+            hits.push(swallow.found.rest(Part::End));
+        } else {
+            self.found.push(swallow.found);
+        }
+    }
+
+    /// Delivers what is certain, says how far all is decided, and returns what must be kept.
+    fn deliver(&mut self, detectors: &Detectors, view: &View<'_>, hits: &mut Vec<Hit>) -> u64 {
+        let end = view.end();
+        let number = sweep::waiting_number(detectors, view);
+        let held = self
+            .live
+            .iter()
+            .filter(|live| detectors.holds(live.armed))
+            .map(|live| live.hold)
+            .min();
+        if let Some(swallow) = &mut self.swallow {
+            self.decided = match held {
+                Some(held) => {
+                    settle(&mut self.found, held, hits);
+                    held.min(swallow.found.start)
+                        .min(first_waiting(&self.found).unwrap_or(held))
+                }
+                None => begin_or_continue(swallow, &mut self.found, hits),
+            };
+        } else {
+            let word = sweep::waiting_word(detectors, view);
+            let floor = held
+                .into_iter()
+                .chain(word)
+                .chain(number.filter(|_| detectors.holds_cards()))
+                .fold(end, u64::min);
+            settle(&mut self.found, floor, hits);
+            self.decided = first_waiting(&self.found).map_or(floor, |first| first.min(floor));
+        }
+        let needed = self.live.iter().map(Live::needs).min().unwrap_or(end);
+        let needed = match &self.swallow {
+            Some(swallow) => needed.min(swallow.found.end),
+            None => needed
+                .min(view.tail())
+                .min(self.swept)
+                // Whether a number may begin there depends on up to three bytes before it.
+                .min(number.map_or(end, |number| number.saturating_sub(3))),
+        };
+        needed.max(view.start())
+    }
+}
+
+impl Live {
+    /// The first byte that a later judgement will look at.
+    const fn needs(&self) -> u64 {
+        // The two letters of a country stand before the candidate.
+        let start = self.cursor.start.saturating_sub(2);
+        if start < self.hold { start } else { self.hold }
+    }
+}
+
+/// The first part of a swallowed secret, together with whatever overlaps its beginning; or one more.
+fn begin_or_continue(swallow: &mut Swallow, found: &mut Vec<Found>, hits: &mut Vec<Hit>) -> u64 {
+    let end = swallow.found.end;
+    if swallow.begun {
+        if swallow.found.start < end {
+            hits.push(swallow.found.rest(Part::Continue));
+        }
+    } else {
+        settle(found, swallow.found.start, hits);
+        let first = std::mem::take(found)
+            .into_iter()
+            .filter(|found| !found.is_flag())
+            .fold(None, |first: Option<Found>, next| match first {
+                Some(first) => Some(first.merge(next)),
+                None => Some(next),
+            });
+        hits.push(swallow.found.begin(first));
+        swallow.begun = true;
+    }
+    swallow.found.start = end;
+    end
+}
+
+/// A candidate that would hold more than may be held. One that only flags never holds, and goes unnoticed.
+fn at_bound(config: &Config, armed: &Armed, live: &Live, bound: u64) -> Option<Found> {
+    let mut found = armed.found(live.anchor, live.cursor.start, bound, &[], config);
+    found.finding.action = match config.hold.at_bound {
+        AtBound::Block => LeakAction::Block,
+        AtBound::Release => LeakAction::Flag,
+    };
+    armed.holds().then_some(found)
+}

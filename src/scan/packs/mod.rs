@@ -1,0 +1,50 @@
+//! The built-in packs: what is looked for, as data.
+
+mod cards;
+mod credentials;
+mod pii;
+mod private_keys;
+mod sample;
+
+use std::sync::LazyLock;
+
+pub use self::sample::sample;
+#[cfg(test)]
+pub(super) use self::sample::{Draw, near_misses};
+use super::matcher::kind::Kind;
+
+/// All kinds of all packs.
+pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
+    cards::KINDS
+        .iter()
+        .chain(&credentials::KINDS)
+        .chain(&pii::KINDS)
+        .chain(&private_keys::KINDS)
+}
+
+/// Every pack (`pii`) and every detector (`pii.email`), as a policy names them, each pack before its detectors.
+pub fn known_names() -> &'static [&'static str] {
+    static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
+        let mut names = Vec::new();
+        for kind in kinds() {
+            if !names.contains(&kind.pack()) {
+                names.push(kind.pack());
+            }
+            names.push(kind.name);
+        }
+        names
+    });
+    &NAMES
+}
+
+/// What a detector looks for, in one line for people.
+pub fn describe(name: &str) -> Option<&'static str> {
+    kinds()
+        .find(|kind| kind.name == name)
+        .map(|kind| kind.description)
+}
+
+/// Whether a policy may name it.
+pub(super) fn is_known(name: &str) -> bool {
+    known_names().contains(&name)
+}

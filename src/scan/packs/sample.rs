@@ -1,0 +1,312 @@
+//! Draws valid samples of each kind, so that no key-shaped literal has to lie in any source.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+use super::super::matcher::evidence;
+use super::super::matcher::iban;
+use super::super::matcher::judge::passes;
+use super::super::matcher::kind::{Check, Kind, Left, Shape, Step};
+use super::super::matcher::{Set, is_card};
+
+/// A valid, made-up sample of a detector (not of a pack): the same for the same seed. The checksums are right,
+/// so a scan that looks for it must find it.
+pub fn sample(name: &str, seed: u64) -> Option<String> {
+    let kind = super::kinds().find(|kind| kind.name == name)?;
+    let mut draw = Draw::new(seed);
+    (0..64).find_map(|_| one(kind, &mut draw, false))
+}
+
+/// One attempt; nothing if the draw looks like a placeholder.
+fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<String> {
+    let anchor = draw.choose(kind.anchors).copied().unwrap_or_default();
+    let bytes = match kind.shape {
+        Shape::Authority => format!(
+            "{anchor}{}:{}@db-{}.acme-corp.io:5432/app",
+            draw.text(Set::LOWER, 6),
+            draw.text(Set::ALNUM, 14),
+            draw.below(90)
+        ),
+        Shape::Card => card(draw)?,
+        Shape::Email => format!(
+            "{}.{}@{}.{}",
+            draw.text(Set::LOWER, 5),
+            draw.text(Set::LOWER_ALNUM, 6),
+            draw.text(Set::LOWER, 9),
+            draw.choose(&["com", "de", "co.uk", "io"])?
+        ),
+        Shape::Iban => account(anchor, draw)?,
+        Shape::Jwt => jwt(draw),
+        Shape::Near { set, length, .. } => {
+            let value = draw.text(set, usize::try_from(length).ok()?);
+            passes(kind.check, value.as_bytes()).then(|| format!("{anchor} = {value}"))?
+        }
+        Shape::Pem => pem(anchor, draw)?,
+        Shape::Token(steps, _) => {
+            let body = body(kind.check, steps, draw, is_shortest);
+            passes(kind.check, body.as_bytes()).then(|| format!("{anchor}{body}"))?
+        }
+    };
+    let before = match kind.left {
+        Left::Any | Left::WordStart => String::new(),
+        Left::Run(set, least, _) => draw.text(set, usize::try_from(least).ok()?),
+    };
+    Some(before + &bytes)
+}
+
+fn body(check: Check, steps: &[Step], draw: &mut Draw, is_shortest: bool) -> String {
+    if matches!(check, Check::BasicPair) {
+        let pair = format!("{}:{}", draw.text(Set::LOWER, 6), draw.text(Set::ALNUM, 12));
+        return STANDARD.encode(pair);
+    }
+    let mut body = String::new();
+    for step in steps {
+        let (set, least, spare) = match step {
+            Step::Literal(literal) => {
+                body.extend(literal.iter().map(|byte| char::from(*byte)));
+                continue;
+            }
+            Step::Open(set, least) => (*set, *least, 40),
+            Step::Run(set, least, most) => (*set, *least, (most - least).min(40)),
+        };
+        let more = if is_shortest {
+            0
+        } else {
+            draw.below(u64::from(spare) + 1)
+        };
+        let length = usize::from(least) + usize::try_from(more).unwrap_or_default();
+        body += &draw.text(set, length);
+    }
+    if let (Check::Crc32Base62(_), Some(length)) = (check, body.len().checked_sub(6)) {
+        body.truncate(length);
+        let crc = evidence::crc32_base62(body.as_bytes());
+        body.extend(crc.map(char::from));
+    }
+    body
+}
+
+/// A number of one of the common issuers, bare or as it is printed.
+fn card(draw: &mut Draw) -> Option<String> {
+    let (prefix, length, groups): (&str, usize, &[usize]) = draw
+        .choose::<(&str, usize, &[usize])>(&[
+            ("4", 16, &[4, 4, 4, 4]),
+            ("53", 16, &[4, 4, 4, 4]),
+            ("2221", 16, &[4, 4, 4, 4]),
+            ("37", 15, &[4, 6, 5]),
+            ("6011", 16, &[4, 4, 4, 4]),
+            ("3530", 16, &[4, 4, 4, 4]),
+            ("36", 14, &[4, 6, 4]),
+            ("62", 19, &[4, 4, 4, 4, 3]),
+        ])
+        .copied()?;
+    let number = prefix.to_owned() + &draw.text(Set::DIGIT, length - prefix.len() - 1);
+    let number = (0..10)
+        .map(|check| format!("{number}{check}"))
+        .find(|number| is_card(number.as_bytes()))?;
+    let separator = draw.choose(&["", " ", "-"]).copied()?;
+    let mut rest = number.as_str();
+    let mut parts = Vec::new();
+    for group in groups {
+        let (part, after) = rest.split_at_checked(*group)?;
+        parts.push(part);
+        rest = after;
+    }
+    Some(parts.join(separator))
+}
+
+/// Digits only: every country's numbers may be of digits as far as the check goes.
+fn account(country: &str, draw: &mut Draw) -> Option<String> {
+    let code = country.as_bytes().first_chunk::<2>()?;
+    let length = usize::from(iban::length(*code)?).checked_sub(4)?;
+    let account = draw.text(Set::DIGIT, length);
+    let rest = evidence::mod97(account.bytes().chain(*code).chain(*b"00"));
+    let bare = format!("{country}{:02}{account}", 98 - rest);
+    if draw.below(2) == 0 {
+        return Some(bare);
+    }
+    let groups: Vec<&str> = bare
+        .as_bytes()
+        .chunks(4)
+        .filter_map(|group| std::str::from_utf8(group).ok())
+        .collect();
+    Some(groups.join(" "))
+}
+
+fn jwt(draw: &mut Draw) -> String {
+    let payload = format!(
+        "{{\"sub\":\"{}\",\"exp\":{}}}",
+        draw.text(Set::LOWER, 12),
+        1_900_000_000 + draw.below(9999)
+    );
+    format!(
+        "{}.{}.{}",
+        URL_SAFE_NO_PAD.encode("{\"alg\":\"HS256\",\"typ\":\"JWT\"}"),
+        URL_SAFE_NO_PAD.encode(payload),
+        draw.text(Set::BASE64_URL, 43)
+    )
+}
+
+fn pem(begin: &str, draw: &mut Draw) -> Option<String> {
+    let label = draw.choose(&[
+        "PRIVATE KEY",
+        "RSA PRIVATE KEY",
+        "EC PRIVATE KEY",
+        "OPENSSH PRIVATE KEY",
+    ])?;
+    let end = draw.choose(&["\n", "\r\n", "\\n"]).copied()?;
+    let mut pem = format!("{begin}{label}-----{end}");
+    for _ in 0..3 + draw.below(20) {
+        pem += &draw.text(Set::BASE64, 64);
+        pem += end;
+    }
+    pem += &draw.text(Set::BASE64, 30);
+    Some(format!("{pem}=={end}-----END {label}-----"))
+}
+
+/// Numbers that look drawn and come out the same for the same seed (SplitMix64).
+#[derive(Debug)]
+pub(in crate::scan) struct Draw(u64);
+
+impl Draw {
+    pub(in crate::scan) const fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below a bound, which must not be zero.
+    pub(in crate::scan) const fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        (mixed ^ (mixed >> 31)) % bound
+    }
+
+    fn choose<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        let bound = u64::try_from(from.len())
+            .ok()
+            .filter(|length| *length > 0)?;
+        from.get(usize::try_from(self.below(bound)).ok()?)
+    }
+
+    pub(in crate::scan) fn text(&mut self, set: Set, length: usize) -> String {
+        let alphabet: Vec<u8> = set.bytes().collect();
+        (0..length)
+            .filter_map(|_| self.choose(&alphabet))
+            .map(|byte| char::from(*byte))
+            .collect()
+    }
+}
+
+/// Texts that resemble a kind and are none of it.
+#[cfg(test)]
+pub(in crate::scan) fn near_misses(kind: &Kind, seed: u64) -> Vec<String> {
+    let mut draw = Draw::new(seed);
+    let valid = (0..64).find_map(|_| one(kind, &mut draw, true)).unwrap();
+    let anchor = kind
+        .anchors
+        .iter()
+        .find(|anchor| valid.contains(**anchor))
+        .copied()
+        .unwrap_or_default();
+    let mut misses = vec![anchor.to_owned(), format!("{anchor} and no more")];
+    if kind.left == Left::WordStart {
+        misses.push(format!("x{valid}"));
+    }
+    match kind.shape {
+        Shape::Token(steps, after) => {
+            misses.push(valid[..valid.len() - 1].to_owned());
+            let is_fixed = matches!(steps.last(), Some(Step::Run(_, least, most)) if least == most);
+            if is_fixed {
+                let next = after.bytes().last().unwrap();
+                misses.push(format!("{valid}{}", char::from(next)));
+            }
+            if !matches!(kind.check, Check::None) {
+                misses.push(format!(
+                    "{anchor}{}",
+                    "x".repeat(valid.len() - anchor.len())
+                ));
+            }
+        }
+        Shape::Authority => misses.extend(
+            [
+                "app:${DB_PASS}@db.acme.io",
+                "app:password@db.acme.io",
+                "app:****@db.acme.io",
+                "app:s3cr3tX9@localhost/x",
+                "db.acme.io:5432/app",
+                "app@db.acme.io/x",
+                "app:<pw>@db.acme.io",
+            ]
+            .map(|rest| format!("{anchor}{rest}")),
+        ),
+        Shape::Card => {
+            misses.extend(
+                [
+                    "1732389012345",
+                    "1732389012345678",
+                    "4111 1111 1111 1112",
+                    "a4111111111111111",
+                    "4111111111111111b",
+                    "0.4111111111111111",
+                    "4111111111111111.5",
+                    "550e8400-e29b-41d4-a716-446655440000",
+                    "4111-1111 1111-1111",
+                    "9111111111111111",
+                    "4111_1111_1111_1111",
+                    "411111111111111111111111",
+                ]
+                .map(str::to_owned),
+            );
+        }
+        Shape::Email => misses.extend(
+            [
+                "git@github.com:acme/app.git",
+                "lodash@4.17.21",
+                "pkg@1.2.0-beta.rc",
+                "logo@2x.png",
+                "jane@example.com",
+                "jane@mail.example.org",
+                "jane@host.test",
+                "root@localhost",
+                "@acme/pkg",
+                "a@b",
+                "ssh://jane@acme.io/x",
+                "https://jane:pw@acme.io/",
+                "a@b.c",
+                "jane@acme.c0m",
+                "jane..doe@acme.io",
+                "jane@-acme.io",
+            ]
+            .map(str::to_owned),
+        ),
+        Shape::Iban => {
+            let last = if valid.ends_with('7') { '8' } else { '7' };
+            misses.push(format!("{}{last}", &valid[..valid.len() - 1]));
+            misses.push(format!("{valid}0"));
+            misses.push(format!("{}A{}", &valid[..3], &valid[4..]));
+        }
+        Shape::Jwt => {
+            misses.push(valid.replace(".eyJ", ".abc"));
+            misses.push(valid.replace("eyJhbGci", "eyJ4bGci"));
+            misses.push(valid[..valid.find('.').unwrap()].to_owned());
+        }
+        Shape::Near { .. } => {
+            misses.push(valid[..valid.len() - 1].to_owned());
+            misses.push(format!("{valid}A"));
+            misses.push(format!(
+                "{anchor}: {}",
+                "0123456789abcdef0123456789abcdef01234567"
+            ));
+        }
+        Shape::Pem => {
+            misses.push(valid.replace("PRIVATE KEY", "PUBLIC KEY"));
+            misses.push(valid.replace("PRIVATE KEY", "CERTIFICATE"));
+            misses.push(
+                "-----BEGIN PRIVATE KEY-----\nYOUR_KEY_HERE\n-----END PRIVATE KEY-----".to_owned(),
+            );
+            misses.push("the line \"-----BEGIN RSA PRIVATE KEY-----\" opens it".to_owned());
+            misses.push(format!("-----BEGIN PRIVATE KEY-----\n{}\n", "A".repeat(64)));
+        }
+    }
+    misses
+}
