@@ -1,12 +1,32 @@
-//! (room: scan)
+//! Reads what leaves, and keeps back what must not.
+//!
+//! Owns three layers. A *carrier* ([`Carrier`], [`Scan`]) cuts a body into texts and maps each decoded
+//! byte to the raw bytes it came from; a *channel* is one logical text, whatever pieces it arrives in;
+//! the *matcher* runs the compiled [`Detectors`] over it, with state that survives every seam. Detectors
+//! are data in `packs`.
+//!
+//! Pure: bytes in, findings and releasable bytes out; no I/O, no clock, no async. Must not copy a body
+//! that is only looked at, must not hold what cannot become a secret, and must give the same findings
+//! and the same bytes for every cutting of its input.
 
+mod channel;
 mod config;
 mod detectors;
+mod escape;
+mod event;
+mod json;
 mod matcher;
 mod packs;
+mod scan;
+mod sse;
+mod tape;
+#[cfg(test)]
+mod tests;
 mod text;
+mod whole;
 
-pub use config::*;
+pub use config::{AtBound, Config, Hold};
 pub use detectors::{CompileError, Detectors};
 pub use packs::{describe, known_names, sample};
-pub use text::scan_text;
+pub use scan::{Blocked, Carrier, Scan};
+pub use whole::scan_text;

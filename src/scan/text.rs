@@ -1,16 +1,41 @@
-//! One text, all at once.
+//! The carrier of raw text: the body is one logical text.
 
-use crate::model::Finding;
+use bytes::Bytes;
 
-use super::detectors::Detectors;
-use super::matcher::Matcher;
+use super::Blocked;
+use super::channel::{Channel, Desk, Segment};
 
-/// What the detectors find in a text that is there as a whole. Pure: for tests of a policy and for
-/// texts that never stream.
-pub fn scan_text(detectors: &Detectors, text: &[u8]) -> Vec<Finding> {
-    let mut matcher = Matcher::default();
-    let mut hits = Vec::new();
-    matcher.feed(detectors, text, &mut hits);
-    matcher.finish(detectors, &mut hits);
-    hits.into_iter().filter_map(|hit| hit.finding).collect()
+/// What a finding's channel is called here.
+const NAME: &str = "text";
+
+/// Reads a body as it stands.
+#[derive(Debug, Default)]
+pub(super) struct TextCarrier {
+    channel: Channel,
+}
+
+impl TextCarrier {
+    pub(super) fn feed(&mut self, desk: &mut Desk, input: &Bytes) -> Result<(), Blocked> {
+        let raw = desk.tape.end();
+        desk.tape.push(input.clone());
+        self.scan(desk, input, raw)
+    }
+
+    /// Bytes that lie on the tape already.
+    pub(super) fn scan(&mut self, desk: &mut Desk, text: &[u8], raw: u64) -> Result<(), Blocked> {
+        self.channel
+            .feed(desk, NAME, text, [Segment::plain(raw, text.len())])
+    }
+
+    pub(super) fn finish(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
+        self.channel.finish(desk, NAME)
+    }
+
+    pub(super) fn frontier(&self, desk: &Desk) -> u64 {
+        self.channel.waits_at().unwrap_or_else(|| desk.tape.end())
+    }
+
+    pub(super) fn channels(&mut self) -> impl Iterator<Item = &mut Channel> {
+        std::iter::once(&mut self.channel)
+    }
 }

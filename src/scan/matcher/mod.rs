@@ -54,7 +54,7 @@ const WINDOW: usize = 64 * 1024;
 const JOIN: usize = 512;
 
 /// The state of one logical text.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Matcher {
     position: u64,
     decided: u64,
@@ -111,6 +111,19 @@ pub(super) enum Part {
 }
 
 impl Matcher {
+    /// The first byte that a later hit may begin at: nobody will ask where an earlier one lies.
+    pub(super) fn remembers_from(&self) -> u64 {
+        self.position - self.kept.len() as u64
+    }
+
+    /// Whether something that waits has shown what it is. What waits otherwise is a word or a run of
+    /// digits at the end of the text so far, which may turn out to be nothing at all.
+    pub(super) fn is_anchored(&self) -> bool {
+        self.live.iter().any(|live| live.hold < self.position)
+            || !self.found.is_empty()
+            || self.swallow.is_some()
+    }
+
     /// The next piece of decoded text (any bytes; UTF-8 not guaranteed). Appends hits that are now certain.
     pub(super) fn feed(&mut self, detectors: &Detectors, piece: &[u8], hits: &mut Vec<Hit>) {
         if detectors.is_empty() {

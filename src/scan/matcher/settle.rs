@@ -5,7 +5,7 @@ use crate::model::{Finding, LeakAction, Severity};
 use super::{Hit, Part};
 
 /// A confirmed candidate.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::scan) struct Found {
     /// The first protected byte.
     pub(in crate::scan) start: u64,

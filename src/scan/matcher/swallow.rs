@@ -11,7 +11,7 @@ const BODY_LINE: u16 = 48;
 const MAX_HEADER_LINES: u64 = 1024;
 
 /// A confirmed secret whose end has not been seen.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Swallow {
     /// What was confirmed; its `end` moves on.
     pub(super) found: Found,
@@ -20,7 +20,7 @@ pub(super) struct Swallow {
     mode: Mode,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Mode {
     /// Payload and signature, with so many dots left between them.
     Jwt { dots: u8 },

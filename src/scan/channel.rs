@@ -1,0 +1,247 @@
+//! One logical text: its matcher, and where its undecided bytes lie on the tape.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::model::{Finding, LeakAction};
+
+use super::Blocked;
+use super::detectors::Detectors;
+use super::matcher::{Hit, Matcher, Part};
+use super::tape::Tape;
+
+/// Findings that are remembered so that two readings of the same bytes count once.
+const RECENT: usize = 32;
+
+/// What all channels of a body share.
+#[derive(Debug)]
+pub(super) struct Desk {
+    pub(super) detectors: Arc<Detectors>,
+    pub(super) tape: Tape,
+    findings: Vec<Finding>,
+    recent: VecDeque<(&'static str, u64)>,
+    hits: Vec<Hit>,
+}
+
+/// A run of decoded text and the raw bytes that it came from. Equal lengths map byte by byte; unequal
+/// ones, such as an escape, belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Segment {
+    /// Decoded bytes.
+    pub(super) length: u32,
+    /// Offset of the raw bytes on the tape.
+    pub(super) raw: u64,
+    pub(super) raw_length: u32,
+}
+
+/// The state of one logical text.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Channel {
+    matcher: Matcher,
+    /// Where the bytes from `mapped` on lie.
+    segments: VecDeque<Segment>,
+    /// Offset in the text of the first segment.
+    mapped: u64,
+    /// Undecided bytes before this offset were let go at the bound of the hold-back.
+    let_go: u64,
+}
+
+impl Desk {
+    pub(super) fn new(detectors: Arc<Detectors>) -> Self {
+        Self {
+            detectors,
+            tape: Tape::default(),
+            findings: Vec::new(),
+            recent: VecDeque::new(),
+            hits: Vec::new(),
+        }
+    }
+
+    pub(super) fn take_findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.findings)
+    }
+
+    /// Reports a finding, unless another reading of the same bytes has.
+    fn report(&mut self, mut finding: Finding, raw: Option<u64>, channel: &str) {
+        if let Some(raw) = raw {
+            let seen = (finding.detector, raw);
+            if self.recent.contains(&seen) {
+                return;
+            }
+            if self.recent.len() == RECENT {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(seen);
+        }
+        finding.channel = Arc::from(channel);
+        self.findings.push(finding);
+    }
+}
+
+impl Channel {
+    /// The next piece of the text. `segments` map all of `text`, in order.
+    pub(super) fn feed(
+        &mut self,
+        desk: &mut Desk,
+        name: &str,
+        text: &[u8],
+        segments: impl IntoIterator<Item = Segment>,
+    ) -> Result<(), Blocked> {
+        self.segments.extend(segments);
+        let mut hits = std::mem::take(&mut desk.hits);
+        self.matcher.feed(&desk.detectors, text, &mut hits);
+        let outcome = self.apply(desk, name, &mut hits);
+        desk.hits = hits;
+        self.forget();
+        outcome
+    }
+
+    /// The text ends here; the next piece begins a new one.
+    pub(super) fn finish(&mut self, desk: &mut Desk, name: &str) -> Result<(), Blocked> {
+        let mut hits = std::mem::take(&mut desk.hits);
+        self.matcher.finish(&desk.detectors, &mut hits);
+        let outcome = self.apply(desk, name, &mut hits);
+        desk.hits = hits;
+        self.segments.clear();
+        (self.mapped, self.let_go) = (0, 0);
+        outcome
+    }
+
+    /// Where on the tape the first undecided byte lies, if any waits.
+    pub(super) fn waits_at(&self) -> Option<u64> {
+        (self.decided() < self.matcher.position())
+            .then(|| self.raw(self.decided()))
+            .flatten()
+    }
+
+    /// Decoded bytes that wait.
+    pub(super) fn waiting(&self) -> u64 {
+        self.matcher.position() - self.decided()
+    }
+
+    /// Whether something that waits has shown what names it, rather than being a word that could yet
+    /// turn out to stand before an `@`.
+    pub(super) fn is_anchored(&self) -> bool {
+        self.waiting() > 0 && self.matcher.is_anchored()
+    }
+
+    /// Lets what waits go, undecided: the bound of the hold-back was reached.
+    pub(super) fn let_go(&mut self) {
+        self.let_go = self.matcher.position();
+        self.forget();
+    }
+
+    fn decided(&self) -> u64 {
+        self.matcher
+            .decided()
+            .max(self.let_go)
+            .min(self.matcher.position())
+    }
+
+    /// Drops the map of what nobody will ask about.
+    fn forget(&mut self) {
+        let needed = self.decided().min(self.matcher.remembers_from());
+        while let Some(first) = self.segments.front().copied() {
+            if self.mapped + u64::from(first.length) > needed {
+                return;
+            }
+            self.mapped += u64::from(first.length);
+            self.segments.pop_front();
+        }
+    }
+
+    fn apply(&self, desk: &mut Desk, name: &str, hits: &mut Vec<Hit>) -> Result<(), Blocked> {
+        let mut outcome = Ok(());
+        for hit in hits.drain(..) {
+            if outcome.is_ok() {
+                outcome = self.apply_one(desk, name, hit);
+            }
+        }
+        outcome
+    }
+
+    fn apply_one(&self, desk: &mut Desk, name: &str, hit: Hit) -> Result<(), Blocked> {
+        let Hit {
+            start,
+            end,
+            action,
+            mark,
+            part,
+            finding,
+        } = hit;
+        let raw_start = self.raw(start);
+        let detector = finding.as_ref().map(|finding| finding.detector);
+        if let Some(finding) = finding {
+            desk.report(finding, raw_start, name);
+        }
+        match action {
+            LeakAction::Allow | LeakAction::Flag => Ok(()),
+            LeakAction::Block => Err(Blocked::Finding {
+                detector: detector.unwrap_or("a long secret"),
+                at: raw_start.unwrap_or_else(|| desk.tape.end()),
+            }),
+            LeakAction::Redact => {
+                let mut mark = matches!(part, Part::Begin | Part::Whole)
+                    .then(|| Bytes::from_static(mark.as_bytes()));
+                for (raw_start, raw_end) in self.raw_ranges(start, end) {
+                    desk.tape
+                        .edit(raw_start, raw_end, mark.take().unwrap_or_default());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Where the byte at `offset` of the text lies.
+    fn raw(&self, offset: u64) -> Option<u64> {
+        self.raw_ranges(offset, offset + 1)
+            .next()
+            .map(|(start, _)| start)
+    }
+
+    /// The raw ranges of `start..end` of the text, in order. Neighbours are joined, so that a mark stands
+    /// for the whole of a secret and not for its pieces between two escapes.
+    fn raw_ranges(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
+        let mut at = self.mapped;
+        let mut ranges: Vec<(u64, u64)> = Vec::new();
+        for segment in &self.segments {
+            let (from, to) = (at, at + u64::from(segment.length));
+            at = to;
+            if to <= start {
+                continue;
+            }
+            if from >= end {
+                break;
+            }
+            let range = segment.raw_range(start.saturating_sub(from), end.min(to) - from);
+            match ranges.last_mut() {
+                Some(last) if last.1 == range.0 => last.1 = range.1,
+                _ => ranges.push(range),
+            }
+        }
+        ranges.into_iter()
+    }
+}
+
+impl Segment {
+    /// Raw bytes that decode to themselves.
+    pub(super) fn plain(raw: u64, length: usize) -> Self {
+        let length = u32::try_from(length).unwrap_or(u32::MAX);
+        Self {
+            length,
+            raw,
+            raw_length: length,
+        }
+    }
+
+    /// The raw range of `from..to` of the segment's decoded bytes.
+    fn raw_range(&self, from: u64, to: u64) -> (u64, u64) {
+        if self.length == self.raw_length {
+            (self.raw + from, self.raw + to)
+        } else {
+            (self.raw, self.raw + u64::from(self.raw_length))
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The scan of one body.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::model::Finding;
+
+use super::channel::{Channel, Desk};
+use super::config::{AtBound, Config};
+use super::detectors::Detectors;
+use super::json::JsonCarrier;
+use super::sse::SseCarrier;
+use super::text::TextCarrier;
+
+/// Raw bytes that may wait, whatever the hold-back of texts allows: what waits holds up all behind it.
+const MAX_WAITING_BYTES: u64 = 2 << 20;
+
+/// How long the last word of a text that stands whole waits for a next one.
+const SHORT_HOLD: Duration = Duration::from_secs(1);
+
+/// What kind of bytes a body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// JSON documents.
+    Json,
+    /// Server-sent events.
+    Sse,
+    /// Anything else.
+    Text,
+}
+
+impl Carrier {
+    /// The carrier of a `Content-Type`. What is not known is read as text.
+    pub fn of(content_type: Option<&str>) -> Self {
+        let essence = content_type
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim();
+        let is = |name: &str| essence.eq_ignore_ascii_case(name);
+        let suffix = essence.rsplit_once('+').map_or("", |(_, suffix)| suffix);
+        if is("text/event-stream") {
+            Self::Sse
+        } else if is("application/json")
+            || is("application/x-ndjson")
+            || suffix.eq_ignore_ascii_case("json")
+        {
+            Self::Json
+        } else {
+            Self::Text
+        }
+    }
+}
+
+/// Why a body ends here. After it nothing more is released.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Blocked {
+    /// An event is larger than what may be held.
+    #[error("an event is larger than 1 MiB")]
+    EventTooLarge,
+    /// A finding whose action is `block`.
+    #[error("found {detector}")]
+    Finding {
+        /// The detector.
+        detector: &'static str,
+        /// Offset of its first protected byte in the body.
+        at: u64,
+    },
+    /// A candidate reached the bound of the hold-back.
+    #[error("a candidate reached the bound of the hold-back")]
+    HoldBound,
+    /// JSON nested deeper than any client reads.
+    #[error("the json is nested too deeply")]
+    TooDeep,
+    /// More texts at the same time than can be told apart.
+    #[error("too many texts wait at the same time")]
+    TooManyTexts,
+}
+
+/// One body, read piece by piece.
+///
+/// The same pieces in any other cutting give the same findings and the same bytes.
+#[derive(Debug)]
+pub struct Scan {
+    desk: Desk,
+    reader: Reader,
+    /// Nothing leaves any more.
+    closed: bool,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Json(Box<JsonCarrier>),
+    /// Nothing is looked for.
+    Nothing,
+    Sse(Box<SseCarrier>),
+    Text(TextCarrier),
+}
+
+impl Scan {
+    /// A scan of a body of this kind.
+    pub fn new(detectors: Arc<Detectors>, carrier: Carrier) -> Self {
+        let reader = match carrier {
+            _ if detectors.is_empty() => Reader::Nothing,
+            Carrier::Json => Reader::Json(Box::default()),
+            Carrier::Sse => Reader::Sse(Box::default()),
+            Carrier::Text => Reader::Text(TextCarrier::default()),
+        };
+        Self {
+            desk: Desk::new(detectors),
+            reader,
+            closed: false,
+        }
+    }
+
+    /// The next piece of the body. What may leave is appended to `released`; what needs no change leaves
+    /// as slices of `input`.
+    ///
+    /// # Errors
+    /// When the body must end here.
+    pub fn feed(&mut self, input: Bytes, released: &mut VecDeque<Bytes>) -> Result<(), Blocked> {
+        if self.closed {
+            return Ok(());
+        }
+        let read = match &mut self.reader {
+            Reader::Json(json) => json.feed(&mut self.desk, &input),
+            Reader::Nothing => {
+                released.push_back(input);
+                return Ok(());
+            }
+            Reader::Sse(sse) => sse.feed(&mut self.desk, input, released),
+            Reader::Text(text) => text.feed(&mut self.desk, &input),
+        };
+        self.settle(read, released)
+    }
+
+    /// The body ended well: what waits is judged for the last time and leaves.
+    ///
+    /// # Errors
+    /// When a finding at the very end blocks.
+    pub fn finish(&mut self, released: &mut VecDeque<Bytes>) -> Result<(), Blocked> {
+        if self.closed {
+            return Ok(());
+        }
+        let read = match &mut self.reader {
+            Reader::Json(json) => json.finish(&mut self.desk),
+            Reader::Nothing => Ok(()),
+            Reader::Sse(sse) => sse.finish(&mut self.desk, released),
+            Reader::Text(text) => text.finish(&mut self.desk),
+        };
+        self.settle(read, released)
+    }
+
+    /// The body broke off: what is decided leaves, what waits does not.
+    pub fn abort(&mut self, released: &mut VecDeque<Bytes>) {
+        if !self.closed {
+            let frontier = self.frontier();
+            self.desk.tape.release(frontier, released);
+            self.closed = true;
+        }
+    }
+
+    /// Whether something waits.
+    pub fn is_holding(&self) -> bool {
+        !self.closed && self.desk.tape.len() > 0
+    }
+
+    /// How long what waits now may wait.
+    pub fn hold_time(&self) -> Duration {
+        let hold = self.config().hold.time;
+        match &self.reader {
+            Reader::Sse(sse) if sse.waits_for_little(&self.desk) => hold.min(SHORT_HOLD),
+            Reader::Json(_) | Reader::Nothing | Reader::Sse(_) | Reader::Text(_) => hold,
+        }
+    }
+
+    /// What waits has waited for [`Scan::hold_time`]. A word that could have stood before an `@` goes;
+    /// for what has shown what it is, the policy decides.
+    ///
+    /// # Errors
+    /// When the policy says block.
+    pub fn hold_expired(&mut self, released: &mut VecDeque<Bytes>) -> Result<(), Blocked> {
+        let bound = self.at_bound();
+        self.settle(bound, released)
+    }
+
+    /// The findings since the last call.
+    pub fn take_findings(&mut self) -> Vec<Finding> {
+        self.desk.take_findings()
+    }
+
+    /// Whether any byte left as something else than it came.
+    pub const fn changed(&self) -> bool {
+        self.desk.tape.edited()
+    }
+
+    fn config(&self) -> &Config {
+        self.desk.detectors.config()
+    }
+
+    /// After reading: lets out what is decided, and minds the bounds.
+    fn settle(
+        &mut self,
+        read: Result<(), Blocked>,
+        released: &mut VecDeque<Bytes>,
+    ) -> Result<(), Blocked> {
+        let outcome = match read {
+            Ok(()) if self.is_over_bound() => self.at_bound(),
+            other => other,
+        };
+        match &outcome {
+            Ok(()) => {
+                let frontier = self.frontier();
+                self.desk.tape.release(frontier, released);
+            }
+            Err(blocked) => {
+                self.closed = true;
+                // What stands before the finding is clean. An event stream ends between two events.
+                if let (Blocked::Finding { at, .. }, Reader::Json(_) | Reader::Text(_)) =
+                    (blocked, &self.reader)
+                {
+                    let frontier = self.frontier().min(*at);
+                    self.desk.tape.release(frontier, released);
+                }
+            }
+        }
+        outcome
+    }
+
+    fn frontier(&mut self) -> u64 {
+        match &mut self.reader {
+            Reader::Json(json) => json.frontier(&self.desk),
+            Reader::Nothing => self.desk.tape.end(),
+            Reader::Sse(sse) => sse.frontier(&self.desk),
+            Reader::Text(text) => text.frontier(&self.desk),
+        }
+    }
+
+    fn is_over_bound(&mut self) -> bool {
+        if self.desk.tape.len() == 0 {
+            return false;
+        }
+        let bytes = self.config().hold.bytes as u64;
+        let waiting: u64 = self.channels().map(|channel| channel.waiting()).sum();
+        waiting > bytes || self.desk.tape.len() > MAX_WAITING_BYTES
+    }
+
+    fn at_bound(&mut self) -> Result<(), Blocked> {
+        let release = self.config().hold.at_bound == AtBound::Release;
+        if !release && self.channels().any(|channel| channel.is_anchored()) {
+            return Err(Blocked::HoldBound);
+        }
+        for channel in self.channels() {
+            channel.let_go();
+        }
+        Ok(())
+    }
+
+    fn channels(&mut self) -> Box<dyn Iterator<Item = &mut Channel> + '_> {
+        match &mut self.reader {
+            Reader::Json(json) => Box::new(json.channels()),
+            Reader::Nothing => Box::new(std::iter::empty()),
+            Reader::Sse(sse) => Box::new(sse.channels()),
+            Reader::Text(text) => Box::new(text.channels()),
+        }
+    }
+}
