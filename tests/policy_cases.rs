@@ -132,6 +132,7 @@ fn call(text: &str) -> Call {
             method: method.to_owned().into(),
             name: name.map(Box::from),
         },
+        http: None,
         operation: match method {
             "ListTasks" => Operation::ListTasks,
             "GetTask" => Operation::GetTask,

@@ -90,6 +90,7 @@ async fn a_record_says_all_that_is_known_of_a_call() {
             name: Some(Box::from("quote-equity")),
             ..Action::known(Protocol::A2a, "SendMessage")
         },
+        http: None,
         operation: Operation::SendMessage,
         dialect: Dialect::A2a(A2aVersion::V1_0),
         rpc_id: None,

@@ -215,6 +215,13 @@ impl Diagnostics {
         self.list.is_empty()
     }
 
+    /// Whether a file or folder could not be read, so that nothing is known of what it says.
+    pub fn is_unreadable(&self) -> bool {
+        self.list
+            .iter()
+            .any(|diagnostic| diagnostic.code() == Code::Unreadable.as_str())
+    }
+
     /// Each of them, in the order of files and lines.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.list.iter()

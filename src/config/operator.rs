@@ -194,6 +194,22 @@ impl Operator {
         self.state_dir = state_dir;
     }
 
+    /// Stands beside the agent at this address, with the settings of its pool as they are.
+    ///
+    /// # Errors
+    /// When the address is not one of an agent.
+    pub fn set_upstream(&mut self, url: &str) -> Result<(), OperatorError> {
+        let upstream::Config { host, port, .. } = parse_upstream(url)?;
+        (self.upstream.host, self.upstream.port) = (host, port);
+        Ok(())
+    }
+
+    /// Serves this certificate, in place of those that are set.
+    pub fn set_certificate(&mut self, certificate: PathBuf, key: PathBuf) {
+        self.tls = None;
+        self.add_certificate(certificate, key);
+    }
+
     /// Serves this certificate, in addition to those that are set.
     pub fn add_certificate(&mut self, certificate: PathBuf, key: PathBuf) {
         let tls = self.tls.get_or_insert_with(|| tls::Config {

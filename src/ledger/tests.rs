@@ -44,6 +44,7 @@ fn context(id: &str) -> ContextId {
 fn call(operation: Operation) -> Call {
     Call {
         action: Action::known(Protocol::A2a, "SendMessage"),
+        http: None,
         operation,
         dialect: Dialect::A2a(A2aVersion::V1_0),
         rpc_id: None,
@@ -109,6 +110,7 @@ fn a_context_belongs_to_the_first_message_in_it() {
         |principal: &Principal, call: &Call| ledger.facts(principal, call, now).unwrap().context;
     // Reading claims nothing.
     let list = Call {
+        http: None,
         operation: Operation::ListTasks,
         ..send("c")
     };

@@ -92,6 +92,9 @@ impl fmt::Debug for RpcId {
 pub struct Call {
     /// The canonical action, e.g. `a2a:SendMessage quote-equity`.
     pub action: Action,
+    /// The plain HTTP request that carries it, where the action is read out of more than that. A deny
+    /// covers a call under either name: a body must not open a path that a rule closes.
+    pub http: Option<Action>,
     /// What it does to tasks.
     pub operation: Operation,
     /// The dialect in which to answer.

@@ -108,6 +108,13 @@ impl DecisionId {
     }
 }
 
+impl From<DecisionId> for RequestId {
+    /// An exchange whose caller gave it no id has the decision's.
+    fn from(id: DecisionId) -> Self {
+        Self(Arc::from(id.to_string()))
+    }
+}
+
 impl fmt::Debug for DecisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

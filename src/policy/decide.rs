@@ -102,7 +102,7 @@ impl PolicySet {
         let source = source.map(|source| source.to_canonical());
         match self
             .tenant(principal, at)
-            .and_then(|()| self.denied(principal, &call.action, source))
+            .and_then(|()| self.denied(principal, call, source))
             .and_then(|()| self.allowed(principal, &call.action, source))
             .and_then(|rule| guarded(call, facts, rule))
         {
@@ -119,6 +119,12 @@ impl PolicySet {
     /// The largest request body that any action may have: the bound while the action is not known yet.
     pub fn max_request_bytes(&self) -> usize {
         self.limits.max_request_bytes()
+    }
+
+    /// How deeply the JSON of a request may be nested. It is read before the action is known, so it is
+    /// one for all.
+    pub const fn json_depth(&self) -> usize {
+        self.limits.json_depth()
     }
 
     fn tenant(&self, principal: &Principal, at: Timestamp) -> Step<()> {
@@ -165,11 +171,16 @@ impl PolicySet {
         }
     }
 
-    fn denied(&self, principal: &Principal, action: &Action, source: Option<IpAddr>) -> Step<()> {
-        let denying = self.denies.candidates(action).iter().find(|statement| {
-            statement.pattern.may_match(action)
-                && is_denied(statement.rule.from.as_ref(), principal, source)
-        });
+    fn denied(&self, principal: &Principal, call: &Call, source: Option<IpAddr>) -> Step<()> {
+        let denying = [Some(&call.action), call.http.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|action| {
+                self.denies.candidates(action).iter().find(|statement| {
+                    statement.pattern.may_match(action)
+                        && is_denied(statement.rule.from.as_ref(), principal, source)
+                })
+            });
         match denying {
             None => Ok(()),
             Some(Statement { rule, pattern }) => Err(Box::new(Refusal {

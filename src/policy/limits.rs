@@ -100,6 +100,10 @@ impl LimitTable {
             .fold(base, |limits, (_, change)| limits.with(change))
     }
 
+    pub(super) const fn json_depth(&self) -> usize {
+        self.default.json_depth
+    }
+
     pub(super) fn max_request_bytes(&self) -> usize {
         self.overrides
             .iter()

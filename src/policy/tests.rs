@@ -69,6 +69,7 @@ fn call(method: &'static str, name: Option<&str>) -> Call {
             name: name.map(Box::from),
             ..Action::known(Protocol::A2a, method)
         },
+        http: None,
         operation: if method == "ListTasks" {
             Operation::ListTasks
         } else {
@@ -441,4 +442,22 @@ proptest! {
         let decision = decide(config, &ana(), &call);
         prop_assert_eq!(reason(&decision) == Some(Reason::DenyRule), expected);
     }
+}
+
+#[test]
+fn a_body_does_not_open_a_path_that_a_rule_closes() {
+    let policy = || Config {
+        rules: vec![rule("no-admin", Effect::Deny, &["http:* /admin/**"], None)],
+        ..analyst()
+    };
+    let at = |path: &str| Call {
+        http: Some(Action {
+            name: Some(Box::from(path)),
+            ..Action::known(Protocol::Http, "POST")
+        }),
+        ..call("SendMessage", None)
+    };
+    assert!(decide(policy(), &ana(), &at("/")).is_allow());
+    let denied = decide(policy(), &ana(), &at("/admin/reset"));
+    assert_eq!(reason(&denied), Some(Reason::DenyRule));
 }

@@ -243,6 +243,7 @@ impl Head {
             }
         };
         Ok(Call {
+            http: Some(self.http_action()),
             action: Action {
                 name: objects.skill,
                 ..Action::known(Protocol::A2a, method.canonical)
@@ -267,18 +268,16 @@ impl Head {
     }
 
     fn http_call(self) -> Call {
-        let card = self.is_card();
+        let http = self.http_action();
+        let (action, http, operation) = if self.is_card() {
+            (a2a::agent_card(), Some(http), Operation::AgentCard)
+        } else {
+            (http, None, Operation::Other)
+        };
         Call {
-            action: if card {
-                a2a::agent_card()
-            } else {
-                self.http_action()
-            },
-            operation: if card {
-                Operation::AgentCard
-            } else {
-                Operation::Other
-            },
+            action,
+            http,
+            operation,
             dialect: Dialect::Http,
             rpc_id: None,
             task: None,

@@ -50,6 +50,19 @@ impl Admission {
         &self.rule
     }
 
+    /// An admission of nothing, for the tests of who spends one.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        let rule = RuleRef {
+            name: Arc::from("test"),
+            place: None,
+        };
+        Self {
+            rule: Arc::new(rule),
+            standings: Vec::new(),
+        }
+    }
+
     /// How much is left of each quota that counted the call, the narrowest first.
     pub fn standings(&self) -> &[Standing] {
         &self.standings

@@ -45,6 +45,7 @@ fn call(method: &'static str, name: Option<&str>) -> Call {
             name: name.map(Box::from),
             ..Action::known(Protocol::A2a, method)
         },
+        http: None,
         operation: Operation::Other,
         dialect: Dialect::JsonRpc,
         rpc_id: None,
