@@ -1,1 +1,97 @@
-//! (room: proxy)
+//! The order of the rooms.
+//!
+//! Owns what one call passes through, in which order, and what its answer looks like; decides nothing
+//! itself. `connection` serves one connection, `pipeline` one call, `answer` what the agent says before
+//! its head leaves, `screen` what leaves while it runs, and `reply` is the single place where a refusal
+//! gets its words.
+
+mod answer;
+mod connection;
+mod headers;
+mod inbound;
+mod pipeline;
+mod reply;
+mod screen;
+mod snapshot;
+mod toll;
+mod watch;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+
+use crate::audit::Audit;
+use crate::ledger::Ledger;
+use crate::quota::Store;
+use crate::telemetry::{CallMetrics, TransportMetrics};
+use crate::upstream::Upstream;
+
+pub use connection::Front;
+pub use headers::IdentityHeaders;
+pub use screen::{Cut, ReplyBody};
+pub use snapshot::Snapshot;
+
+/// What all calls share. Counters, pools and memory live here and outlive a reload; what an author
+/// wrote lives in the [`Snapshot`].
+pub struct Proxy {
+    snapshot: ArcSwap<Snapshot>,
+    parts: Parts,
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let generation = &self.snapshot.load().generation;
+        f.debug_struct("Proxy")
+            .field("generation", generation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a [`Proxy`] is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// Where records go.
+    pub audit: Audit,
+    /// What is remembered between calls.
+    pub ledger: Ledger,
+    /// What is counted of calls.
+    pub calls: CallMetrics,
+    /// What is counted of connections.
+    pub transport: TransportMetrics,
+    /// The quotas' counters.
+    pub quota_store: Store,
+    /// The agent.
+    pub upstream: Upstream,
+    /// How long the agent may take to begin an answer.
+    pub first_byte: Duration,
+    /// How the agent learns who calls.
+    pub identity_headers: IdentityHeaders,
+    /// How long a caller may pause within a body.
+    pub body_idle: Duration,
+}
+
+impl Proxy {
+    /// Puts the parts together, under a first snapshot.
+    pub fn new(snapshot: Snapshot, parts: Parts) -> Self {
+        Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            parts,
+        }
+    }
+
+    /// Lets new calls run under `snapshot`; calls in flight end under the one that they began with.
+    pub fn swap(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    /// The snapshot that new calls run under.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The parts, for whoever tells of their state.
+    pub const fn parts(&self) -> &Parts {
+        &self.parts
+    }
+}

@@ -1,0 +1,206 @@
+//! The agent's answer before its head leaves.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderValue};
+use http::{Response, StatusCode, response};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+
+use crate::clock;
+use crate::ledger::Ledger;
+use crate::model::{Call, Principal, Reason, Refusal, RequestId};
+use crate::policy::Limits;
+use crate::protocol::{self, Observer};
+use crate::quota::Admission;
+use crate::scan::{Carrier, Scan};
+use crate::upstream::{ResponseBody, strip_hop_by_hop};
+
+use super::headers;
+use super::reply::{self, Addressee};
+use super::screen::{Course, Learner};
+use super::snapshot::Snapshot;
+use super::toll::Toll;
+
+/// An answer whose head may leave.
+pub(super) struct Answered {
+    pub(super) head: response::Parts,
+    pub(super) body: Judged,
+    pub(super) admission: Admission,
+}
+
+/// The body of an answer whose head may leave.
+pub(super) enum Judged {
+    /// Judged while it runs.
+    Running(Course),
+    /// Judged.
+    Whole(Bytes),
+}
+
+/// What the judgement of an answer needs.
+pub(super) struct Answer<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) ledger: &'a Ledger,
+    pub(super) toll: &'a mut Toll,
+    pub(super) limits: Limits,
+    pub(super) request_id: &'a RequestId,
+    pub(super) call: &'a Call,
+    pub(super) principal: Arc<Principal>,
+    /// The answer to HEAD has no body, whatever its fields say (RFC 9112, section 6.3).
+    pub(super) bodiless: bool,
+}
+
+impl Answer<'_> {
+    pub(super) async fn judge(
+        mut self,
+        response: Response<ResponseBody>,
+        admission: Admission,
+    ) -> Result<Answered, Refusal> {
+        let (mut head, upstream) = response.into_parts();
+        let detectors = &self.snapshot.detectors;
+        strip_hop_by_hop(&mut head.headers);
+        if !detectors.is_empty() {
+            refuse_unreadable(&head)?;
+        }
+        headers::towards_caller(&mut head.headers);
+        reply::mark(&mut head.headers, self.request_id, admission.standings());
+        if self.bodiless
+            || matches!(
+                head.status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            )
+        {
+            return Ok(Answered {
+                head,
+                body: Judged::Whole(Bytes::new()),
+                admission,
+            });
+        }
+        let content_type = head
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok());
+        let carrier = Carrier::of(content_type);
+        let mut learner = self.learner(content_type);
+        let length = upstream.size_hint().exact();
+        let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(detectors), carrier));
+        let scan = match scan {
+            Some(scan) if length.is_some_and(|length| length <= self.buffer()) => {
+                let bytes = self
+                    .whole(&mut head.headers, upstream, scan, &mut learner)
+                    .await?;
+                return Ok(Answered {
+                    head,
+                    body: Judged::Whole(bytes),
+                    admission,
+                });
+            }
+            Some(scan) => {
+                headers::remove_digests(&mut head.headers);
+                Some(scan)
+            }
+            None => None,
+        };
+        let course = Course {
+            upstream,
+            scan,
+            carrier,
+            learner,
+            addressee: Addressee::of(self.call),
+            limit: self.limits.response_bytes,
+        };
+        Ok(Answered {
+            head,
+            body: Judged::Running(course),
+            admission,
+        })
+    }
+
+    /// The largest body that is judged whole.
+    fn buffer(&self) -> u64 {
+        (self.snapshot.detectors.config().buffer_bytes as u64).min(self.limits.response_bytes)
+    }
+
+    fn learner(&self, content_type: Option<&str>) -> Option<Learner> {
+        let carrier = protocol::Carrier::from_content_type(content_type.unwrap_or_default())?;
+        let observer = Observer::new(self.call, carrier)?;
+        Some(Learner::new(observer, Arc::clone(&self.principal)))
+    }
+
+    /// Judges a body of known length before its head leaves, so that a block is a clean refusal and a
+    /// redaction has the right length.
+    async fn whole(
+        &mut self,
+        headers: &mut HeaderMap,
+        mut upstream: ResponseBody,
+        mut scan: Scan,
+        learner: &mut Option<Learner>,
+    ) -> Result<Bytes, Refusal> {
+        let mut released = VecDeque::new();
+        let started = clock::now();
+        let body = collect(&mut upstream).await;
+        self.toll.waited_for_agent(clock::now() - started);
+        let body = body?;
+        if let Some(learner) = learner {
+            learner.observe(self.ledger, &body);
+            learner.note(self.toll.record());
+        }
+        let judged = scan
+            .feed(body, &mut released)
+            .and_then(|()| scan.finish(&mut released));
+        self.toll.found(scan.take_findings());
+        if let Err(blocked) = judged {
+            return Err(Refusal::new(Reason::LeakageDetected).detail(blocked));
+        }
+        let bytes = join(released);
+        if scan.changed() {
+            headers::remove_digests(headers);
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        }
+        Ok(bytes)
+    }
+}
+
+/// The whole body, which is known to be small.
+async fn collect(upstream: &mut ResponseBody) -> Result<Bytes, Refusal> {
+    let mut pieces = VecDeque::new();
+    while let Some(frame) = upstream.frame().await {
+        let frame =
+            frame.map_err(|error| Refusal::new(error.reason()).detail(reply::chain(&error)))?;
+        pieces.extend(frame.into_data().ok());
+    }
+    Ok(join(pieces))
+}
+
+/// Refuses what the scan could not read: it must not pass unread.
+fn refuse_unreadable(head: &response::Parts) -> Result<(), Refusal> {
+    if head.status == StatusCode::PARTIAL_CONTENT {
+        return Err(Refusal::new(Reason::UpstreamInvalid).detail("a 206 that nobody asked for"));
+    }
+    let mut codings = head.headers.get_all(header::CONTENT_ENCODING).iter();
+    match codings.find(|coding| {
+        !coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"identity")
+    }) {
+        Some(coding) => Err(Refusal::new(Reason::UpstreamInvalid).detail(format_args!(
+            "content coding {coding:?} although identity was asked for"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The pieces as one; a single piece is not copied.
+fn join(mut pieces: VecDeque<Bytes>) -> Bytes {
+    if pieces.len() <= 1 {
+        return pieces.pop_front().unwrap_or_default();
+    }
+    let mut whole = BytesMut::with_capacity(pieces.iter().map(Bytes::len).sum());
+    for piece in pieces {
+        whole.extend_from_slice(&piece);
+    }
+    whole.freeze()
+}

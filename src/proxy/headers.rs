@@ -1,0 +1,228 @@
+//! Header fields on the way to the agent and back.
+
+use std::net::IpAddr;
+
+use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
+use http::request;
+
+use crate::model::{Principal, RequestId};
+use crate::upstream::strip_hop_by_hop;
+
+use super::reply::REQUEST_ID;
+
+/// Fields that speak of the caller or of hops before us. Nobody in front of us is trusted with them
+/// yet, so they never pass (`x-lictor-*` is ours altogether).
+const SPOOFABLE: &[&str] = &[
+    "forwarded",
+    "x-forwarded-client-cert",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-port",
+    "x-forwarded-prefix",
+    "x-forwarded-proto",
+    "x-forwarded-user",
+    "x-original-url",
+    "x-real-ip",
+    "x-rewrite-url",
+];
+
+/// How the agent learns who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityHeaders {
+    /// Carries the tenant.
+    pub tenant: HeaderName,
+    /// Carries the principal's id.
+    pub principal: HeaderName,
+    /// Carries the request id.
+    pub request_id: HeaderName,
+}
+
+impl Default for IdentityHeaders {
+    fn default() -> Self {
+        Self {
+            tenant: HeaderName::from_static("x-customer-id"),
+            principal: HeaderName::from_static("x-user-id"),
+            request_id: REQUEST_ID,
+        }
+    }
+}
+
+impl IdentityHeaders {
+    /// Makes the caller's fields into those that the agent gets: nothing hop-by-hop, no credential, no
+    /// identity but the verified one.
+    pub(super) fn towards_agent(
+        &self,
+        parts: &mut request::Parts,
+        principal: &Principal,
+        request_id: &RequestId,
+        source: IpAddr,
+        scanned: bool,
+    ) {
+        let headers = &mut parts.headers;
+        strip_hop_by_hop(headers);
+        // HTTP/2 says where in `:authority`; HTTP/1.1 needs a `Host` (RFC 9113, section 8.3.1).
+        if let Some(authority) = parts.uri.authority() {
+            set(headers, &header::HOST, authority.as_str());
+        }
+        headers.remove(header::AUTHORIZATION);
+        self.remove_spoofed(headers);
+        set(headers, &self.tenant, principal.tenant.as_str());
+        set(headers, &self.principal, principal.id.as_str());
+        set(headers, &self.request_id, request_id.as_str());
+        set(
+            headers,
+            &HeaderName::from_static("x-forwarded-for"),
+            &source.to_string(),
+        );
+        headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
+        if scanned {
+            // What is coded cannot be read, and two clean ranges can carry one secret.
+            headers.insert(
+                header::ACCEPT_ENCODING,
+                HeaderValue::from_static("identity"),
+            );
+            headers.remove(header::RANGE);
+            headers.remove(header::IF_RANGE);
+        }
+    }
+
+    fn remove_spoofed(&self, headers: &mut HeaderMap) {
+        let doomed: Vec<HeaderName> = headers
+            .keys()
+            .filter(|name| self.is_ours(name.as_str()))
+            .cloned()
+            .collect();
+        for name in doomed {
+            if let Entry::Occupied(entry) = headers.entry(name) {
+                entry.remove_entry_mult();
+            }
+        }
+    }
+
+    /// Whether only lictor may set the field. Servers that hand fields to programs as variables read
+    /// `X_User_Id` and `X-User-Id` as one, so the underscore counts as a hyphen.
+    fn is_ours(&self, name: &str) -> bool {
+        let same = |ours: &str| {
+            name.len() == ours.len()
+                && name
+                    .bytes()
+                    .zip(ours.bytes())
+                    .all(|(theirs, ours)| theirs == ours || (theirs == b'_' && ours == b'-'))
+        };
+        let ours = [&self.tenant, &self.principal, &self.request_id];
+        ours.iter().any(|ours| same(ours.as_str()))
+            || SPOOFABLE.iter().any(|spoofable| same(spoofable))
+            || name
+                .get(..9)
+                .is_some_and(|prefix| prefix == "x-lictor-" || prefix == "x_lictor_")
+            || name
+                .get(..9)
+                .is_some_and(|prefix| prefix == "x-spiffe-" || prefix == "x_spiffe_")
+    }
+}
+
+/// Makes the agent's fields into those that the caller gets: nobody but lictor names a decision.
+pub(super) fn towards_caller(headers: &mut HeaderMap) {
+    headers.remove("lictor-decision-id");
+}
+
+/// Fields that a body no longer keeps when it may be changed on its way.
+pub(super) fn remove_digests(headers: &mut HeaderMap) {
+    headers.remove(header::CONTENT_LENGTH);
+    headers.remove(header::ETAG);
+    for name in [
+        "accept-ranges",
+        "content-digest",
+        "content-md5",
+        "digest",
+        "repr-digest",
+    ] {
+        headers.remove(name);
+    }
+}
+
+fn set(headers: &mut HeaderMap, name: &HeaderName, value: &str) {
+    match HeaderValue::from_str(value) {
+        Ok(value) => {
+            headers.insert(name.clone(), value);
+        }
+        // Names are free of control characters; what else cannot stand in a header is percent-free
+        // text that `from_bytes` takes as opaque bytes (RFC 9110, section 5.5).
+        Err(_) => match HeaderValue::from_bytes(value.as_bytes()) {
+            Ok(value) => {
+                headers.insert(name.clone(), value);
+            }
+            Err(_) => {
+                headers.remove(name);
+            }
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrived(fields: &[(&'static str, &'static str)]) -> HeaderMap {
+        let (mut parts, ()) = http::Request::new(()).into_parts();
+        for (name, value) in fields {
+            parts.headers.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            );
+        }
+        let request_id = RequestId::new("r-1").unwrap();
+        let source = IpAddr::from([192, 0, 2, 7]);
+        IdentityHeaders::default().towards_agent(
+            &mut parts,
+            &Principal::anonymous(),
+            &request_id,
+            source,
+            true,
+        );
+        parts.headers
+    }
+
+    #[test]
+    fn identity_in_any_spelling_never_passes() {
+        let headers = arrived(&[
+            ("x-user-id", "root"),
+            ("x-user-id", "admin"),
+            ("x_user_id", "root"),
+            ("x-customer_id", "acme"),
+            ("x-lictor-anything", "1"),
+            ("x-forwarded-for", "127.0.0.1"),
+            ("forwarded", "for=127.0.0.1"),
+        ]);
+        assert_eq!(
+            headers.get_all("x-user-id").iter().collect::<Vec<_>>(),
+            ["anonymous"]
+        );
+        assert_eq!(headers.get("x-customer-id").unwrap(), "anonymous");
+        assert_eq!(headers.get("x-forwarded-for").unwrap(), "192.0.2.7");
+        for name in [
+            "x_user_id",
+            "x-customer_id",
+            "x-lictor-anything",
+            "forwarded",
+        ] {
+            assert!(!headers.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_agent_never_sees_the_credential_and_is_never_asked_for_a_range() {
+        let headers = arrived(&[
+            ("authorization", "Bearer x"),
+            ("range", "bytes=0-9"),
+            ("if-range", "x"),
+            ("accept-encoding", "gzip"),
+            ("a2a-version", "1.0"),
+        ]);
+        for name in ["authorization", "range", "if-range"] {
+            assert!(!headers.contains_key(name), "{name}");
+        }
+        assert_eq!(headers.get("accept-encoding").unwrap(), "identity");
+        assert_eq!(headers.get("a2a-version").unwrap(), "1.0");
+    }
+}

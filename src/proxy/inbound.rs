@@ -1,0 +1,144 @@
+//! The body of a request, as far as the judgement needs it.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use crate::model::{Reason, Refusal};
+use crate::protocol::{Body, Head};
+use crate::upstream::{RequestBody, RequestBodyError};
+
+/// How long a body that is judged whole may take to arrive: long enough for 1 MiB over a bad line, and
+/// short enough that a trickle does not hold its place for ever.
+const WHOLE_BODY: Duration = Duration::from_secs(120);
+
+/// What came with a request.
+pub(super) enum Inbound {
+    /// Read whole, because it says what the call is.
+    Buffered(Bytes),
+    /// Nothing.
+    Empty,
+    /// Passed on as it comes, because nothing in it decides.
+    Streamed {
+        first: Bytes,
+        rest: Incoming,
+        length: Option<u64>,
+    },
+}
+
+impl Inbound {
+    /// Reads as much of the body as the judgement needs, and at most `most` bytes of it.
+    pub(super) async fn read(
+        head: &Head,
+        mut body: Incoming,
+        most: usize,
+        idle: Duration,
+    ) -> Result<Self, Refusal> {
+        if body.is_end_stream() {
+            return Ok(Self::Empty);
+        }
+        let length = body.size_hint().exact();
+        let Some(first) = piece(&mut body, idle).await? else {
+            return Ok(Self::Empty);
+        };
+        match head.wants_body(Some(&first)) {
+            Body::None | Body::Stream => Ok(Self::Streamed {
+                first,
+                rest: body,
+                length,
+            }),
+            Body::Buffer if length.is_some_and(|length| length > most as u64) => {
+                Err(too_large(most))
+            }
+            Body::Buffer => {
+                let whole =
+                    tokio::time::timeout(WHOLE_BODY, collect(first, body, most, idle)).await;
+                whole
+                    .unwrap_or_else(|_| Err(Refusal::new(Reason::RequestTimeout)))
+                    .map(Self::Buffered)
+            }
+        }
+    }
+
+    /// The bytes that say what the call is.
+    pub(super) fn judged(&self) -> Option<&[u8]> {
+        match self {
+            Self::Buffered(bytes) => Some(bytes),
+            Self::Empty | Self::Streamed { .. } => None,
+        }
+    }
+
+    /// How long the body is, where that is known.
+    pub(super) fn length(&self) -> Option<u64> {
+        match self {
+            Self::Buffered(bytes) => Some(bytes.len() as u64),
+            Self::Empty => Some(0),
+            Self::Streamed { length, .. } => *length,
+        }
+    }
+
+    /// The very bytes that were judged, on their way to the agent.
+    pub(super) fn into_request_body(
+        self,
+        limit: usize,
+        idle: Duration,
+    ) -> Result<RequestBody, RequestBodyError> {
+        match self {
+            Self::Buffered(bytes) => Ok(RequestBody::full(bytes)),
+            Self::Empty => Ok(RequestBody::Empty),
+            Self::Streamed { first, rest, .. } => {
+                RequestBody::stream(first, rest, limit as u64, idle)
+            }
+        }
+    }
+}
+
+/// The whole body. One that came in one piece is not copied.
+async fn collect(
+    first: Bytes,
+    mut rest: Incoming,
+    most: usize,
+    idle: Duration,
+) -> Result<Bytes, Refusal> {
+    if first.len() > most {
+        return Err(too_large(most));
+    }
+    let Some(mut next) = piece(&mut rest, idle).await? else {
+        return Ok(first);
+    };
+    let mut whole = BytesMut::from(first);
+    loop {
+        if whole.len() + next.len() > most {
+            return Err(too_large(most));
+        }
+        whole.extend_from_slice(&next);
+        match piece(&mut rest, idle).await? {
+            Some(more) => next = more,
+            None => return Ok(whole.freeze()),
+        }
+    }
+}
+
+/// The next piece that is not empty. Trailers of a request go nowhere.
+async fn piece(body: &mut Incoming, idle: Duration) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        let frame = tokio::time::timeout(idle, body.frame())
+            .await
+            .map_err(|_| Refusal::new(Reason::RequestTimeout))?;
+        match frame {
+            None => return Ok(None),
+            Some(Err(error)) => return Err(Refusal::new(Reason::MalformedRequest).detail(error)),
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(bytes) if !bytes.is_empty() => return Ok(Some(bytes)),
+                Ok(_) | Err(_) => {}
+            },
+        }
+    }
+}
+
+fn too_large(most: usize) -> Refusal {
+    Refusal::new(Reason::RequestTooLarge).detail(format_args!("above {most} bytes"))
+}

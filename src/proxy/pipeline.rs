@@ -1,0 +1,314 @@
+//! One call, room by room.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::request;
+use http::{HeaderMap, Method, Request, Response};
+use hyper::body::Incoming;
+use uuid::Uuid;
+
+use crate::audit::Outcome;
+use crate::clock;
+use crate::model::{Call, DecisionId, Facts, Principal, Reason, Refusal, RequestId};
+use crate::policy::Limits;
+use crate::protocol::{self, Head, Malformed};
+use crate::quota::Admission;
+use crate::upstream::{Deadlines, Forwarded};
+
+use super::answer::{Answer, Answered, Judged};
+use super::inbound::Inbound;
+use super::reply::{self, Addressee};
+use super::screen::{ReplyBody, Screen};
+use super::snapshot::Snapshot;
+use super::toll::Toll;
+use super::watch::Busy;
+use super::{Parts, Proxy};
+
+/// Bytes that somebody unknown may make us read before we know what is asked.
+const UNAUTHENTICATED_BODY_BYTES: usize = 64 * 1024;
+
+/// A "no" and whom it is said to.
+type Refused = (Addressee, Refusal);
+
+impl Proxy {
+    /// Answers one request. Never fails: whatever goes wrong is an answer too.
+    pub(super) async fn call(
+        self: Arc<Self>,
+        source: SocketAddr,
+        request: Request<Incoming>,
+        busy: Busy,
+    ) -> Response<ReplyBody> {
+        let snapshot = self.snapshot();
+        let decision = DecisionId::new(Uuid::now_v7());
+        let request_id = request_id(request.headers(), decision);
+        let mut toll = Toll::new(Arc::clone(&self), decision, request_id.clone());
+        let record = toll.record();
+        record.source = Some(source);
+        record.generation = Some(snapshot.generation.clone());
+        record.http(request.method(), request.uri().path());
+
+        let walk = Walk {
+            proxy: &self,
+            snapshot: &snapshot,
+            source,
+            request_id: &request_id,
+            toll: &mut toll,
+        };
+        let outcome = unless_panic(walk.go(request)).await;
+        match outcome {
+            Ok(Answered {
+                head,
+                body: Judged::Whole(bytes),
+                ..
+            }) => {
+                toll.answered(head.status);
+                toll.ended(Outcome::Complete);
+                toll.delivered(bytes.len());
+                Response::from_parts(head, ReplyBody::whole(bytes, busy))
+            }
+            Ok(Answered {
+                head,
+                body: Judged::Running(course),
+                admission,
+            }) => {
+                toll.answered(head.status);
+                let screen = Screen::new(Arc::clone(&self), course, admission, toll);
+                Response::from_parts(head, ReplyBody::stream(screen, busy))
+            }
+            Err((addressee, refusal)) => {
+                let response = reply::refuse(&addressee, &refusal, decision, &request_id);
+                toll.refused(&refusal);
+                let leaked = refusal.reason == Reason::LeakageDetected;
+                toll.answered(response.status());
+                toll.ended(if leaked {
+                    Outcome::Blocked
+                } else {
+                    Outcome::Refused
+                });
+                toll.delivered(response.body().len());
+                response.map(|bytes| ReplyBody::whole(bytes, busy))
+            }
+        }
+    }
+}
+
+/// A panic is a bug of ours. It must not become a call that passed, nor end the connection's others.
+async fn unless_panic(
+    walk: impl Future<Output = Result<Answered, Refused>>,
+) -> Result<Answered, Refused> {
+    let mut walk = pin!(walk);
+    std::future::poll_fn(|context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| walk.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| {
+            Poll::Ready(Err((
+                Addressee::unread(),
+                Refusal::new(Reason::Internal).detail("panic"),
+            )))
+        })
+    })
+    .await
+}
+
+/// One call on its way through the rooms.
+struct Walk<'a> {
+    proxy: &'a Proxy,
+    snapshot: &'a Snapshot,
+    source: SocketAddr,
+    request_id: &'a RequestId,
+    toll: &'a mut Toll,
+}
+
+impl Walk<'_> {
+    async fn go(self, request: Request<Incoming>) -> Result<Answered, Refused> {
+        let (parts, body) = request.into_parts();
+        self.toll
+            .admit()
+            .map_err(|refusal| (Addressee::unread(), refusal))?;
+        let head = protocol::read_head(&parts).map_err(malformed)?;
+        let caller = self
+            .snapshot
+            .authenticator
+            .authenticate(&parts.headers, clock::wall())
+            .await;
+        let inbound = self.read_body(&head, body, &caller).await;
+        // Who is not known is told so in the words of the call, if those could be read at all.
+        let principal = caller
+            .map_err(|refusal| (self.addressee(head.clone(), inbound.as_ref().ok()), refusal))?;
+        self.toll.record().principal = Some(Arc::clone(&principal));
+        let inbound = inbound.map_err(|refusal| (self.addressee(head.clone(), None), refusal))?;
+        self.toll.record().request_bytes = inbound.length().unwrap_or_default();
+        let depth = self.snapshot.policy.json_depth();
+        let call = head.into_call(inbound.judged(), depth).map_err(malformed)?;
+        self.toll.call(&call);
+
+        let addressee = Addressee::of(&call);
+        let answered = self.judged(parts, inbound, principal, call).await;
+        answered.map_err(|refusal| (addressee, refusal))
+    }
+
+    async fn read_body(
+        &self,
+        head: &Head,
+        body: Incoming,
+        caller: &Result<Arc<Principal>, Refusal>,
+    ) -> Result<Inbound, Refusal> {
+        let known = caller
+            .as_ref()
+            .is_ok_and(|principal| !principal.is_anonymous());
+        let allowed = self.snapshot.policy.max_request_bytes();
+        let most = if known {
+            allowed
+        } else {
+            allowed.min(UNAUTHENTICATED_BODY_BYTES)
+        };
+        Inbound::read(head, body, most, self.parts().body_idle).await
+    }
+
+    /// Whom to answer when the call is refused before it is known.
+    fn addressee(&self, head: Head, inbound: Option<&Inbound>) -> Addressee {
+        match head.into_call(
+            inbound.and_then(Inbound::judged),
+            self.snapshot.policy.json_depth(),
+        ) {
+            Ok(call) => Addressee::of(&call),
+            Err(malformed) => Addressee::of_malformed(&malformed),
+        }
+    }
+
+    /// From the call to the agent's answer.
+    async fn judged(
+        mut self,
+        parts: request::Parts,
+        inbound: Inbound,
+        principal: Arc<Principal>,
+        call: Call,
+    ) -> Result<Answered, Refusal> {
+        let limits = self.snapshot.policy.limits(&call.action);
+        let facts = self.parts().ledger.facts(&principal, &call, clock::now())?;
+        let admission = match self.admit(&principal, &call, &facts, &inbound, &limits) {
+            Ok(admission) => admission,
+            Err(refusal) => {
+                self.parts().ledger.release(&principal, &call, &facts);
+                return Err(refusal);
+            }
+        };
+        let bodiless = parts.method == Method::HEAD;
+        let started = clock::now();
+        let forwarded = self
+            .forward(parts, inbound, &principal, admission, &limits)
+            .await;
+        self.toll.waited_for_agent(clock::now() - started);
+        let Forwarded {
+            response,
+            admission,
+        } = forwarded?;
+        self.toll.record().upstream_status = Some(response.status().as_u16());
+        let answer = Answer {
+            snapshot: self.snapshot,
+            ledger: &self.proxy.parts().ledger,
+            toll: self.toll,
+            limits,
+            request_id: self.request_id,
+            call: &call,
+            principal,
+            bodiless,
+        };
+        answer.judge(response, admission).await
+    }
+
+    /// Policy, then quota.
+    fn admit(
+        &mut self,
+        principal: &Principal,
+        call: &Call,
+        facts: &Facts,
+        inbound: &Inbound,
+        limits: &Limits,
+    ) -> Result<Admission, Refusal> {
+        let source = self.source.ip();
+        let decision =
+            self.snapshot
+                .policy
+                .decide(principal, call, facts, Some(source), clock::wall());
+        let permit = decision.into_permit()?;
+        self.toll.allowed(permit.rule());
+        if inbound
+            .length()
+            .is_some_and(|length| length > limits.request_bytes as u64)
+        {
+            return Err(Refusal::new(Reason::RequestTooLarge)
+                .detail(format_args!("above {} bytes", limits.request_bytes)));
+        }
+        self.snapshot.quotas.admit(
+            &self.parts().quota_store,
+            permit,
+            principal,
+            call,
+            source,
+            clock::now(),
+        )
+    }
+
+    /// Lets an admitted call out to the agent.
+    async fn forward(
+        &self,
+        mut parts: request::Parts,
+        inbound: Inbound,
+        principal: &Principal,
+        admission: Admission,
+        limits: &Limits,
+    ) -> Result<Forwarded, Refusal> {
+        let proxy = self.parts();
+        let scanned = !self.snapshot.detectors.is_empty();
+        proxy.identity_headers.towards_agent(
+            &mut parts,
+            principal,
+            self.request_id,
+            self.source.ip(),
+            scanned,
+        );
+        let body = inbound
+            .into_request_body(limits.request_bytes, proxy.body_idle)
+            .map_err(|error| Refusal::new(error.reason()).detail(error))?;
+        let deadlines = Deadlines {
+            first_byte: proxy.first_byte.min(limits.time),
+            idle: limits.idle,
+            total: clock::now() + limits.time,
+        };
+        let request = Request::from_parts(parts, body);
+        proxy
+            .upstream
+            .forward(admission, request, deadlines)
+            .await
+            .map_err(|(error, _unspent)| Refusal::new(error.reason()).detail(reply::chain(&error)))
+    }
+
+    const fn parts(&self) -> &Parts {
+        self.proxy.parts()
+    }
+}
+
+/// The caller's id for the exchange if it is harmless in logs and headers, else the decision's.
+fn request_id(headers: &HeaderMap, decision: DecisionId) -> RequestId {
+    let harmless = |text: &&str| {
+        (1..=128).contains(&text.len())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    let given = headers
+        .get(reply::REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(harmless);
+    given
+        .and_then(|id| RequestId::new(id).ok())
+        .unwrap_or_else(|| decision.into())
+}
+
+fn malformed(malformed: Malformed) -> Refused {
+    (Addressee::of_malformed(&malformed), malformed.refusal)
+}

@@ -1,0 +1,415 @@
+//! The single place where a refusal becomes a status, a code and a public text.
+//!
+//! What the peer learns is short and stable: a code, a friendly sentence, the decision id and the
+//! request id. Never a rule's text, an upstream's stack trace or an internal message.
+#![warn(clippy::wildcard_enum_match_arm)]
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::model::{Call, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId, Standing};
+use crate::protocol::{self, Malformed, Observer, PublicError, Voice};
+
+/// `RateLimit` (draft-ietf-httpapi-ratelimit-headers, section 4).
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+/// `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers, section 3).
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// Names the decision, so that whoever was denied can ask about it.
+const DECISION_ID: HeaderName = HeaderName::from_static("lictor-decision-id");
+/// Names the exchange.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// In whose words to refuse: what could be read of the request before it was refused.
+#[derive(Debug, Clone)]
+pub(super) struct Addressee {
+    dialect: Dialect,
+    rpc_id: Option<RpcId>,
+    /// The code that JSON-RPC itself has for what is wrong with the request.
+    code: Option<i32>,
+}
+
+impl Addressee {
+    pub(super) fn of(call: &Call) -> Self {
+        Self {
+            dialect: call.dialect,
+            rpc_id: call.rpc_id.clone(),
+            code: None,
+        }
+    }
+
+    pub(super) fn of_malformed(malformed: &Malformed) -> Self {
+        Self {
+            dialect: malformed.dialect,
+            rpc_id: malformed.rpc_id.clone(),
+            code: malformed.code,
+        }
+    }
+
+    /// Somebody of whose request nothing was read.
+    pub(super) const fn unread() -> Self {
+        Self {
+            dialect: Dialect::Http,
+            rpc_id: None,
+            code: None,
+        }
+    }
+}
+
+/// What a reason looks like from outside.
+struct Entry {
+    status: StatusCode,
+    /// The JSON-RPC code. lictor's own lie outside -32768..-32000, which A2A and MCP share out among
+    /// themselves; where the dialect has a code for the very fact, it is used.
+    code: i32,
+    name: &'static str,
+    sentence: &'static str,
+}
+
+const fn entry(status: StatusCode, code: i32, name: &'static str, sentence: &'static str) -> Entry {
+    Entry {
+        status,
+        code,
+        name,
+        sentence,
+    }
+}
+
+/// The catalogue.
+const fn catalogue(reason: Reason) -> Entry {
+    match reason {
+        Reason::AuditUnavailable => entry(
+            StatusCode::SERVICE_UNAVAILABLE,
+            -31008,
+            "AUDIT_UNAVAILABLE",
+            "This service cannot take calls at the moment. Please try again later.",
+        ),
+        Reason::BatchUnsupported => entry(
+            StatusCode::BAD_REQUEST,
+            -32600,
+            "BATCH_UNSUPPORTED",
+            "Batch requests are not supported.",
+        ),
+        Reason::ContextNotFound => entry(
+            StatusCode::OK,
+            -32602,
+            "CONTEXT_NOT_FOUND",
+            "Context not found.",
+        ),
+        Reason::CredentialInvalid => entry(
+            StatusCode::UNAUTHORIZED,
+            -31001,
+            "AUTH_FAILED",
+            "The credential was not accepted.",
+        ),
+        Reason::CredentialMissing => entry(
+            StatusCode::UNAUTHORIZED,
+            -31001,
+            "AUTH_REQUIRED",
+            "This call needs a credential.",
+        ),
+        Reason::DefaultDeny | Reason::DenyRule => entry(
+            StatusCode::FORBIDDEN,
+            -31002,
+            "PERMISSION_DENIED",
+            "You are not allowed to make this call.",
+        ),
+        Reason::Internal => entry(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            -31000,
+            "INTERNAL_ERROR",
+            "Something went wrong. Please try again later.",
+        ),
+        Reason::KeysUnavailable => entry(
+            StatusCode::SERVICE_UNAVAILABLE,
+            -31009,
+            "KEYS_UNAVAILABLE",
+            "Credentials cannot be checked at the moment. Please try again later.",
+        ),
+        Reason::LeakageDetected => entry(
+            StatusCode::BAD_GATEWAY,
+            -31004,
+            "LEAKAGE_DETECTED",
+            "Security check blocked the response. Please contact support.",
+        ),
+        Reason::MalformedRequest => entry(
+            StatusCode::BAD_REQUEST,
+            -32600,
+            "INVALID_REQUEST",
+            "The request is not well-formed.",
+        ),
+        Reason::OperationUnsupported => entry(
+            StatusCode::BAD_REQUEST,
+            -32004,
+            "UNSUPPORTED_OPERATION",
+            "This operation is not supported.",
+        ),
+        Reason::Overloaded => entry(
+            StatusCode::SERVICE_UNAVAILABLE,
+            -31007,
+            "OVERLOADED",
+            "Too much work at the moment. Please try again later.",
+        ),
+        Reason::RateLimited => entry(
+            StatusCode::TOO_MANY_REQUESTS,
+            -31003,
+            "RATE_LIMIT_EXCEEDED",
+            "Too many requests. Please wait before trying again.",
+        ),
+        Reason::RequestTimeout => entry(
+            StatusCode::REQUEST_TIMEOUT,
+            -31010,
+            "REQUEST_TIMEOUT",
+            "The request did not arrive in time.",
+        ),
+        Reason::RequestTooLarge => entry(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            -31011,
+            "REQUEST_TOO_LARGE",
+            "The request is too large.",
+        ),
+        Reason::ResponseTooLarge => entry(
+            StatusCode::BAD_GATEWAY,
+            -31012,
+            "RESPONSE_TOO_LARGE",
+            "The agent's answer is too large.",
+        ),
+        Reason::ShuttingDown => entry(
+            StatusCode::SERVICE_UNAVAILABLE,
+            -31007,
+            "SHUTTING_DOWN",
+            "This service is restarting. Please try again.",
+        ),
+        Reason::TaskNotFound => entry(StatusCode::OK, -32001, "TASK_NOT_FOUND", "Task not found"),
+        Reason::TenantExpired | Reason::TenantUnknown => entry(
+            StatusCode::FORBIDDEN,
+            -31002,
+            "PERMISSION_DENIED",
+            "You are not allowed to make this call.",
+        ),
+        Reason::UnsupportedCoding => entry(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            -31013,
+            "UNSUPPORTED_CODING",
+            "The request's content coding is not supported.",
+        ),
+        Reason::UpstreamInvalid | Reason::UpstreamTruncated => entry(
+            StatusCode::BAD_GATEWAY,
+            -31005,
+            "AGENT_INVALID_RESPONSE",
+            "The agent's answer could not be read.",
+        ),
+        Reason::UpstreamTimeout => entry(
+            StatusCode::GATEWAY_TIMEOUT,
+            -31006,
+            "AGENT_TIMEOUT",
+            "The agent took too long to answer.",
+        ),
+        Reason::UpstreamUnavailable => entry(
+            StatusCode::SERVICE_UNAVAILABLE,
+            -31014,
+            "AGENT_UNAVAILABLE",
+            "The agent cannot be reached. Please try again later.",
+        ),
+        Reason::VersionMismatch => entry(
+            StatusCode::BAD_REQUEST,
+            -32600,
+            "VERSION_MISMATCH",
+            "The protocol version and the method disagree.",
+        ),
+    }
+}
+
+/// Calls `then` with the public form of a refusal.
+fn public<T>(
+    addressee: &Addressee,
+    refusal: &Refusal,
+    decision: DecisionId,
+    request_id: &RequestId,
+    then: impl FnOnce(&PublicError<'_>) -> T,
+) -> T {
+    let entry = catalogue(refusal.reason);
+    // The code of a malformed request is JSON-RPC's own; one that was read and refused has ours.
+    let own = matches!(
+        refusal.reason,
+        Reason::BatchUnsupported | Reason::MalformedRequest | Reason::VersionMismatch
+    );
+    then(&PublicError {
+        voice: if is_silent(refusal.reason) {
+            Voice::Agent
+        } else {
+            Voice::Lictor
+        },
+        status: entry.status.as_u16(),
+        code: addressee.code.filter(|_| own).unwrap_or(entry.code),
+        reason: entry.name,
+        message: refusal.say.as_deref().unwrap_or(entry.sentence),
+        decision: Some(&decision.to_string()),
+        request_id: request_id.as_str(),
+        retry_after: refusal.retry_after,
+    })
+}
+
+/// Whether nothing of the answer may tell that lictor gave it: what is somebody else's looks like what
+/// does not exist.
+const fn is_silent(reason: Reason) -> bool {
+    matches!(reason, Reason::ContextNotFound | Reason::TaskNotFound)
+}
+
+/// The whole answer to a call that was refused before its answer began.
+pub(super) fn refuse(
+    addressee: &Addressee,
+    refusal: &Refusal,
+    decision: DecisionId,
+    request_id: &RequestId,
+) -> Response<Bytes> {
+    let entry = catalogue(refusal.reason);
+    let rendered = public(addressee, refusal, decision, request_id, |error| {
+        protocol::refusal(addressee.dialect, addressee.rpc_id.as_ref(), error)
+    });
+    // A missing task is answered as an agent answers it inside JSON-RPC; plain HTTP has a status for it.
+    let status = match (entry.status, addressee.dialect) {
+        (StatusCode::OK, Dialect::Http) => StatusCode::NOT_FOUND,
+        (status, _) => status,
+    };
+    let mut response = Response::new(rendered.body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(rendered.content_type),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    insert(headers, REQUEST_ID, request_id.as_str());
+    if !is_silent(refusal.reason) {
+        insert(headers, DECISION_ID, &decision.to_string());
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        let challenge = match refusal.reason {
+            Reason::CredentialInvalid => "Bearer realm=\"lictor\", error=\"invalid_token\"",
+            _ => "Bearer realm=\"lictor\"",
+        };
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        );
+    }
+    if let Some(wait) = refusal.retry_after {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
+    }
+    rate_limit_fields(headers, &refusal.standings);
+    response
+}
+
+/// The event that ends a stream which has begun.
+pub(super) fn end_stream(
+    addressee: &Addressee,
+    observer: Option<&Observer>,
+    refusal: &Refusal,
+    decision: DecisionId,
+    request_id: &RequestId,
+) -> Bytes {
+    let (task, context) = (
+        observer.and_then(Observer::task),
+        observer.and_then(Observer::context),
+    );
+    public(addressee, refusal, decision, request_id, |error| {
+        protocol::terminal_event(
+            addressee.dialect,
+            addressee.rpc_id.as_ref(),
+            task,
+            context,
+            error,
+        )
+    })
+}
+
+/// What every answer of an agent carries besides its own fields.
+pub(super) fn mark(headers: &mut HeaderMap, request_id: &RequestId, standings: &[Standing]) {
+    insert(headers, REQUEST_ID, request_id.as_str());
+    rate_limit_fields(headers, standings);
+}
+
+/// An error with what caused it, on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        let _ = write!(text, ": {source}");
+        next = source.source();
+    }
+    text
+}
+
+/// Tells the caller how much is left, on success too.
+fn rate_limit_fields(headers: &mut HeaderMap, standings: &[Standing]) {
+    if standings.is_empty() {
+        return;
+    }
+    let (mut policy, mut limit) = (String::new(), String::new());
+    for (index, standing) in standings.iter().enumerate() {
+        let comma = if index == 0 { "" } else { ", " };
+        let Standing {
+            quota,
+            limit: quantity,
+            remaining,
+            reset,
+            window,
+        } = standing;
+        // Names come from the policy, whose decoder allows letters, digits, `-`, `_` and `.` only, so
+        // that they need no escaping in a Structured Field string. Writing to a `String` cannot fail.
+        let _ = write!(
+            policy,
+            "{comma}\"{quota}\";q={quantity};w={}",
+            whole_seconds(*window)
+        );
+        let _ = write!(
+            limit,
+            "{comma}\"{quota}\";r={remaining};t={}",
+            whole_seconds(*reset)
+        );
+    }
+    // The agent's own fields stay: both are lists, and the caller must fit in all of them.
+    for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.append(name, value);
+        }
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    // A text that cannot stand in a header is left out: losing the hint is better than losing the answer.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// Seconds as the fields carry them, rounded up: an early retry would be refused again.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_code_of_its_dialect_or_outside_the_reserved_range() {
+        for reason in Reason::ALL {
+            let entry = catalogue(*reason);
+            let own = !(-32768..=-32000).contains(&entry.code);
+            let shared = [-32600, -32602, -32001, -32004].contains(&entry.code);
+            assert!(own || shared, "{reason}: {}", entry.code);
+            assert!(!entry.sentence.is_empty() && !entry.name.is_empty());
+        }
+    }
+
+    #[test]
+    fn seconds_are_rounded_up() {
+        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
+        assert_eq!(whole_seconds(Duration::from_secs(2)), 2);
+    }
+}

@@ -1,0 +1,384 @@
+//! The answer on its way out: observed, scanned, metered, recorded.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Sleep, sleep_until};
+
+use crate::audit::{Outcome, Record};
+use crate::clock;
+use crate::ledger::Ledger;
+use crate::model::{Principal, Reason, Refusal};
+use crate::protocol::Observer;
+use crate::quota::Admission;
+use crate::scan::{Blocked, Carrier, Scan};
+use crate::upstream::ResponseBody;
+
+use super::Proxy;
+use super::reply::{self, Addressee};
+use super::toll::Toll;
+use super::watch::Busy;
+
+/// How often a comment tells a waiting reader that the stream lives while something is held.
+/// Shorter than any load balancer's idle time-out.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// A comment, which every reader of events skips (WHATWG HTML, section 9.2.6).
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+
+/// Why a running answer was cut: the transfer ends so that no client takes it for a complete one.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer was cut short: {0}")]
+pub struct Cut(Reason);
+
+/// The body of every answer.
+#[derive(Debug)]
+pub struct ReplyBody {
+    kind: Kind,
+    // The connection is busy until the body has left.
+    _busy: Busy,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Stream(Box<Screen>),
+    Whole(Bytes),
+}
+
+impl ReplyBody {
+    pub(super) const fn whole(bytes: Bytes, busy: Busy) -> Self {
+        Self {
+            kind: Kind::Whole(bytes),
+            _busy: busy,
+        }
+    }
+
+    pub(super) fn stream(screen: Screen, busy: Busy) -> Self {
+        Self {
+            kind: Kind::Stream(Box::new(screen)),
+            _busy: busy,
+        }
+    }
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        match &mut self.kind {
+            Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Stream(screen) => screen.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.kind {
+            Kind::Whole(bytes) => bytes.is_empty(),
+            Kind::Stream(screen) => screen.state == State::Ended && screen.released.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Stream(screen) => screen.size_hint(),
+        }
+    }
+}
+
+/// An answer that is judged while it runs.
+pub(super) struct Course {
+    pub(super) upstream: ResponseBody,
+    pub(super) scan: Option<Scan>,
+    pub(super) carrier: Carrier,
+    pub(super) learner: Option<Learner>,
+    pub(super) addressee: Addressee,
+    /// Bytes that the agent may send.
+    pub(super) limit: u64,
+}
+
+/// A body that is judged while it runs.
+pub(super) struct Screen {
+    proxy: Arc<Proxy>,
+    course: Course,
+    toll: Toll,
+    admission: Option<Admission>,
+    released: VecDeque<Bytes>,
+    received: u64,
+    // Since when the agent is waited for, and when the caller was given the last piece.
+    waiting_since: Option<Instant>,
+    given_at: Option<Instant>,
+    hold: Option<Hold>,
+    state: State,
+}
+
+/// While something is held back.
+struct Hold {
+    since: Instant,
+    expires: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The body ends here, and not well.
+    Cut(Reason),
+    /// The body ends here, as it should.
+    Ended,
+    Running,
+}
+
+impl std::fmt::Debug for Screen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Screen")
+            .field("state", &self.state)
+            .field("received", &self.received)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Screen {
+    pub(super) const fn new(
+        proxy: Arc<Proxy>,
+        course: Course,
+        admission: Admission,
+        toll: Toll,
+    ) -> Self {
+        Self {
+            proxy,
+            course,
+            toll,
+            admission: Some(admission),
+            released: VecDeque::new(),
+            received: 0,
+            waiting_since: None,
+            given_at: None,
+            hold: None,
+            state: State::Running,
+        }
+    }
+
+    /// The length, where it cannot change on the way.
+    fn size_hint(&self) -> SizeHint {
+        if self.course.scan.is_none() && self.state == State::Running && self.released.is_empty() {
+            return self.course.upstream.size_hint();
+        }
+        SizeHint::default()
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Some(since) = self.given_at.take() {
+            self.toll.waited_for_caller(clock::now() - since);
+        }
+        loop {
+            if let Some(bytes) = self.released.pop_front() {
+                if bytes.is_empty() {
+                    continue;
+                }
+                self.toll.delivered(bytes.len());
+                self.given_at = Some(clock::now());
+                return Poll::Ready(Some(Ok(Frame::data(bytes))));
+            }
+            match self.state {
+                State::Cut(reason) => return Poll::Ready(Some(Err(Cut(reason)))),
+                State::Ended => return Poll::Ready(None),
+                State::Running => {}
+            }
+            if self.poll_hold(context).is_ready() {
+                continue;
+            }
+            let Poll::Ready(frame) = Pin::new(&mut self.course.upstream).poll_frame(context) else {
+                self.waiting_since.get_or_insert_with(clock::now);
+                return Poll::Pending;
+            };
+            if let Some(since) = self.waiting_since.take() {
+                self.toll.waited_for_agent(clock::now() - since);
+            }
+            match frame {
+                Some(Ok(frame)) => frame
+                    .into_data()
+                    .into_iter()
+                    .for_each(|bytes| self.take(bytes)),
+                Some(Err(error)) => {
+                    self.upstream_failed(&Refusal::new(error.reason()).detail(reply::chain(&error)))
+                }
+                None => self.upstream_ended(),
+            }
+        }
+    }
+
+    /// One piece from the agent.
+    fn take(&mut self, bytes: Bytes) {
+        self.received += bytes.len() as u64;
+        let limit = self.course.limit;
+        if self.received > limit {
+            return self.cut(
+                &Refusal::new(Reason::ResponseTooLarge).detail(format_args!("above {limit} bytes")),
+            );
+        }
+        // Ownership is learned before the reader can know the id, so that its next call finds it.
+        if let Some(learner) = &mut self.course.learner {
+            learner.observe(&self.proxy.parts().ledger, &bytes);
+            learner.note(self.toll.record());
+        }
+        match &mut self.course.scan {
+            None => self.released.push_back(bytes),
+            Some(scan) => {
+                let judged = scan.feed(bytes, &mut self.released);
+                self.judged(judged);
+            }
+        }
+    }
+
+    fn upstream_ended(&mut self) {
+        if let Some(scan) = &mut self.course.scan {
+            let judged = scan.finish(&mut self.released);
+            self.judged(judged);
+        }
+        if self.state == State::Running {
+            self.end(State::Ended, Outcome::Complete);
+        }
+    }
+
+    fn upstream_failed(&mut self, refusal: &Refusal) {
+        if let Some(scan) = &mut self.course.scan {
+            scan.abort(&mut self.released);
+        }
+        self.toll.refused(refusal);
+        self.end(State::Cut(refusal.reason), Outcome::UpstreamTruncated);
+    }
+
+    /// After the scan has seen something.
+    fn judged(&mut self, judged: Result<(), Blocked>) {
+        let Some(scan) = &mut self.course.scan else {
+            return;
+        };
+        self.toll.found(scan.take_findings());
+        let holding = scan.is_holding();
+        match judged {
+            Err(blocked) => self.cut(&Refusal::new(Reason::LeakageDetected).detail(blocked)),
+            Ok(()) if holding && self.hold.is_none() => self.begin_hold(),
+            Ok(()) if !holding => self.end_hold(),
+            Ok(()) => {}
+        }
+    }
+
+    /// Ends a running answer against its will: an event stream with one well-formed event, anything
+    /// else with an aborted transfer.
+    fn cut(&mut self, refusal: &Refusal) {
+        self.toll.refused(refusal);
+        if self.course.carrier == Carrier::Sse {
+            let observer = self
+                .course
+                .learner
+                .as_ref()
+                .map(|learner| &learner.observer);
+            let event = reply::end_stream(
+                &self.course.addressee,
+                observer,
+                refusal,
+                self.toll.decision(),
+                self.toll.request_id(),
+            );
+            self.released.push_back(event);
+            self.end(State::Ended, Outcome::Blocked);
+        } else {
+            self.end(State::Cut(refusal.reason), Outcome::Blocked);
+        }
+    }
+
+    fn end(&mut self, state: State, outcome: Outcome) {
+        self.end_hold();
+        self.state = state;
+        drop(self.admission.take());
+        self.toll.ended(outcome);
+    }
+
+    fn begin_hold(&mut self) {
+        let Some(scan) = &self.course.scan else {
+            return;
+        };
+        let since = clock::now();
+        let expires = since + scan.hold_time();
+        let timer = Box::pin(sleep_until(expires.min(since + KEEP_ALIVE).into()));
+        self.hold = Some(Hold {
+            since,
+            expires,
+            timer,
+        });
+    }
+
+    fn end_hold(&mut self) {
+        if let Some(hold) = self.hold.take() {
+            let held = clock::now() - hold.since;
+            self.proxy.parts().calls.hold.observe(held.as_secs_f64());
+        }
+    }
+
+    /// Ready when the timer changed something.
+    fn poll_hold(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let (Some(hold), Some(scan)) = (&mut self.hold, &mut self.course.scan) else {
+            return Poll::Pending;
+        };
+        if hold.timer.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        let now = clock::now();
+        if now >= hold.expires {
+            let judged = scan.hold_expired(&mut self.released);
+            self.end_hold();
+            self.judged(judged);
+            return Poll::Ready(());
+        }
+        hold.timer
+            .as_mut()
+            .reset(hold.expires.min(now + KEEP_ALIVE).into());
+        // What was released ends between two events, so a comment may stand here.
+        if self.course.carrier == Carrier::Sse {
+            self.released.push_back(COMMENT);
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Learns from an answer whose the tasks in it are.
+pub(super) struct Learner {
+    observer: Observer,
+    principal: Arc<Principal>,
+}
+
+impl Learner {
+    pub(super) const fn new(observer: Observer, principal: Arc<Principal>) -> Self {
+        Self {
+            observer,
+            principal,
+        }
+    }
+
+    /// Reads the next piece of the answer.
+    pub(super) fn observe(&mut self, ledger: &Ledger, bytes: &[u8]) {
+        if let Some(learned) = self.observer.observe(bytes) {
+            let (task, context) = (learned.task.as_ref(), learned.context.as_ref());
+            if let Err(full) = ledger.learn(&self.principal, task, context, clock::now()) {
+                // The answer is on its way; the caller cannot come back to this task.
+                tracing::warn!(error = %full, "a new task cannot be remembered");
+            }
+        }
+    }
+
+    /// Notes what is known.
+    pub(super) fn note(&self, record: &mut Record) {
+        record.task = self.observer.task().cloned();
+        record.context = self.observer.context().cloned();
+    }
+}

@@ -1,0 +1,131 @@
+//! What one call costs and how it ends.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::audit::{Decision, Open, Outcome, Record};
+use crate::model::{Call, DecisionId, Finding, Reason, Refusal, RequestId, RuleRef};
+use crate::telemetry::{ActionLabel, InFlight};
+
+use super::Proxy;
+
+/// Keeps the audit record and the counters of one call. Its drop closes both, so that there is exactly
+/// one record however the call ends.
+pub(super) struct Toll {
+    proxy: Arc<Proxy>,
+    // `None` only after it was handed over.
+    open: Option<Open>,
+    // What is given to whoever asks when the record is gone already: nobody does.
+    closed: Record,
+    outcome: Option<Outcome>,
+    action: ActionLabel,
+    decision: DecisionId,
+    request_id: RequestId,
+    _in_flight: InFlight,
+}
+
+impl Toll {
+    pub(super) fn new(proxy: Arc<Proxy>, decision: DecisionId, request_id: RequestId) -> Self {
+        let parts = proxy.parts();
+        let mut open = parts.audit.open();
+        let record = open.record();
+        record.decision_id = Some(decision);
+        record.request_id = Some(request_id.clone());
+        let in_flight = parts.calls.begin();
+        Self {
+            proxy,
+            open: Some(open),
+            closed: Record::default(),
+            outcome: None,
+            action: ActionLabel::OTHER,
+            decision,
+            request_id,
+            _in_flight: in_flight,
+        }
+    }
+
+    pub(super) const fn decision(&self) -> DecisionId {
+        self.decision
+    }
+
+    pub(super) const fn request_id(&self) -> &RequestId {
+        &self.request_id
+    }
+
+    /// Whether the call may go on as far as its record is concerned.
+    pub(super) fn admit(&self) -> Result<(), Refusal> {
+        self.open.as_ref().map_or(Ok(()), Open::admit)
+    }
+
+    pub(super) fn record(&mut self) -> &mut Record {
+        self.open.as_mut().map_or(&mut self.closed, Open::record)
+    }
+
+    pub(super) fn call(&mut self, call: &Call) {
+        self.action = ActionLabel::of(&call.action);
+        self.record().call(call);
+    }
+
+    pub(super) fn allowed(&mut self, rule: &Arc<RuleRef>) {
+        self.record().allow(Some(Arc::clone(rule)));
+    }
+
+    pub(super) fn refused(&mut self, refusal: &Refusal) {
+        let calls = &self.proxy.parts().calls;
+        calls.refused(refusal.reason);
+        if let (Reason::RateLimited, Some(standing)) = (refusal.reason, refusal.standings.first()) {
+            calls.throttled(&standing.quota);
+        }
+        self.record().refuse(refusal);
+    }
+
+    /// The head of an answer leaves now.
+    pub(super) fn answered(&mut self, status: StatusCode) {
+        self.record().status = Some(status.as_u16());
+    }
+
+    /// How the call ends, unless the caller goes away before.
+    pub(super) fn ended(&mut self, outcome: Outcome) {
+        self.outcome = Some(outcome);
+    }
+
+    pub(super) fn delivered(&mut self, bytes: usize) {
+        self.record().response_bytes += bytes as u64;
+    }
+
+    /// Time that was the agent's.
+    pub(super) fn waited_for_agent(&mut self, time: Duration) {
+        self.record().upstream += time;
+    }
+
+    /// Time that was the caller's.
+    pub(super) fn waited_for_caller(&mut self, time: Duration) {
+        self.record().downstream += time;
+    }
+
+    pub(super) fn found(&mut self, findings: Vec<Finding>) {
+        for finding in findings {
+            self.proxy.parts().calls.found(&finding);
+            self.record().found(&finding);
+        }
+    }
+}
+
+impl Drop for Toll {
+    fn drop(&mut self) {
+        let Some(mut open) = self.open.take() else {
+            return;
+        };
+        let record = open.record();
+        let (allowed, status) = (record.decision == Decision::Allow, record.status);
+        let calls = &self.proxy.parts().calls;
+        calls.ended(self.action, allowed, status);
+        // Without an outcome the guard's own drop says who went away.
+        if let Some(outcome) = self.outcome {
+            let taken = open.close(outcome);
+            calls.took(taken.total, taken.lictor);
+        }
+    }
+}
