@@ -4,6 +4,10 @@
 //! meters what they use, and scans every answer while it streams. A call travels one way, and the
 //! modules are that way. `ARCHITECTURE.md` is the map.
 
+pub mod app;
+pub mod cli;
+pub mod quickstart;
+
 pub mod clock;
 pub mod drain;
 pub mod model;

@@ -1,0 +1,528 @@
+//! The composition root: an operator's settings become a running proxy, its addresses, its drain.
+
+use std::fs;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::admin::{self, Admin, Condition, Control, Health};
+use crate::audit::{self, Audit, Generation, OnFull, Origin};
+use crate::clock;
+use crate::config::{self, Diagnostics, Operator, Policies, Watcher};
+use crate::drain::{self, Drain, Guard};
+use crate::identity::{Authenticator, KeyStore};
+use crate::ledger::{self, Ledger};
+use crate::listener::{Listener, ListenerStats};
+use crate::policy::PolicySet;
+use crate::proxy::{self, Front, IdentityHeaders, Proxy, Snapshot};
+use crate::quota::{Quotas, Store};
+use crate::scan::{self, Detectors};
+use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
+use crate::tls;
+use crate::upstream::{Upstream, UpstreamStats};
+
+/// How often certificates are looked at. Rotation happens days ahead of expiry, so this is soon.
+const CERTIFICATE_POLL: Duration = Duration::from_secs(5);
+
+/// How often what rooms count becomes metrics. Scrapes are rarer.
+const METRICS_POLL: Duration = Duration::from_secs(1);
+
+/// How much of the policies' hash names a generation: enough to tell apart all that a team ever writes.
+const HASH_DIGITS: usize = 12;
+
+/// Why lictor did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A file, a port: the surroundings do not allow it.
+    #[error(transparent)]
+    Environment(#[from] anyhow::Error),
+    /// The policies are wrong; the diagnostics show every place.
+    #[error("the policies are wrong: {}", .0.summary())]
+    Policies(Diagnostics),
+}
+
+/// A proxy that serves.
+#[derive(Debug)]
+pub struct Running {
+    /// Where callers come in.
+    pub public: SocketAddr,
+    /// Where probes are answered.
+    pub admin: SocketAddr,
+    /// Where records go.
+    pub audit: PathBuf,
+    proxy: Arc<Proxy>,
+    keys: Arc<KeyStore>,
+    draining: Control,
+    calls: Drain,
+    rest: Drain,
+    deadline: Duration,
+    serving: JoinHandle<()>,
+    background: Vec<JoinHandle<()>>,
+}
+
+/// Starts everything: first what an author or operator may have got wrong, then ports, then work.
+///
+/// # Errors
+/// When the policies are wrong, or a file or port cannot be had.
+pub async fn start(operator: Operator) -> Result<Running, StartError> {
+    let policies = load(&operator.policies).map_err(StartError::Policies)?;
+    let server = operator
+        .tls
+        .as_ref()
+        .map(tls::Server::load)
+        .transpose()
+        .map_err(anyhow::Error::from)?;
+    let fingerprint_key = fingerprint_key(&operator.state_dir)?;
+    let registry = Registry::new().map_err(anyhow::Error::from)?;
+    let metrics = Metrics::new(&registry)?;
+    let audit = audit(&operator, &registry)?;
+    let listener = Listener::bind(&operator.listener).map_err(anyhow::Error::from)?;
+    let admin = Admin::bind(&operator.admin)
+        .await
+        .map_err(anyhow::Error::from)?;
+    let public = listener
+        .local_addr()
+        .context("the data port has no address")?;
+
+    let keys = Arc::new(KeyStore::new(tokio::runtime::Handle::current()));
+    let compiler = Compiler {
+        keys: Arc::clone(&keys),
+        fingerprint_key,
+    };
+    let loaded = policies.generation.clone();
+    let snapshot = compiler.compile(policies, 1)?;
+    metrics
+        .controls
+        .policy_loaded(snapshot.generation.number, clock::wall());
+    let watcher = Watcher::new(&operator.policies, &loaded, operator.poll)
+        .context("cannot watch the policies")?;
+
+    let upstream = Upstream::new(&operator.upstream);
+    let gauges = Gauges {
+        listener: listener.stats(),
+        upstream: upstream.stats(),
+        keys: Arc::clone(&keys),
+    };
+    let names = &operator.identity_headers;
+    let parts = proxy::Parts {
+        audit,
+        ledger: Ledger::new(&ledger::Config::default()),
+        calls: metrics.calls,
+        transport: metrics.transport.clone(),
+        quota_store: Store::new(Store::DEFAULT_CAPACITY, clock::now()),
+        upstream,
+        first_byte: operator.upstream.first_byte,
+        identity_headers: IdentityHeaders {
+            tenant: names.tenant.clone(),
+            principal: names.principal.clone(),
+            request_id: names.request_id.clone(),
+        },
+        body_idle: operator.listener.deadlines.body_idle,
+    };
+    let proxy = Arc::new(Proxy::new(snapshot, parts));
+    let mut health = Health::new(&registry).map_err(anyhow::Error::from)?;
+    let draining = watch_controls(&mut health, &proxy, &keys, operator.audit.on_full);
+
+    // Two drains: probes and metrics are answered while calls end.
+    let (calls, guard) = drain::channel();
+    let (rest, rest_guard) = drain::channel();
+    let front = Front {
+        proxy: Arc::clone(&proxy),
+        tls: server.as_ref().map(tls::Server::acceptor),
+        config: Arc::new(operator.listener.clone()),
+    };
+    let reloader = Reloader {
+        path: operator.policies.clone(),
+        compiler,
+        proxy: Arc::clone(&proxy),
+        controls: metrics.controls.clone(),
+    };
+    let state = Arc::new(admin::State {
+        health,
+        names: Vec::new(),
+        registry,
+    });
+    let admin_address = admin.address();
+    let mut background = vec![
+        tokio::spawn(reloader.run(watcher, rest_guard.clone())),
+        tokio::spawn(gauges.run(
+            Arc::clone(&proxy),
+            metrics.transport,
+            metrics.controls.clone(),
+            rest_guard.clone(),
+        )),
+        tokio::spawn(admin.serve(state, rest_guard.clone())),
+    ];
+    if let Some(server) = server {
+        background.push(tokio::spawn(reload_certificates(
+            Arc::new(server),
+            metrics.controls,
+            rest_guard,
+        )));
+    }
+    let serving =
+        tokio::spawn(listener.serve(guard, move |connection| front.clone().serve(connection)));
+    tracing::info!(
+        public.addr = %public,
+        admin.addr = %admin_address,
+        policy.hash = %proxy.snapshot().generation.hash,
+        "lictor is ready"
+    );
+    Ok(Running {
+        public,
+        admin: admin_address,
+        audit: operator.audit.path.clone(),
+        proxy,
+        keys,
+        draining,
+        calls,
+        rest,
+        deadline: operator.listener.deadlines.drain,
+        serving,
+        background,
+    })
+}
+
+impl Running {
+    /// Waits until the process is asked to stop (SIGTERM, SIGINT), then drains. A second signal cuts what
+    /// is in flight.
+    pub async fn stopped(self) {
+        asked_to_stop().await;
+        tracing::info!(deadline = ?self.deadline, "draining; a second signal ends the process at once");
+        tokio::select! {
+            () = self.stop() => tracing::info!("drained"),
+            () = asked_to_stop() => tracing::warn!("ended by a second signal; work in flight was cut"),
+        }
+    }
+
+    /// Not ready, no new connections, work in flight ends or the deadline passes, records are written.
+    pub async fn stop(self) {
+        self.draining
+            .set(Condition::Unready("lictor is draining".into()));
+        if !self.calls.drain(self.deadline).await {
+            tracing::warn!("calls in flight were cut at the drain deadline");
+        }
+        // Ends the connections that are left; their calls' records are closed by their guards.
+        self.serving.abort();
+        let _aborted = self.serving.await;
+        if let Err(unwritten) = self.proxy.parts().audit.shutdown(LAST_RECORDS).await {
+            tracing::error!(path = %self.audit.display(), error = %unwritten, "the audit trail is not complete");
+        }
+        self.keys.shutdown().await;
+        let _still_held = self.rest.drain(LAST_RECORDS).await;
+        for task in &self.background {
+            task.abort();
+        }
+    }
+}
+
+/// How long the end of the process waits for a disk.
+const LAST_RECORDS: Duration = Duration::from_secs(5);
+
+async fn asked_to_stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        // Without handlers the signals' own action ends the process, undrained.
+        tracing::error!("cannot listen for signals; stopping will not drain");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// What is counted, by room.
+struct Metrics {
+    calls: CallMetrics,
+    transport: TransportMetrics,
+    controls: ControlMetrics,
+}
+
+impl Metrics {
+    fn new(registry: &Registry) -> anyhow::Result<Self> {
+        Ok(Self {
+            calls: CallMetrics::new(registry)?,
+            transport: TransportMetrics::new(registry)?,
+            controls: ControlMetrics::new(registry)?,
+        })
+    }
+}
+
+fn audit(operator: &Operator, registry: &Registry) -> anyhow::Result<Audit> {
+    let origin = Origin {
+        instance: Arc::from(Uuid::now_v7().simple().to_string()),
+        agent: Arc::from(operator.agent_name.as_str()),
+    };
+    Ok(Audit::start(
+        &operator.audit,
+        origin,
+        audit::Metrics::new(registry)?,
+    )?)
+}
+
+fn load(path: &Path) -> Result<Policies, Diagnostics> {
+    let policies = config::load_policies(path, scan::known_names())?;
+    if !policies.warnings.is_empty() {
+        tracing::warn!(diagnostics = %policies.warnings.render(false), "the policies load, with warnings");
+    }
+    Ok(policies)
+}
+
+/// Makes policies into snapshots.
+struct Compiler {
+    keys: Arc<KeyStore>,
+    fingerprint_key: [u8; 32],
+}
+
+impl Compiler {
+    fn compile(&self, policies: Policies, number: u64) -> anyhow::Result<Snapshot> {
+        let leaks = scan::Config {
+            fingerprint_key: self.fingerprint_key,
+            ..policies.leaks
+        };
+        let hash: String = policies.generation.chars().take(HASH_DIGITS).collect();
+        Ok(Snapshot {
+            generation: Generation {
+                number,
+                hash: Arc::from(hash),
+            },
+            authenticator: Authenticator::new(&policies.identity, &self.keys),
+            policy: PolicySet::compile(policies.policy),
+            quotas: Quotas::compile(policies.quotas),
+            detectors: Arc::new(
+                Detectors::compile(&leaks).context("the detectors do not compile")?,
+            ),
+        })
+    }
+}
+
+/// Swaps in what changed, and keeps the last good policies when it is wrong.
+struct Reloader {
+    path: PathBuf,
+    compiler: Compiler,
+    proxy: Arc<Proxy>,
+    controls: ControlMetrics,
+}
+
+impl Reloader {
+    async fn run(self, mut watcher: Watcher, mut guard: Guard) {
+        loop {
+            tokio::select! {
+                generation = watcher.changed() => self.reload(&generation),
+                () = guard.draining() => return,
+            }
+        }
+    }
+
+    fn reload(&self, announced: &str) {
+        let running = self.proxy.snapshot().generation.number;
+        let compiled = load(&self.path)
+            .map_err(|diagnostics| diagnostics.render(false))
+            .and_then(|policies| {
+                if policies.generation != announced {
+                    // Read in the middle of the next change, which will be announced.
+                    return Ok(None);
+                }
+                self.compiler
+                    .compile(policies, running + 1)
+                    .map(Some)
+                    .map_err(|error| format!("{error:#}"))
+            });
+        match compiled {
+            Ok(None) => {}
+            Ok(Some(snapshot)) => {
+                let generation = &snapshot.generation;
+                tracing::info!(policy.generation = generation.number, policy.hash = %generation.hash, "policies reloaded");
+                self.controls
+                    .policy_loaded(generation.number, clock::wall());
+                self.proxy.swap(snapshot);
+            }
+            Err(diagnostics) => {
+                tracing::error!(
+                    policy.generation = running,
+                    %diagnostics,
+                    "the changed policies are wrong; the running generation stays"
+                );
+                self.controls.policy_rejected();
+            }
+        }
+    }
+}
+
+/// Readiness asks the rooms whenever somebody asks for it.
+fn watch_controls(
+    health: &mut Health,
+    proxy: &Arc<Proxy>,
+    keys: &Arc<KeyStore>,
+    on_full: OnFull,
+) -> Control {
+    let audited = Arc::clone(proxy);
+    health.ask("audit", move || {
+        audit_condition(audited.parts().audit.state(), on_full)
+    });
+    let keys = Arc::clone(keys);
+    health.ask("keys", move || keys_condition(&keys));
+    health.control("drain", Condition::Ready)
+}
+
+fn audit_condition(state: audit::State, on_full: OnFull) -> Condition {
+    let why = match state {
+        audit::State::Failing { since, error } => format!("{error}; since {since}"),
+        audit::State::Full { records } => format!("{records} records wait, and no more can"),
+        audit::State::Healthy => return Condition::Ready,
+    };
+    match on_full {
+        OnFull::Deny => Condition::Unready(why.into()),
+        OnFull::Drop => Condition::Degraded(why.into()),
+    }
+}
+
+fn keys_condition(keys: &KeyStore) -> Condition {
+    let states = keys.state();
+    let why = |source: &str, error: Option<&str>| {
+        format!("keys of `{source}`: {}", error.unwrap_or("not loaded yet"))
+    };
+    if let Some(state) = states.iter().find(|state| !state.is_loaded()) {
+        return Condition::Unready(why(&state.source, state.error.as_deref()).into());
+    }
+    let stale = states.iter().find(|state| state.stale_since.is_some());
+    stale.map_or(Condition::Ready, |state| {
+        Condition::Degraded(why(&state.source, state.error.as_deref()).into())
+    })
+}
+
+/// Rooms count in plain numbers; here they become metrics.
+struct Gauges {
+    listener: Arc<ListenerStats>,
+    upstream: Arc<UpstreamStats>,
+    keys: Arc<KeyStore>,
+}
+
+impl Gauges {
+    async fn run(
+        self,
+        proxy: Arc<Proxy>,
+        transport: TransportMetrics,
+        controls: ControlMetrics,
+        mut guard: Guard,
+    ) {
+        let open = transport.connections("public");
+        let over_listener = transport.connections_refused("listener");
+        let over_source = transport.connections_refused("source");
+        loop {
+            open.set(signed(self.listener.open.load(Relaxed)));
+            advance(&over_listener, self.listener.refused_listener.load(Relaxed));
+            advance(&over_source, self.listener.refused_source.load(Relaxed));
+            transport
+                .upstream_connections
+                .set(signed(self.upstream.open.load(Relaxed)));
+            for (cause, count) in self.upstream.errors() {
+                advance(&transport.upstream_errors(cause), count);
+            }
+            controls
+                .ledger_entries("all")
+                .set(signed(proxy.parts().ledger.len() as u64));
+            for source in self.keys.state() {
+                controls
+                    .keys(&source.source)
+                    .set(i64::from(source.is_loaded()));
+            }
+            tokio::select! {
+                () = tokio::time::sleep(METRICS_POLL) => {}
+                () = guard.draining() => return,
+            }
+        }
+    }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Brings a counter up to a number that only grows.
+fn advance(counter: &crate::telemetry::Counter, to: u64) {
+    counter.inc_by(to.saturating_sub(counter.get()));
+}
+
+async fn reload_certificates(server: Arc<tls::Server>, controls: ControlMetrics, mut guard: Guard) {
+    let mut last_error = None;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(CERTIFICATE_POLL) => {}
+            () = guard.draining() => return,
+        }
+        let reading = Arc::clone(&server);
+        let Ok(reloaded) = tokio::task::spawn_blocking(move || reading.reload()).await else {
+            continue;
+        };
+        match reloaded.map_err(|error| error.to_string()) {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!("certificates reloaded");
+                controls.tls_reloaded(true);
+                last_error = None;
+            }
+            // The files are looked at again and again; one message for one fact.
+            Err(error) if last_error.as_ref() != Some(&error) => {
+                tracing::error!(%error, "the changed certificates are wrong; the running ones stay");
+                controls.tls_reloaded(false);
+                last_error = Some(error);
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+/// The key of the findings' fingerprints. It is kept, so that the same secret has the same fingerprint
+/// after a restart.
+fn fingerprint_key(folder: &Path) -> anyhow::Result<[u8; 32]> {
+    let path = folder.join("fingerprint.key");
+    match fs::read(&path) {
+        Ok(bytes) => {
+            return bytes.try_into().map_err(|_| {
+                anyhow!(
+                    "`{}` is not 32 bytes long; move it away, and a new one is made",
+                    path.display()
+                )
+            });
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot read `{}`", path.display()));
+        }
+    }
+    fs::create_dir_all(folder).with_context(|| {
+        format!(
+            "cannot make the state folder `{}`; name another with --state-dir",
+            folder.display()
+        )
+    })?;
+    let mut key = [0; 32];
+    aws_lc_rs::rand::fill(&mut key).map_err(|_| anyhow!("the system gives no random bytes"))?;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| {
+            format!(
+                "cannot write `{}`; is the state folder writable?",
+                path.display()
+            )
+        })?;
+    file.write_all(&key)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(key)
+}
