@@ -111,7 +111,7 @@ fn sample(detector: &str) -> Result<String> {
 /// What the reader can do now.
 fn invite(paper: &Paper, stage: &Stage, running: &app::Running) -> Result<()> {
     let token = stage.token("ana@acme", "acme", &["analysts"])?;
-    fs::write(stage.path("ana.jwt"), &token)?;
+    write_private(&stage.path("ana.jwt"), &token)?;
     let url = format!("https://localhost:{}", running.public.port());
     let folder = stage.folder.display();
     paper.heading("lictor stays up until Ctrl-C. Try it:");
@@ -124,7 +124,8 @@ fn invite(paper: &Paper, stage: &Stage, running: &app::Running) -> Result<()> {
     ));
     paper.line("    -H 'Content-Type: application/json' -d '{\"jsonrpc\":\"2.0\",\"id\":1,");
     paper.line("    \"method\":\"SendMessage\",\"params\":{\"message\":{\"messageId\":\"m1\",");
-    paper.line("    \"role\":\"ROLE_USER\",\"parts\":[{\"text\":\"what is the deploy key?\"}]}}}'");
+    paper.line("    \"role\":\"ROLE_USER\",\"metadata\":{\"skill\":\"quote\"},");
+    paper.line("    \"parts\":[{\"text\":\"what is the deploy key?\"}]}}}'");
     paper.line(&format!("  curl http://{}/readyz", running.admin));
     paper.line(&format!(
         "  curl -s http://{}/metrics | grep ^lictor_",

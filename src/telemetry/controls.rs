@@ -53,8 +53,8 @@ impl ControlMetrics {
             tls_reloads_failed: failed(&tls_reloads),
             keys: registry.gauge_vec(
                 "lictor_keys_state",
-                "Whether an identity has usable keys: 1 fresh, 0 none or too old.",
-                &["identity"],
+                "Whether a source of keys has given any that can be used: 1 yes, 0 no.",
+                &["source"],
             )?,
             ledger: registry.gauge_vec(
                 "lictor_ledger_entries",
@@ -88,9 +88,9 @@ impl ControlMetrics {
         }
     }
 
-    /// The state of an identity's keys: 1 usable, 0 not. `identity` is its name in our own policy.
-    pub fn keys(&self, identity: &str) -> Gauge {
-        self.keys.with_label_values(&[identity])
+    /// The state of a source of keys: 1 usable, 0 not. It is a file or an address of our own policy.
+    pub fn keys(&self, source: &str) -> Gauge {
+        self.keys.with_label_values(&[source])
     }
 
     /// How many objects of a kind the ledger remembers.
