@@ -223,7 +223,7 @@ fn document(seed: u64, length: usize) -> Vec<u8> {
             0 | 1 => text += &sample(names[pick % names.len()], draw.below(1 << 30)).unwrap(),
             2 => {
                 let cut = sample(names[pick % names.len()], draw.below(1 << 30)).unwrap();
-                text += &cut[..1 + pick % cut.len()];
+                text.extend(cut.chars().take(1 + pick % cut.len()));
             }
             3 => text += &draw.text(Set::BASE64_URL, pick % 90),
             _ => text += SHARDS[pick % SHARDS.len()],
