@@ -301,11 +301,12 @@ impl Matcher {
             Verdict::Dead => {}
             Verdict::Hit { start, end } => {
                 let body = ahead.slice(start, end);
-                self.file(armed.found(live.anchor, start, end, body, detectors.config()));
+                self.found
+                    .push(armed.found(live.anchor, start, end, body, detectors.config()));
             }
             Verdict::Open { .. } if view.end() > bound => {
                 if let Some(found) = at_bound(detectors.config(), armed, &live, bound) {
-                    self.file(found);
+                    self.found.push(found);
                 }
             }
             Verdict::Open { cursor, hold } => {
@@ -316,7 +317,7 @@ impl Matcher {
             Verdict::Swallow { start, end } => {
                 let found = armed.found(live.anchor, start, end, &[], detectors.config());
                 if found.is_flag() {
-                    self.file(found);
+                    self.found.push(found);
                 } else {
                     self.sweep(detectors, view, end);
                     self.live.retain(|other| other.hold < start);
@@ -327,18 +328,6 @@ impl Matcher {
             }
         }
         None
-    }
-
-    /// Two anchors of one kind may lead to the same value; it is one finding.
-    fn file(&mut self, found: Found) {
-        let is_known = self.found.iter().any(|known| {
-            known.start == found.start
-                && known.end == found.end
-                && known.finding.detector == found.finding.detector
-        });
-        if !is_known {
-            self.found.push(found);
-        }
     }
 
     fn end_swallow(&mut self, hits: &mut Vec<Hit>) {
