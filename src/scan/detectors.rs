@@ -9,7 +9,7 @@ use crate::model::{Finding, LeakAction, Severity};
 
 use super::config::Config;
 use super::matcher::kind::{Check, Kind, Shape};
-use super::matcher::{Found, Live, View, has_crc};
+use super::matcher::{Found, Gate, Live, View, has_crc};
 use super::packs;
 
 /// The compiled detectors. Immutable; one for each snapshot, shared by all answers.
@@ -17,7 +17,7 @@ use super::packs;
 pub struct Detectors {
     config: Config,
     armed: Vec<Armed>,
-    anchors: Option<DFA>,
+    anchors: Option<(DFA, Gate)>,
     /// By pattern of the automaton: whose anchor it is.
     owners: Vec<(u16, &'static str)>,
     email: Option<u16>,
@@ -71,7 +71,8 @@ impl Detectors {
         let anchors = if owners.is_empty() {
             None
         } else {
-            Some(automaton(&owners)?)
+            let gate = Gate::new(owners.iter().map(|(_, anchor)| *anchor));
+            Some((automaton(&owners)?, gate))
         };
         let shaped = |wanted: fn(&Shape) -> bool| {
             (0..)
@@ -99,7 +100,7 @@ impl Detectors {
         &self.config
     }
 
-    pub(super) const fn anchors(&self) -> Option<&DFA> {
+    pub(super) const fn anchors(&self) -> Option<&(DFA, Gate)> {
         self.anchors.as_ref()
     }
 

@@ -26,6 +26,15 @@ struct Groups {
 /// Whether a number ends at `end`: where it begins. `end` must be after a digit, and what stands
 /// there must not continue it ([`continues`]).
 pub(super) fn ending_at(view: &View<'_>, end: u64) -> Option<u64> {
+    // Nearly all numbers in text are shorter than any card's.
+    let last = view.slice(end.saturating_sub(u64::from(*BARE.start())), end);
+    if last.len() < usize::from(*BARE.start())
+        || !last
+            .iter()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-'))
+    {
+        return None;
+    }
     let groups = Groups::before(view, end);
     let is_wanted = |start: u64| is_free_before(view, start) && is_card(view.slice(start, end));
     let (start, bare) = *groups.spans.first().filter(|_| groups.count > 0)?;

@@ -96,7 +96,7 @@ pub(in crate::scan) fn luhn(number: &[u8]) -> bool {
             value => value * 2,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// The remainder by 97 of letters and digits read as ISO 7064 wants them (`A` is 10); others are passed over.

@@ -28,7 +28,7 @@ pub(super) fn judge(kind: &Kind, view: &View<'_>, cursor: Cursor) -> Verdict {
                 }
             };
         };
-        let is_group_end = taken % 4 == 0 && view.before(at) != separator;
+        let is_group_end = taken.is_multiple_of(4) && view.before(at) != separator;
         match byte {
             b'0'..=b'9' => taken += 1,
             b'A'..=b'Z' if taken >= 4 => taken += 1,

@@ -17,6 +17,7 @@ mod authority;
 mod card;
 mod email;
 pub(in crate::scan) mod evidence;
+mod gate;
 pub(in crate::scan) mod iban;
 pub(in crate::scan) mod judge;
 mod jwt;
@@ -32,6 +33,7 @@ mod view;
 mod tests;
 
 pub(in crate::scan) use self::card::is_card;
+pub(in crate::scan) use self::gate::Gate;
 pub(in crate::scan) use self::set::Set;
 
 use aho_corasick::Anchored;
@@ -259,23 +261,25 @@ impl Matcher {
 
     /// Runs the anchors' automaton. Returns how far a secret was confirmed that now is to be swallowed.
     fn search(&mut self, detectors: &Detectors, view: &View<'_>, from: u64) -> Option<u64> {
-        if let Some(anchors) = detectors.anchors() {
-            let mut state = match self.state {
-                Some(state) => state,
-                None => anchors.start_state(Anchored::No).ok()?,
-            };
-            let bytes = view.slice(from, view.end());
-            for (offset, byte) in (from + 1..).zip(bytes) {
+        if let Some((anchors, gate)) = detectors.anchors() {
+            let idle = anchors.start_state(Anchored::No).ok()?;
+            let mut state = self.state.unwrap_or(idle);
+            let mut rest = view.slice(from, view.end());
+            loop {
+                // In the state that remembers nothing, what the gate passes over leads back to it, or to
+                // the beginning of an anchor that is none.
+                if state == idle {
+                    rest = rest.get(gate.pass(rest)..).unwrap_or_default();
+                }
+                let Some((byte, after)) = rest.split_first() else {
+                    break;
+                };
+                rest = after;
                 state = anchors.next_state(Anchored::No, state, *byte);
                 if anchors.is_special(state) && anchors.is_match(state) {
-                    for index in 0..anchors.match_len(state) {
-                        let pattern = anchors.match_pattern(state, index);
-                        let Some(live) = detectors.candidate(pattern, view, offset) else {
-                            continue;
-                        };
-                        if let Some(confirmed) = self.consider(detectors, view, live) {
-                            return Some(confirmed);
-                        }
+                    let end = view.end() - rest.len() as u64;
+                    if let Some(confirmed) = self.open(detectors, view, state, end) {
+                        return Some(confirmed);
                     }
                 }
             }
@@ -283,6 +287,22 @@ impl Matcher {
         }
         self.sweep(detectors, view, view.end());
         None
+    }
+
+    /// Opens a candidate for each anchor that ends here.
+    fn open(
+        &mut self,
+        detectors: &Detectors,
+        view: &View<'_>,
+        state: StateID,
+        end: u64,
+    ) -> Option<u64> {
+        let (anchors, _) = detectors.anchors()?;
+        (0..anchors.match_len(state)).find_map(|index| {
+            let pattern = anchors.match_pattern(state, index);
+            let live = detectors.candidate(pattern, view, end)?;
+            self.consider(detectors, view, live)
+        })
     }
 
     /// Judges one candidate and files it. Returns how far it was confirmed if it is to be swallowed.
@@ -294,11 +314,12 @@ impl Matcher {
             Verdict::Dead => {}
             Verdict::Hit { start, end } => {
                 let body = ahead.slice(start, end);
-                self.file(armed.found(live.anchor, start, end, body, detectors.config()));
+                self.found
+                    .push(armed.found(live.anchor, start, end, body, detectors.config()));
             }
             Verdict::Open { .. } if view.end() > bound => {
                 if let Some(found) = at_bound(detectors.config(), armed, &live, bound) {
-                    self.file(found);
+                    self.found.push(found);
                 }
             }
             Verdict::Open { cursor, hold } => {
@@ -309,7 +330,7 @@ impl Matcher {
             Verdict::Swallow { start, end } => {
                 let found = armed.found(live.anchor, start, end, &[], detectors.config());
                 if found.is_flag() {
-                    self.file(found);
+                    self.found.push(found);
                 } else {
                     self.sweep(detectors, view, end);
                     self.live.retain(|other| other.hold < start);
@@ -320,18 +341,6 @@ impl Matcher {
             }
         }
         None
-    }
-
-    /// Two anchors of one kind may lead to the same value; it is one finding.
-    fn file(&mut self, found: Found) {
-        let is_known = self.found.iter().any(|known| {
-            known.start == found.start
-                && known.end == found.end
-                && known.finding.detector == found.finding.detector
-        });
-        if !is_known {
-            self.found.push(found);
-        }
     }
 
     fn end_swallow(&mut self, hits: &mut Vec<Hit>) {

@@ -106,6 +106,11 @@ pub(super) fn settle(found: &mut Vec<Found>, floor: u64, hits: &mut Vec<Hit>) {
     }
     // Stable, and the longer one first, so that equal ranks give the same winner for every cutting.
     found.sort_by_key(|found| (found.start, u64::MAX - found.end, found.finding.detector));
+    // Two anchors of one kind may lead to the same value; it is one finding.
+    found.dedup_by(|next, last| {
+        (next.start, next.end, next.finding.detector)
+            == (last.start, last.end, last.finding.detector)
+    });
     let mut waiting = Vec::new();
     let mut cluster: Option<Found> = None;
     for next in found.drain(..) {

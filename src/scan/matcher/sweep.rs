@@ -84,7 +84,8 @@ impl Matcher {
     ) {
         if let Some(armed) = detectors.armed(armed) {
             let body = view.slice(start, end);
-            self.file(armed.found("", start, end, body, detectors.config()));
+            self.found
+                .push(armed.found("", start, end, body, detectors.config()));
         }
     }
 }

@@ -223,7 +223,7 @@ fn document(seed: u64, length: usize) -> Vec<u8> {
             0 | 1 => text += &sample(names[pick % names.len()], draw.below(1 << 30)).unwrap(),
             2 => {
                 let cut = sample(names[pick % names.len()], draw.below(1 << 30)).unwrap();
-                text += &cut[..1 + pick % cut.len()];
+                text.extend(cut.chars().take(1 + pick % cut.len()));
             }
             3 => text += &draw.text(Set::BASE64_URL, pick % 90),
             _ => text += SHARDS[pick % SHARDS.len()],
@@ -390,4 +390,63 @@ fn names_are_checked_and_the_detector_overrides_its_pack() {
     let detectors = armed(&[("pii", LeakAction::Block), ("pii.email", LeakAction::Allow)]);
     assert_eq!(at_once(&detectors, b"jane@acme-corp.io"), []);
     assert!(armed(&[("pii", LeakAction::Allow)]).is_empty());
+}
+
+#[test]
+fn a_large_piece_is_one_text_too() {
+    let detectors = everything(LeakAction::Redact);
+    let filler = "Nothing to see in this line of text.\n";
+    let secret = sample("credentials.github-pat", 4).unwrap();
+    for shift in 0..60 {
+        let mut text = filler.repeat(WINDOW / filler.len());
+        text.truncate(WINDOW - shift);
+        text.extend(["\n", &secret, "\n", &filler.repeat(20)]);
+        let whole = at_once(&detectors, text.as_bytes());
+        assert_eq!(whole.len(), 1, "{shift} before the end of a window");
+        assert_eq!(run(&detectors, text.as_bytes().chunks(700)), whole);
+    }
+}
+
+#[test]
+fn seams_and_neighbours_of_numbers_and_addresses() {
+    let detectors = everything(LeakAction::Redact);
+    let card = "4111 1111 1111 1111";
+    for (text, hits) in [
+        (format!("card {card} 12/27 and 123 {card}."), 2),
+        (format!("2024 {card}, {card}"), 2),
+        ("4111111111111111.".to_owned(), 1),
+        (
+            "mail jane@acme-corp.io. Or <joe@acme-corp.io>, mailto:jim@acme-corp.io?x".to_owned(),
+            3,
+        ),
+        ("postgres://app:p@ssw0rd@db.acme.io/x".to_owned(), 1),
+        (
+            "(see jane@acme-corp.io)and\\njoe@acme-corp.io".to_owned(),
+            2,
+        ),
+        ("a 163.com user: wang@163.com".to_owned(), 1),
+    ] {
+        let found = assert_same_for_every_cutting(&detectors, text.as_bytes(), 1);
+        assert_eq!(found.len(), hits, "{text}: {found:?}");
+    }
+}
+
+#[test]
+fn the_mark_replaces_the_secret_and_leaves_its_public_prefix() {
+    let detectors = everything(LeakAction::Redact);
+    for (name, left) in [
+        ("credentials.github-pat", "ghp_[redacted:github-pat]"),
+        ("credentials.jwt", "eyJ[redacted:jwt]"),
+        ("pii.email", "[redacted:pii.email]"),
+        ("cards.number", "[redacted:cards.number]"),
+    ] {
+        let text = format!("a {} b", sample(name, 6).unwrap());
+        let [hit] = at_once(&detectors, text.as_bytes()).try_into().unwrap();
+        let (before, _) = text.split_at(usize::try_from(hit.start).unwrap());
+        let (_, after) = text.split_at(usize::try_from(hit.end).unwrap());
+        assert_eq!(
+            format!("{before}{}{after}", hit.mark),
+            format!("a {left} b")
+        );
+    }
 }

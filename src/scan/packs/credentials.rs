@@ -682,8 +682,8 @@ pub(super) static KINDS: [Kind; 58] = [
         Critical,
         &["hvs.", "hvb.", "hvr."],
         Left::WordStart,
-        Token(&[Run(Set::BASE64_URL, 24, 300)], Set::BASE64_URL),
-        Check::Plausible(330)
+        Token(&[Run(Set::BASE64_URL, 90, 300)], Set::BASE64_URL),
+        Check::Plausible(380)
     ),
     credential!(
         "xai-api-key",

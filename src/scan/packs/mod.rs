@@ -2,15 +2,19 @@
 
 mod cards;
 mod credentials;
+#[cfg(test)]
+mod near_misses;
 mod pii;
 mod private_keys;
 mod sample;
 
 use std::sync::LazyLock;
 
-pub use self::sample::sample;
 #[cfg(test)]
-pub(super) use self::sample::{Draw, near_misses};
+pub(super) use self::near_misses::near_misses;
+#[cfg(test)]
+pub(super) use self::sample::Draw;
+pub use self::sample::sample;
 use super::matcher::kind::Kind;
 
 /// All kinds of all packs.

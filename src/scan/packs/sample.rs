@@ -18,7 +18,7 @@ pub fn sample(name: &str, seed: u64) -> Option<String> {
 }
 
 /// One attempt; nothing if the draw looks like a placeholder.
-fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<String> {
+pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<String> {
     let anchor = draw.choose(kind.anchors).copied().unwrap_or_default();
     let bytes = match kind.shape {
         Shape::Authority => format!(
@@ -195,118 +195,4 @@ impl Draw {
             .map(|byte| char::from(*byte))
             .collect()
     }
-}
-
-/// Texts that resemble a kind and are none of it.
-#[cfg(test)]
-pub(in crate::scan) fn near_misses(kind: &Kind, seed: u64) -> Vec<String> {
-    let mut draw = Draw::new(seed);
-    let valid = (0..64).find_map(|_| one(kind, &mut draw, true)).unwrap();
-    let anchor = kind
-        .anchors
-        .iter()
-        .find(|anchor| valid.contains(**anchor))
-        .copied()
-        .unwrap_or_default();
-    let mut misses = vec![anchor.to_owned(), format!("{anchor} and no more")];
-    if kind.left == Left::WordStart {
-        misses.push(format!("x{valid}"));
-    }
-    match kind.shape {
-        Shape::Token(steps, after) => {
-            misses.push(valid[..valid.len() - 1].to_owned());
-            let is_fixed = matches!(steps.last(), Some(Step::Run(_, least, most)) if least == most);
-            if is_fixed {
-                let next = after.bytes().last().unwrap();
-                misses.push(format!("{valid}{}", char::from(next)));
-            }
-            if !matches!(kind.check, Check::None) {
-                misses.push(format!(
-                    "{anchor}{}",
-                    "x".repeat(valid.len() - anchor.len())
-                ));
-            }
-        }
-        Shape::Authority => misses.extend(
-            [
-                "app:${DB_PASS}@db.acme.io",
-                "app:password@db.acme.io",
-                "app:****@db.acme.io",
-                "app:s3cr3tX9@localhost/x",
-                "db.acme.io:5432/app",
-                "app@db.acme.io/x",
-                "app:<pw>@db.acme.io",
-            ]
-            .map(|rest| format!("{anchor}{rest}")),
-        ),
-        Shape::Card => {
-            misses.extend(
-                [
-                    "1732389012345",
-                    "1732389012345678",
-                    "4111 1111 1111 1112",
-                    "a4111111111111111",
-                    "4111111111111111b",
-                    "0.4111111111111111",
-                    "4111111111111111.5",
-                    "550e8400-e29b-41d4-a716-446655440000",
-                    "4111-1111 1111-1111",
-                    "9111111111111111",
-                    "4111_1111_1111_1111",
-                    "411111111111111111111111",
-                ]
-                .map(str::to_owned),
-            );
-        }
-        Shape::Email => misses.extend(
-            [
-                "git@github.com:acme/app.git",
-                "lodash@4.17.21",
-                "pkg@1.2.0-beta.rc",
-                "logo@2x.png",
-                "jane@example.com",
-                "jane@mail.example.org",
-                "jane@host.test",
-                "root@localhost",
-                "@acme/pkg",
-                "a@b",
-                "ssh://jane@acme.io/x",
-                "https://jane:pw@acme.io/",
-                "a@b.c",
-                "jane@acme.c0m",
-                "jane..doe@acme.io",
-                "jane@-acme.io",
-            ]
-            .map(str::to_owned),
-        ),
-        Shape::Iban => {
-            let last = if valid.ends_with('7') { '8' } else { '7' };
-            misses.push(format!("{}{last}", &valid[..valid.len() - 1]));
-            misses.push(format!("{valid}0"));
-            misses.push(format!("{}A{}", &valid[..3], &valid[4..]));
-        }
-        Shape::Jwt => {
-            misses.push(valid.replace(".eyJ", ".abc"));
-            misses.push(valid.replace("eyJhbGci", "eyJ4bGci"));
-            misses.push(valid[..valid.find('.').unwrap()].to_owned());
-        }
-        Shape::Near { .. } => {
-            misses.push(valid[..valid.len() - 1].to_owned());
-            misses.push(format!("{valid}A"));
-            misses.push(format!(
-                "{anchor}: {}",
-                "0123456789abcdef0123456789abcdef01234567"
-            ));
-        }
-        Shape::Pem => {
-            misses.push(valid.replace("PRIVATE KEY", "PUBLIC KEY"));
-            misses.push(valid.replace("PRIVATE KEY", "CERTIFICATE"));
-            misses.push(
-                "-----BEGIN PRIVATE KEY-----\nYOUR_KEY_HERE\n-----END PRIVATE KEY-----".to_owned(),
-            );
-            misses.push("the line \"-----BEGIN RSA PRIVATE KEY-----\" opens it".to_owned());
-            misses.push(format!("-----BEGIN PRIVATE KEY-----\n{}\n", "A".repeat(64)));
-        }
-    }
-    misses
 }
