@@ -116,6 +116,12 @@ impl PolicySet {
         self.limits.of(action)
     }
 
+    /// The limits of an action whose answer turned out to be a stream of events: a total time that fits
+    /// a document would cut it midway.
+    pub fn stream_limits(&self, action: &Action) -> Limits {
+        self.limits.of_stream(action)
+    }
+
     /// The largest request body that any action may have: the bound while the action is not known yet.
     pub fn max_request_bytes(&self) -> usize {
         self.limits.max_request_bytes()

@@ -89,11 +89,20 @@ impl LimitTable {
 
     pub(super) fn of(&self, action: &Action) -> Limits {
         let is_stream = action.protocol == Protocol::A2a && STREAMS.contains(&&*action.method);
-        let base = if is_stream {
-            self.default.with(&STREAM_LIMITS)
+        if is_stream {
+            self.of_stream(action)
         } else {
-            self.default
-        };
+            self.over(self.default, action)
+        }
+    }
+
+    /// The limits of an answer that turned out to be a stream of events, whatever was asked: a model's
+    /// answer over plain HTTP lives as long as a task's.
+    pub(super) fn of_stream(&self, action: &Action) -> Limits {
+        self.over(self.default.with(&STREAM_LIMITS), action)
+    }
+
+    fn over(&self, base: Limits, action: &Action) -> Limits {
         self.overrides
             .iter()
             .filter(|(pattern, _)| pattern.matches(action))

@@ -461,3 +461,25 @@ fn a_body_does_not_open_a_path_that_a_rule_closes() {
     let denied = decide(policy(), &ana(), &at("/admin/reset"));
     assert_eq!(reason(&denied), Some(Reason::DenyRule));
 }
+
+#[test]
+fn a_stream_that_nobody_expected_has_a_streams_limits() {
+    let post = Action::known(Protocol::Http, "POST");
+    let policy = PolicySet::compile(analyst());
+    assert_eq!(policy.limits(&post).time, Duration::from_secs(30));
+    assert_eq!(
+        policy.stream_limits(&post).time,
+        Duration::from_secs(30 * 60)
+    );
+    let stated = PolicySet::compile(Config {
+        limits: vec![(
+            ActionPattern::parse("http:POST").unwrap(),
+            LimitOverride {
+                time: Some(Duration::from_secs(5)),
+                ..LimitOverride::default()
+            },
+        )],
+        ..analyst()
+    });
+    assert_eq!(stated.stream_limits(&post).time, Duration::from_secs(5));
+}

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderValue};
@@ -45,6 +46,8 @@ pub(super) struct Answer<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) toll: &'a mut Toll,
     pub(super) limits: Limits,
+    /// When the call went out to the agent.
+    pub(super) started: Instant,
     pub(super) request_id: &'a RequestId,
     pub(super) call: &'a Call,
     pub(super) principal: Arc<Principal>,
@@ -58,7 +61,7 @@ impl Answer<'_> {
         response: Response<ResponseBody>,
         admission: Admission,
     ) -> Result<Answered, Refusal> {
-        let (mut head, upstream) = response.into_parts();
+        let (mut head, mut upstream) = response.into_parts();
         let detectors = &self.snapshot.detectors;
         strip_hop_by_hop(&mut head.headers);
         if !detectors.is_empty() {
@@ -83,6 +86,10 @@ impl Answer<'_> {
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
         let carrier = Carrier::of(content_type);
+        if carrier == Carrier::Sse {
+            self.limits = self.snapshot.policy.stream_limits(&self.call.action);
+            upstream.set_deadlines(self.limits.idle, self.started + self.limits.time);
+        }
         let mut learner = self.learner(content_type);
         let length = upstream.size_hint().exact();
         let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(detectors), carrier));

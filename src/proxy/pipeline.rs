@@ -212,6 +212,7 @@ impl Walk<'_> {
             ledger: &self.proxy.parts().ledger,
             toll: self.toll,
             limits,
+            started,
             request_id: self.request_id,
             call: &call,
             principal,

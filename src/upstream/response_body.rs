@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -68,6 +68,12 @@ impl ResponseBody {
     /// Whether all of it was read and the agent said that it was all.
     pub const fn is_complete(&self) -> bool {
         matches!(self.state, State::Complete)
+    }
+
+    /// Lets the rest take other times than were agreed on before the answer's head told what it is.
+    pub fn set_deadlines(&mut self, idle: Duration, total: Instant) {
+        self.stall = Stall::new(idle).capped(total);
+        self.total = total;
     }
 
     fn complete(&mut self) {
