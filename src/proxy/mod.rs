@@ -8,6 +8,7 @@
 mod answer;
 mod connection;
 mod headers;
+mod hold;
 mod inbound;
 mod pipeline;
 mod reply;

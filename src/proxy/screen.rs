@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Sleep, sleep_until};
 
 use crate::audit::{Outcome, Record};
 use crate::clock;
@@ -20,13 +19,10 @@ use crate::scan::{Blocked, Carrier, Scan};
 use crate::upstream::ResponseBody;
 
 use super::Proxy;
+use super::hold::{Due, Hold};
 use super::reply::{self, Addressee};
 use super::toll::Toll;
 use super::watch::Busy;
-
-/// How often a comment tells a waiting reader that the stream lives while something is held.
-/// Shorter than any load balancer's idle time-out.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
 
 /// A comment, which every reader of events skips (WHATWG HTML, section 9.2.6).
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
@@ -118,15 +114,8 @@ pub(super) struct Screen {
     // Since when the agent is waited for, and when the caller was given the last piece.
     waiting_since: Option<Instant>,
     given_at: Option<Instant>,
-    hold: Option<Hold>,
+    hold: Hold,
     state: State,
-}
-
-/// While something is held back.
-struct Hold {
-    since: Instant,
-    expires: Instant,
-    timer: Pin<Box<Sleep>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,12 +137,8 @@ impl std::fmt::Debug for Screen {
 }
 
 impl Screen {
-    pub(super) const fn new(
-        proxy: Arc<Proxy>,
-        course: Course,
-        admission: Admission,
-        toll: Toll,
-    ) -> Self {
+    pub(super) fn new(proxy: Arc<Proxy>, course: Course, admission: Admission, toll: Toll) -> Self {
+        let hold = Hold::new(Arc::clone(&proxy));
         Self {
             proxy,
             course,
@@ -163,7 +148,7 @@ impl Screen {
             received: 0,
             waiting_since: None,
             given_at: None,
-            hold: None,
+            hold,
             state: State::Running,
         }
     }
@@ -264,12 +249,13 @@ impl Screen {
             return;
         };
         self.toll.found(scan.take_findings());
-        let holding = scan.is_holding();
         match judged {
             Err(blocked) => self.cut(&Refusal::new(Reason::LeakageDetected).detail(blocked)),
-            Ok(()) if holding && self.hold.is_none() => self.begin_hold(),
-            Ok(()) if !holding => self.end_hold(),
-            Ok(()) => {}
+            Ok(()) => {
+                let held = self.hold.look(scan);
+                let record = self.toll.record();
+                record.held_bytes_max = record.held_bytes_max.max(held);
+            }
         }
     }
 
@@ -298,54 +284,26 @@ impl Screen {
     }
 
     fn end(&mut self, state: State, outcome: Outcome) {
-        self.end_hold();
+        self.hold.end();
         self.state = state;
         drop(self.admission.take());
         self.toll.ended(outcome);
     }
 
-    fn begin_hold(&mut self) {
-        let Some(scan) = &self.course.scan else {
-            return;
-        };
-        let since = clock::now();
-        let expires = since + scan.hold_time();
-        let timer = Box::pin(sleep_until(expires.min(since + KEEP_ALIVE).into()));
-        self.hold = Some(Hold {
-            since,
-            expires,
-            timer,
-        });
-    }
-
-    fn end_hold(&mut self) {
-        if let Some(hold) = self.hold.take() {
-            let held = clock::now() - hold.since;
-            self.proxy.parts().calls.hold.observe(held.as_secs_f64());
-        }
-    }
-
-    /// Ready when the timer changed something.
+    /// Ready when the hold-back changed something.
     fn poll_hold(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let (Some(hold), Some(scan)) = (&mut self.hold, &mut self.course.scan) else {
-            return Poll::Pending;
-        };
-        if hold.timer.as_mut().poll(context).is_pending() {
-            return Poll::Pending;
-        }
-        let now = clock::now();
-        if now >= hold.expires {
-            let judged = scan.hold_expired(&mut self.released);
-            self.end_hold();
-            self.judged(judged);
-            return Poll::Ready(());
-        }
-        hold.timer
-            .as_mut()
-            .reset(hold.expires.min(now + KEEP_ALIVE).into());
-        // What was released ends between two events, so a comment may stand here.
-        if self.course.carrier == Carrier::Sse {
-            self.released.push_back(COMMENT);
+        match ready!(self.hold.poll_due(context)) {
+            Due::Comment if self.course.carrier == Carrier::Sse => {
+                // What was released ends between two events, so a comment may stand here.
+                self.released.push_back(COMMENT);
+            }
+            Due::Comment => {}
+            Due::Expired => {
+                if let Some(scan) = &mut self.course.scan {
+                    let judged = scan.hold_expired(&mut self.released);
+                    self.judged(judged);
+                }
+            }
         }
         Poll::Ready(())
     }

@@ -164,9 +164,15 @@ impl Scan {
         }
     }
 
-    /// Whether something waits.
-    pub fn is_holding(&self) -> bool {
-        !self.closed && self.desk.tape.len() > 0
+    /// Where in the body the oldest byte that waits lies; `None` while nothing waits. A hold is over when
+    /// this moves on, even if something newer waits then.
+    pub fn waits_from(&self) -> Option<u64> {
+        (!self.closed && self.desk.tape.len() > 0).then(|| self.desk.tape.begin())
+    }
+
+    /// How many bytes wait.
+    pub fn waiting_bytes(&self) -> u64 {
+        if self.closed { 0 } else { self.desk.tape.len() }
     }
 
     /// How long what waits now may wait.

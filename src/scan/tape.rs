@@ -34,6 +34,11 @@ impl Tape {
         }
     }
 
+    /// The offset of the oldest byte that waits.
+    pub(super) const fn begin(&self) -> u64 {
+        self.begin
+    }
+
     /// The offset behind the newest byte.
     pub(super) const fn end(&self) -> u64 {
         self.end
