@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use crate::scan::{Blocked, Carrier, Scan};
 use crate::upstream::ResponseBody;
 
 use super::Proxy;
+use super::farewell::Farewell;
 use super::reply::{self, Addressee};
 use super::toll::Toll;
 use super::watch::Busy;
@@ -41,7 +42,7 @@ pub struct Cut(Reason);
 pub struct ReplyBody {
     kind: Kind,
     // The connection is busy until the body has left.
-    _busy: Busy,
+    busy: Busy,
 }
 
 #[derive(Debug)]
@@ -54,14 +55,14 @@ impl ReplyBody {
     pub(super) const fn whole(bytes: Bytes, busy: Busy) -> Self {
         Self {
             kind: Kind::Whole(bytes),
-            _busy: busy,
+            busy,
         }
     }
 
     pub(super) fn stream(screen: Screen, busy: Busy) -> Self {
         Self {
             kind: Kind::Stream(Box::new(screen)),
-            _busy: busy,
+            busy,
         }
     }
 }
@@ -74,10 +75,11 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match &mut self.kind {
+        let Self { kind, busy } = &mut *self;
+        match kind {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Stream(screen) => screen.poll(context),
+            Kind::Stream(screen) => screen.poll(busy, context),
         }
     }
 
@@ -119,6 +121,7 @@ pub(super) struct Screen {
     waiting_since: Option<Instant>,
     given_at: Option<Instant>,
     hold: Option<Hold>,
+    farewell: Option<Farewell>,
     state: State,
 }
 
@@ -164,6 +167,7 @@ impl Screen {
             waiting_since: None,
             given_at: None,
             hold: None,
+            farewell: None,
             state: State::Running,
         }
     }
@@ -176,7 +180,11 @@ impl Screen {
         SizeHint::default()
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll(
+        &mut self,
+        busy: &Busy,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         if let Some(since) = self.given_at.take() {
             self.toll.waited_for_caller(clock::now() - since);
         }
@@ -190,7 +198,11 @@ impl Screen {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             match self.state {
-                State::Cut(reason) => return Poll::Ready(Some(Err(Cut(reason)))),
+                State::Cut(reason) => {
+                    let farewell = self.farewell.get_or_insert_with(|| Farewell::new(busy));
+                    ready!(farewell.poll(busy, context));
+                    return Poll::Ready(Some(Err(Cut(reason))));
+                }
                 State::Ended => return Poll::Ready(None),
                 State::Running => {}
             }
