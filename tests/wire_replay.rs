@@ -304,7 +304,7 @@ fn judge(
         }
         None => {
             let mut faults = judge_request(&exchange.request, saw);
-            faults.extend(judge_response(&exchange.response, got));
+            faults.extend(judge_response(between, &exchange.response, got));
             faults.extend(judge_request_id(between, got, saw));
             faults
         }
@@ -359,7 +359,7 @@ fn judge_request(sent: &Part, saw: &[Message]) -> Vec<String> {
     faults
 }
 
-fn judge_response(sent: &Part, got: &Message) -> Vec<String> {
+fn judge_response(between: Between, sent: &Part, got: &Message) -> Vec<String> {
     let mut faults = Vec::new();
     if sent.status() != got.status() {
         return vec![format!(
@@ -371,7 +371,7 @@ fn judge_response(sent: &Part, got: &Message) -> Vec<String> {
     }
     let body = sent.body();
     if sent.is_cut_off() {
-        faults.extend(judge_cut_off(&body, got));
+        faults.extend(judge_cut_off(between, &body, got));
     } else if !got.complete {
         faults.push("the body was cut off".to_owned());
     } else if got.body != body {
@@ -405,8 +405,13 @@ fn judge_request_id(between: Between, got: &Message, saw: &[Message]) -> Option<
 }
 
 /// A truncated stream is never shown as a complete one: all its whole events arrive, and then either the
-/// transfer breaks off too, or an event of lictor's says that this is not the end it should be.
-fn judge_cut_off(body: &[u8], got: &Message) -> Option<String> {
+/// transfer breaks off too, or an event of lictor's says that this is not the end it should be. Where
+/// text may have to be redacted, a word at the end that could become an address in the next event waits
+/// with its event, and what waits dies with the stream: then what arrives is a beginning, and broken off.
+fn judge_cut_off(between: Between, body: &[u8], got: &Message) -> Option<String> {
+    if between == Between::Lictor("redact") && !got.complete && body.starts_with(&got.body) {
+        return None;
+    }
     let sent = Message {
         body: body.to_vec(),
         ..Message::default()
