@@ -112,7 +112,7 @@ pub(super) struct Course {
 /// A body that is judged while it runs.
 pub(super) struct Screen {
     proxy: Arc<Proxy>,
-    course: Course,
+    course: Box<Course>,
     toll: Toll,
     admission: Option<Admission>,
     released: VecDeque<Bytes>,
@@ -153,7 +153,7 @@ impl std::fmt::Debug for Screen {
 impl Screen {
     pub(super) const fn new(
         proxy: Arc<Proxy>,
-        course: Course,
+        course: Box<Course>,
         admission: Admission,
         toll: Toll,
     ) -> Self {
