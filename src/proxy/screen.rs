@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -112,16 +112,16 @@ pub(super) struct Course {
 /// A body that is judged while it runs.
 pub(super) struct Screen {
     proxy: Arc<Proxy>,
-    course: Box<Course>,
+    course: Course,
     toll: Toll,
     admission: Option<Admission>,
     released: VecDeque<Bytes>,
+    farewell: Option<Farewell>,
     received: u64,
     // Since when the agent is waited for, and when the caller was given the last piece.
     waiting_since: Option<Instant>,
     given_at: Option<Instant>,
     hold: Option<Hold>,
-    farewell: Option<Farewell>,
     state: State,
 }
 
@@ -153,7 +153,7 @@ impl std::fmt::Debug for Screen {
 impl Screen {
     pub(super) const fn new(
         proxy: Arc<Proxy>,
-        course: Box<Course>,
+        course: Course,
         admission: Admission,
         toll: Toll,
     ) -> Self {
@@ -163,11 +163,11 @@ impl Screen {
             toll,
             admission: Some(admission),
             released: VecDeque::new(),
+            farewell: None,
             received: 0,
             waiting_since: None,
             given_at: None,
             hold: None,
-            farewell: None,
             state: State::Running,
         }
     }
@@ -200,8 +200,8 @@ impl Screen {
             match self.state {
                 State::Cut(reason) => {
                     let farewell = self.farewell.get_or_insert_with(|| Farewell::new(busy));
-                    ready!(farewell.poll(busy, context));
-                    return Poll::Ready(Some(Err(Cut(reason))));
+                    let cut = Some(Err(Cut(reason)));
+                    return farewell.poll(busy, context).map(|()| cut);
                 }
                 State::Ended => return Poll::Ready(None),
                 State::Running => {}
