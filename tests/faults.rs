@@ -70,6 +70,8 @@ async fn a_stream_whose_agent_dies_never_looks_complete() {
         let mut client = lictor.client().await;
         let got = client.call("SendStreamingMessage", &message("hi")).await;
         assert_eq!(got.status(), 200, "{death:?}");
+        // What had left the agent whole arrives, however the rest ended.
+        assert!(got.text().contains("half an answer"), "{death:?}: {got:?}");
         if got.complete {
             let last = got.events().pop().unwrap_or_default();
             let last: Value = serde_json::from_str(&last).unwrap();

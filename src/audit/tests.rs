@@ -385,16 +385,23 @@ async fn a_second_process_is_told_that_the_file_is_in_use() {
     assert!(matches!(error, StartError::Locked { .. }), "{error}");
 }
 
-/// Runs the ignored test `name` of this program in a process of its own, by a shell that first does
+/// Names the sink of a test that runs in a process of its own, to which a test passes itself on.
+const CHILD: &str = "LICTOR_TEST_AUDIT";
+
+/// The sink, if this process is such a child.
+fn child_path() -> Option<PathBuf> {
+    std::env::var_os(CHILD).map(PathBuf::from)
+}
+
+/// Runs the test `name` of this program once more, in a process of its own, by a shell that first does
 /// `limits`, and gives back what it wrote to standard output.
 fn child(name: &str, limits: &str, path: &Path) -> String {
     let output = std::process::Command::new("sh")
         .arg("-c")
         .arg(format!("{limits} exec \"$0\" \"$@\""))
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("audit::tests::{name}")])
-        .args(["--ignored", "--nocapture"])
-        .env("LICTOR_TEST_AUDIT", path)
+        .args(["--exact", &format!("audit::tests::{name}"), "--nocapture"])
+        .env(CHILD, path)
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -402,44 +409,40 @@ fn child(name: &str, limits: &str, path: &Path) -> String {
     text
 }
 
-fn child_path() -> PathBuf {
-    PathBuf::from(std::env::var_os("LICTOR_TEST_AUDIT").unwrap_or_else(|| "/dev/null".into()))
-}
-
-#[tokio::test]
-#[ignore = "run by `a_file_that_may_not_grow_holds_whole_lines_only`"]
-async fn child_fills_its_file() {
-    let path = child_path();
-    let (audit, _) = start(&path, 100, OnFull::Deny);
+async fn fill(path: &Path) {
+    let (audit, _) = start(path, 100, OnFull::Deny);
     for _ in 0..50 {
         audit.open().close(Outcome::Complete);
     }
-    if path != Path::new("/dev/null") {
-        until("the failure", || {
-            matches!(audit.state(), State::Failing { .. })
-        })
-        .await;
-    }
+    until("the failure", || {
+        matches!(audit.state(), State::Failing { .. })
+    })
+    .await;
     let _unwritten = audit.shutdown(Duration::from_millis(100)).await;
 }
 
 /// A size limit takes part of a write and refuses the rest, as a disk that runs full does.
-#[test]
-fn a_file_that_may_not_grow_holds_whole_lines_only() {
+#[tokio::test]
+async fn a_file_that_may_not_grow_holds_whole_lines_only() {
+    if let Some(path) = child_path() {
+        return fill(&path).await;
+    }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("audit.jsonl");
     // Blocks of 512 or of 1024 bytes, as the shell will have it.
-    child("child_fills_its_file", "trap '' XFSZ; ulimit -f 2;", &path);
+    child(
+        "a_file_that_may_not_grow_holds_whole_lines_only",
+        "trap '' XFSZ; ulimit -f 2;",
+        &path,
+    );
     let lines = lines(&path);
     assert!((1..50).contains(&lines.len()), "{}", lines.len());
     let length = fs::metadata(&path).unwrap().len();
     assert!(length <= 2048, "{length}");
 }
 
-#[tokio::test]
-#[ignore = "run by `standard_output_is_a_sink_too`"]
-async fn child_writes_to_standard_output() {
-    let (audit, _) = start(Path::new("-"), 100, OnFull::Deny);
+async fn write_three(path: &Path) {
+    let (audit, _) = start(path, 100, OnFull::Deny);
     // The test harness has not ended its own line yet.
     println!();
     for _ in 0..3 {
@@ -448,9 +451,12 @@ async fn child_writes_to_standard_output() {
     audit.shutdown(DEADLINE).await.unwrap();
 }
 
-#[test]
-fn standard_output_is_a_sink_too() {
-    let text = child("child_writes_to_standard_output", "", Path::new("-"));
+#[tokio::test]
+async fn standard_output_is_a_sink_too() {
+    if let Some(path) = child_path() {
+        return write_three(&path).await;
+    }
+    let text = child("standard_output_is_a_sink_too", "", Path::new("-"));
     let records = text.lines().filter(|line| line.starts_with("{\"v\":1,"));
     assert_eq!(records.count(), 3, "{text}");
 }

@@ -35,7 +35,7 @@ pub(super) struct Answered {
 /// The body of an answer whose head may leave.
 pub(super) enum Judged {
     /// Judged while it runs.
-    Running(Course),
+    Running(Box<Course>),
     /// Judged.
     Whole(Bytes),
 }
@@ -110,14 +110,14 @@ impl Answer<'_> {
             }
             None => None,
         };
-        let course = Course {
+        let course = Box::new(Course {
             upstream,
             scan,
             carrier,
             learner,
             addressee: Addressee::of(self.call),
             limit: self.limits.response_bytes,
-        };
+        });
         Ok(Answered {
             head,
             body: Judged::Running(course),

@@ -2,11 +2,13 @@
 //!
 //! Owns what one call passes through, in which order, and what its answer looks like; decides nothing
 //! itself. `connection` serves one connection, `pipeline` one call, `answer` what the agent says before
-//! its head leaves, `screen` what leaves while it runs, and `reply` is the single place where a refusal
+//! its head leaves, `screen` what leaves while it runs, `farewell`
+//! lets that arrive when the rest is cut, and `reply` is the single place where a refusal
 //! gets its words.
 
 mod answer;
 mod connection;
+mod farewell;
 mod headers;
 mod hold;
 mod inbound;

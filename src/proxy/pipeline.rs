@@ -76,7 +76,7 @@ impl Proxy {
                 admission,
             }) => {
                 toll.answered(head.status);
-                let screen = Screen::new(Arc::clone(&self), course, admission, toll);
+                let screen = Screen::new(Arc::clone(&self), *course, admission, toll);
                 Response::from_parts(head, ReplyBody::stream(screen, busy))
             }
             Err((addressee, refusal)) => {

@@ -288,9 +288,10 @@ pub(super) fn refuse(
         insert(headers, DECISION_ID, &decision.to_string());
     }
     if status == StatusCode::UNAUTHORIZED {
-        let challenge = match refusal.reason {
-            Reason::CredentialInvalid => "Bearer realm=\"lictor\", error=\"invalid_token\"",
-            _ => "Bearer realm=\"lictor\"",
+        let challenge = if refusal.reason == Reason::CredentialInvalid {
+            "Bearer realm=\"lictor\", error=\"invalid_token\""
+        } else {
+            "Bearer realm=\"lictor\""
         };
         headers.insert(
             header::WWW_AUTHENTICATE,

@@ -19,6 +19,7 @@ use crate::scan::{Blocked, Carrier, Scan};
 use crate::upstream::ResponseBody;
 
 use super::Proxy;
+use super::farewell::Farewell;
 use super::hold::{Due, Hold};
 use super::reply::{self, Addressee};
 use super::toll::Toll;
@@ -37,7 +38,7 @@ pub struct Cut(Reason);
 pub struct ReplyBody {
     kind: Kind,
     // The connection is busy until the body has left.
-    _busy: Busy,
+    busy: Busy,
 }
 
 #[derive(Debug)]
@@ -50,14 +51,14 @@ impl ReplyBody {
     pub(super) const fn whole(bytes: Bytes, busy: Busy) -> Self {
         Self {
             kind: Kind::Whole(bytes),
-            _busy: busy,
+            busy,
         }
     }
 
     pub(super) fn stream(screen: Screen, busy: Busy) -> Self {
         Self {
             kind: Kind::Stream(Box::new(screen)),
-            _busy: busy,
+            busy,
         }
     }
 }
@@ -70,10 +71,11 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match &mut self.kind {
+        let Self { kind, busy } = &mut *self;
+        match kind {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Stream(screen) => screen.poll(context),
+            Kind::Stream(screen) => screen.poll(busy, context),
         }
     }
 
@@ -110,6 +112,7 @@ pub(super) struct Screen {
     toll: Toll,
     admission: Option<Admission>,
     released: VecDeque<Bytes>,
+    farewell: Option<Farewell>,
     received: u64,
     // Since when the agent is waited for, and when the caller was given the last piece.
     waiting_since: Option<Instant>,
@@ -145,6 +148,7 @@ impl Screen {
             toll,
             admission: Some(admission),
             released: VecDeque::new(),
+            farewell: None,
             received: 0,
             waiting_since: None,
             given_at: None,
@@ -161,7 +165,11 @@ impl Screen {
         SizeHint::default()
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll(
+        &mut self,
+        busy: &Busy,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         if let Some(since) = self.given_at.take() {
             self.toll.waited_for_caller(clock::now() - since);
         }
@@ -175,7 +183,11 @@ impl Screen {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             match self.state {
-                State::Cut(reason) => return Poll::Ready(Some(Err(Cut(reason)))),
+                State::Cut(reason) => {
+                    let farewell = self.farewell.get_or_insert_with(|| Farewell::new(busy));
+                    let cut = Some(Err(Cut(reason)));
+                    return farewell.poll(busy, context).map(|()| cut);
+                }
                 State::Ended => return Poll::Ready(None),
                 State::Running => {}
             }

@@ -14,7 +14,7 @@ use crate::listener::Deadlines;
 use crate::tls::HttpVersion;
 
 /// What a connection does, written on the bytes' way and read by the [`Watch`], which looks seldom: a
-/// request costs two atomic additions and no timer.
+/// request costs a few atomic additions and no timer.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     /// Calls in flight.
@@ -23,6 +23,8 @@ pub(super) struct Activity {
     begun: AtomicU64,
     /// Bytes read from the peer.
     read: AtomicU64,
+    /// How often all that was written has left.
+    flushes: AtomicU64,
 }
 
 /// Tells an idle connection from a slow one.
@@ -121,6 +123,11 @@ impl Busy {
         activity.begun.fetch_add(1, Ordering::Relaxed);
         Self(Arc::clone(activity))
     }
+
+    /// How often the connection has been flushed.
+    pub(super) fn flushes(&self) -> u64 {
+        self.0.flushes.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Busy {
@@ -129,7 +136,7 @@ impl Drop for Busy {
     }
 }
 
-/// Counts the bytes that are read.
+/// Counts the bytes that are read, and the flushes.
 pub(super) struct Watched<S> {
     pub(super) stream: S,
     pub(super) activity: Arc<Activity>,
@@ -161,7 +168,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let polled = Pin::new(&mut self.stream).poll_flush(context);
+        if matches!(polled, Poll::Ready(Ok(()))) {
+            self.activity.flushes.fetch_add(1, Ordering::Relaxed);
+        }
+        polled
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
