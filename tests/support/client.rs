@@ -32,7 +32,9 @@ impl Client {
     pub(crate) async fn connect_tls(address: SocketAddr, certificates: &Certificates) -> Self {
         let stream = within("a connection", TcpStream::connect(address)).await;
         let name = ServerName::try_from("localhost").unwrap();
-        let handshake = certificates.connector().connect(name, stream.unwrap());
+        let handshake = certificates
+            .connector(b"http/1.1")
+            .connect(name, stream.unwrap());
         Self::over(within("a TLS handshake", handshake).await.unwrap())
     }
 
@@ -66,15 +68,19 @@ impl Client {
 
 /// The bytes of a JSON-RPC call of A2A 1.0, with the id `"r1"`.
 pub(crate) fn call(method: &str, params: &serde_json::Value) -> Vec<u8> {
-    let body =
-        serde_json::json!({"jsonrpc": "2.0", "id": "r1", "method": method, "params": params});
-    let body = body.to_string();
+    let body = envelope(method, params);
     format!(
         "POST / HTTP/1.1\r\nhost: localhost\r\na2a-version: 1.0\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
     .into_bytes()
+}
+
+/// The body of a JSON-RPC call with the id `"r1"`.
+pub(crate) fn envelope(method: &str, params: &serde_json::Value) -> String {
+    serde_json::json!({"jsonrpc": "2.0", "id": "r1", "method": method, "params": params})
+        .to_string()
 }
 
 /// The parameters of a message that says this.

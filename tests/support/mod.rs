@@ -1,7 +1,7 @@
 //! A real lictor between a raw client and a scripted upstream, for tests of the whole program.
 //!
-//! Everything speaks HTTP/1.1 in plain bytes, so that a test can write what no library would and see
-//! exactly what came out on either side. Nothing here judges: that is the tests' part.
+//! HTTP/1.1 is spoken in plain bytes, so that a test can write what no library would and see exactly what
+//! came out on either side; HTTP/2 by a library. Nothing here judges: that is the tests' part.
 #![allow(
     dead_code,
     reason = "each test file is a crate of its own and uses a part; which part differs"
@@ -9,6 +9,7 @@
 
 pub(crate) mod client;
 pub(crate) mod http1;
+pub(crate) mod http2;
 pub(crate) mod lictor;
 pub(crate) mod secrets;
 pub(crate) mod tls;

@@ -36,8 +36,8 @@ impl Certificates {
         files
     }
 
-    /// A client that trusts the authority and speaks HTTP/1.1.
-    pub(crate) fn connector(&self) -> TlsConnector {
+    /// A client that trusts the authority and offers this protocol (RFC 7301).
+    pub(crate) fn connector(&self, protocol: &[u8]) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -46,7 +46,7 @@ impl Certificates {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         TlsConnector::from(Arc::new(config))
     }
 }
