@@ -41,7 +41,7 @@ pub struct Cut(Reason);
 pub struct ReplyBody {
     kind: Kind,
     // The connection is busy until the body has left.
-    _busy: Busy,
+    busy: Busy,
 }
 
 #[derive(Debug)]
@@ -51,17 +51,19 @@ enum Kind {
 }
 
 impl ReplyBody {
-    pub(super) const fn whole(bytes: Bytes, busy: Busy) -> Self {
+    pub(super) fn whole(bytes: Bytes, mut busy: Busy) -> Self {
+        busy.given();
         Self {
             kind: Kind::Whole(bytes),
-            _busy: busy,
+            busy,
         }
     }
 
-    pub(super) fn stream(screen: Screen, busy: Busy) -> Self {
+    pub(super) fn stream(screen: Screen, mut busy: Busy) -> Self {
+        busy.given();
         Self {
             kind: Kind::Stream(Box::new(screen)),
-            _busy: busy,
+            busy,
         }
     }
 }
@@ -74,11 +76,16 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        match &mut self.kind {
+        self.busy.asked();
+        let polled = match &mut self.kind {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Stream(screen) => screen.poll(context),
+        };
+        if polled.is_ready() {
+            self.busy.given();
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
