@@ -1,12 +1,17 @@
 //! A certificate authority for one test.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::within;
 
 /// Files for a server called `localhost`, and the authority that vouches for them.
 pub(crate) struct Certificates {
@@ -38,6 +43,18 @@ impl Certificates {
 
     /// A client that trusts the authority and speaks HTTP/1.1.
     pub(crate) fn connector(&self) -> TlsConnector {
+        self.connector_for(b"http/1.1")
+    }
+
+    /// A connection on which HTTP/2 was agreed, and nothing said yet.
+    pub(crate) async fn connect_h2(&self, address: SocketAddr) -> TlsStream<TcpStream> {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let handshake = self.connector_for(b"h2").connect(name, stream);
+        within("a TLS handshake", handshake).await.unwrap()
+    }
+
+    fn connector_for(&self, protocol: &[u8]) -> TlsConnector {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -46,7 +63,7 @@ impl Certificates {
             .unwrap()
             .with_root_certificates(roots)
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         TlsConnector::from(Arc::new(config))
     }
 }
