@@ -36,7 +36,6 @@ struct Frame {
     kind: u8,
     flags: u8,
     stream: u32,
-    payload: Vec<u8>,
 }
 
 impl Frames {
@@ -94,7 +93,6 @@ impl Frames {
             kind: head[3],
             flags: head[4],
             stream,
-            payload,
         })
     }
 
