@@ -74,6 +74,8 @@ reasons! {
     DefaultDeny "default-deny" Downstream,
     /// A deny rule matched.
     DenyRule "deny-rule" Downstream,
+    /// HTTP/1.0, whose answers end where the connection does: one that was cut short would look complete.
+    HttpVersionUnsupported "http-version-unsupported" Downstream,
     /// A bug of ours; the call did not pass.
     Internal "internal" Internal,
     /// The keys that would verify the credential could not be had.

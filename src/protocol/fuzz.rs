@@ -13,7 +13,9 @@ pub fn fuzz_read_call(data: &[u8]) {
     } else {
         "text/plain"
     };
-    let request = Request::post("/").header("content-type", content_type);
+    let request = Request::post("/")
+        .header("content-type", content_type)
+        .header("host", "agent.example");
     let Ok((parts, ())) = request.body(()).map(Request::into_parts) else {
         return;
     };

@@ -12,6 +12,7 @@ use super::a2a;
 use super::envelope::{self, Envelope, Shape, Value};
 use super::json::Flaw;
 use super::media::{self, Media};
+use super::message;
 use super::overrides;
 use super::path;
 use super::sniff::{self, Opening};
@@ -84,6 +85,7 @@ fn check(parts: &Parts, media: Media) -> Result<Box<str>, Refusal> {
         let refusal = Refusal::new(Reason::OperationUnsupported);
         return Err(refusal.detail(format_args!("method `{}`", parts.method)));
     }
+    message::check(parts)?;
     let path = path::decode(parts.uri.path())
         .map_err(|error| Refusal::new(Reason::MalformedRequest).detail(error))?;
     if let Some(field) = overrides::contradiction(parts) {

@@ -16,6 +16,7 @@ mod fuzz;
 mod head;
 mod json;
 mod media;
+mod message;
 mod observer;
 mod overrides;
 mod path;

@@ -24,6 +24,7 @@ pub(super) fn contradiction(parts: &Parts) -> Option<&'static HeaderName> {
     let differs = |name: &HeaderName, expected: &[u8]| {
         let mut values = parts.headers.get_all(name).iter();
         values.any(|value| value.as_bytes().trim_ascii() != expected)
+            || is_spelt_with_underscores(parts, name)
     };
     let methods = METHODS.iter().map(|name| (name, method));
     let targets = TARGETS.iter().map(|name| (name, target));
@@ -31,4 +32,19 @@ pub(super) fn contradiction(parts: &Parts) -> Option<&'static HeaderName> {
         .chain(targets)
         .find(|(name, expected)| differs(name, expected))
         .map(|(name, _)| name)
+}
+
+/// Whether the field is there as `x_http_method_override`, which servers that hand fields to programs as
+/// variables read as the same name. Nobody writes it so who means well.
+fn is_spelt_with_underscores(parts: &Parts, name: &HeaderName) -> bool {
+    let name = name.as_str();
+    let same = |theirs: &str| {
+        theirs.len() == name.len()
+            && theirs.contains('_')
+            && theirs
+                .bytes()
+                .zip(name.bytes())
+                .all(|(theirs, ours)| theirs == ours || (theirs == b'_' && ours == b'-'))
+    };
+    parts.headers.keys().any(|theirs| same(theirs.as_str()))
 }

@@ -12,13 +12,13 @@ pub(super) enum Opening {
     /// No JSON object or array.
     Other,
     /// JSON in UTF-16 or UTF-32, which RFC 8259 forbids and Python reads unasked, or behind a byte
-    /// order mark.
+    /// order mark or white space that is none in JSON: many an agent trims the text before it parses it.
     Wide,
 }
 
 /// Looks at the beginning of a body, or at the whole of it.
 pub(super) fn opening(bytes: &[u8]) -> Opening {
-    if is_wide(bytes) {
+    if is_wide(bytes) || is_behind_foreign_white(bytes) {
         return Opening::Wide;
     }
     let mut rest = bytes.iter().copied().filter(|byte| !is_white(*byte));
@@ -33,6 +33,26 @@ pub(super) fn opening(bytes: &[u8]) -> Opening {
         ) => Opening::Json,
         (Some(_), _) => Opening::Other,
     }
+}
+
+/// Whether it begins like JSON once a text's `strip` or `trim` has taken away what is white to Unicode.
+fn is_behind_foreign_white(bytes: &[u8]) -> bool {
+    // Every such character begins with one of these bytes, and JSON with none; most bodies end here.
+    let mut rest = bytes.iter().copied().skip_while(|byte| is_white(*byte));
+    if !matches!(
+        rest.next(),
+        Some(0x0B | 0x0C | 0x1C..=0x1F | 0xC2 | 0xE1 | 0xE2 | 0xE3 | 0xEF)
+    ) {
+        return false;
+    }
+    let is_blank =
+        |symbol: char| symbol.is_whitespace() || matches!(symbol, '\u{1C}'..='\u{1F}' | '\u{FEFF}');
+    let text = bytes.utf8_chunks().next();
+    let text = text.map_or("", |chunk| chunk.valid());
+    matches!(
+        text.trim_start_matches(is_blank).chars().next(),
+        Some('{' | '[') | None
+    )
 }
 
 /// Whether the body may be JSON in an encoding that is not plain UTF-8.
@@ -94,6 +114,12 @@ mod tests {
             // A gRPC frame of 123 bytes: five bytes of prefix, the last of which is `{`.
             (b"\0\0\0\0{\x0A\x05hello", Opening::Other),
             (b"\0\x01binary", Opening::Other),
+            (b"\x0C{\"a\":1}", Opening::Wide),
+            (b" \x0B\n[1", Opening::Wide),
+            ("\u{A0}{".as_bytes(), Opening::Wide),
+            ("\u{2028}\u{3000}{".as_bytes(), Opening::Wide),
+            ("\u{A0}text".as_bytes(), Opening::Other),
+            ("\u{E4}{".as_bytes(), Opening::Other),
         ];
         for (bytes, expected) in cases {
             assert_eq!(opening(bytes), *expected, "{}", bytes.escape_ascii());

@@ -26,6 +26,10 @@ fn send(
 ) -> Result<Call, Malformed> {
     let body = body.as_ref();
     let mut request = Request::builder().method(method).uri(target);
+    let says_where = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case("host");
+    if target.starts_with(['/', '*']) && !headers.iter().any(says_where) {
+        request = request.header("host", "agent.example");
+    }
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
+use http::StatusCode;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -14,6 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::clock;
 use crate::drain::Guard;
 use crate::listener::{Config, Connection, Guarded};
+use crate::model::{Reason, Refusal};
 use crate::tls::{self, HttpVersion};
 
 use super::Proxy;
@@ -88,13 +90,25 @@ impl Front {
             .header_read_timeout(None)
             .serve_connection(io, service);
         let watch = Watch::new(activity, self.config.deadlines, HttpVersion::H1);
-        drive(
+        let ended = drive(
             pin!(connection),
             http1::Connection::graceful_shutdown,
             watch,
             guard,
         )
         .await;
+        // What is no HTTP never becomes a call; the server answers it by itself, and here it gets its record.
+        match ended {
+            Ended::Failed(error) if error.is_parse() => {
+                let refusal = unread(&error).detail(&error);
+                Arc::clone(&self.proxy).unread(peer, &refusal, unread_status(&error));
+            }
+            Ended::SlowHead { begun: true } => {
+                let refusal = Refusal::new(Reason::RequestTimeout).detail("a head that trickles");
+                Arc::clone(&self.proxy).unread(peer, &refusal, None);
+            }
+            Ended::Closed | Ended::Failed(_) | Ended::SlowHead { begun: false } => {}
+        }
     }
 
     async fn http2(
@@ -138,43 +152,80 @@ impl Front {
     > + use<> {
         let proxy = Arc::clone(&self.proxy);
         let activity = Arc::clone(activity);
+        let most_fields = self.config.limits.headers;
         service_fn(move |request| {
             let proxy = Arc::clone(&proxy);
             let busy = Busy::new(&activity);
-            async move { Ok::<_, Infallible>(proxy.call(peer, request, busy).await) }
+            async move { Ok::<_, Infallible>(proxy.call(peer, request, most_fields, busy).await) }
         })
     }
 }
 
 /// Drives a connection, and ends it when it is idle for too long, when a request head takes too long,
 /// or, in good order, when the process drains.
+///
+/// An idle connection that does not end in good order until the watch looks again ends anyway.
 async fn drive<C>(
     mut connection: Pin<&mut C>,
     graceful_shutdown: fn(Pin<&mut C>),
     mut watch: Watch,
     mut guard: Guard,
-) where
+) -> Ended
+where
     C: Future<Output = hyper::Result<()>>,
 {
-    let mut draining = false;
+    let (mut draining, mut leaving) = (false, false);
     loop {
         tokio::select! {
             ended = connection.as_mut() => {
-                if let Err(error) = ended {
-                    tracing::debug!(%error, "connection ended");
-                }
-                return;
+                let Err(error) = ended else {
+                    return Ended::Closed;
+                };
+                tracing::debug!(%error, "connection ended");
+                return Ended::Failed(error);
             }
             () = guard.draining(), if !draining => {
                 draining = true;
                 graceful_shutdown(connection.as_mut());
             }
             () = tokio::time::sleep(watch.interval()) => match watch.look(clock::now()) {
-                Judgement::Fine => {}
-                Judgement::Idle => graceful_shutdown(connection.as_mut()),
-                // A head that trickles: nothing was asked, so nothing is answered.
-                Judgement::SlowHead => return,
+                Judgement::Fine => leaving = false,
+                Judgement::Idle if leaving => return Ended::Closed,
+                Judgement::Idle => {
+                    leaving = true;
+                    graceful_shutdown(connection.as_mut());
+                }
+                Judgement::SlowHead => return Ended::SlowHead { begun: watch.has_read() },
+                // The answers in flight are cut, and their records say that the caller went away.
+                Judgement::Stalled => return Ended::Closed,
             },
         }
     }
+}
+
+/// How a connection ended.
+enum Ended {
+    Closed,
+    Failed(hyper::Error),
+    /// A request's head took too long, or never began. Nothing was asked, so nothing is answered.
+    SlowHead {
+        begun: bool,
+    },
+}
+
+fn unread(error: &hyper::Error) -> Refusal {
+    Refusal::new(if error.is_parse_too_large() {
+        Reason::RequestTooLarge
+    } else {
+        Reason::MalformedRequest
+    })
+}
+
+/// The status that the server answers with.
+fn unread_status(error: &hyper::Error) -> Option<StatusCode> {
+    Some(if error.is_parse_too_large() {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    } else {
+        StatusCode::BAD_REQUEST
+    })
 }

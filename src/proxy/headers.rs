@@ -1,11 +1,13 @@
 //! Header fields on the way to the agent and back.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use http::request;
 
-use crate::model::{Principal, RequestId};
+use crate::model::{Finding, LeakAction, Principal, RequestId};
+use crate::scan::{Detectors, scan_text};
 use crate::upstream::strip_hop_by_hop;
 
 use super::reply::REQUEST_ID;
@@ -65,6 +67,7 @@ impl IdentityHeaders {
             set(headers, &header::HOST, authority.as_str());
         }
         headers.remove(header::AUTHORIZATION);
+        join_cookies(headers);
         self.remove_spoofed(headers);
         set(headers, &self.tenant, principal.tenant.as_str());
         set(headers, &self.principal, principal.id.as_str());
@@ -121,9 +124,83 @@ impl IdentityHeaders {
     }
 }
 
-/// Makes the agent's fields into those that the caller gets: nobody but lictor names a decision.
+/// One field of all cookies: HTTP/2 may split it, and over HTTP/1.1 there must be one (RFC 9113, section
+/// 8.2.3).
+fn join_cookies(headers: &mut HeaderMap) {
+    let mut values = headers.get_all(header::COOKIE).iter();
+    let (Some(first), true) = (values.next(), values.next().is_some()) else {
+        return;
+    };
+    let mut joined = first.as_bytes().to_vec();
+    for value in headers.get_all(header::COOKIE).iter().skip(1) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(value.as_bytes());
+    }
+    match HeaderValue::from_bytes(&joined) {
+        Ok(value) => headers.insert(header::COOKIE, value),
+        // Values that were each allowed are allowed together; without that, no cookie is the safe answer.
+        Err(_) => headers.remove(header::COOKIE),
+    };
+}
+
+/// Makes the agent's fields into those that the caller gets: nobody but lictor names a decision, and
+/// nobody sends the caller past lictor (RFC 7838).
 pub(super) fn towards_caller(headers: &mut HeaderMap) {
     headers.remove("lictor-decision-id");
+    headers.remove(header::ALT_SVC);
+}
+
+/// Looks for what must not leave in the fields of an answer. A field with something to redact goes whole:
+/// half a field means something else.
+///
+/// # Errors
+/// The detector whose finding blocks.
+pub(super) fn scan(
+    headers: &mut HeaderMap,
+    detectors: &Detectors,
+    found: &mut Vec<Finding>,
+) -> Result<(), &'static str> {
+    // Nearly always nothing is there, and one pass over all is cheaper than one over each.
+    let mut all = Vec::with_capacity(512);
+    for (name, value) in headers.iter().filter(|(name, _)| !is_framing(name)) {
+        all.extend_from_slice(name.as_str().as_bytes());
+        all.extend_from_slice(b": ");
+        all.extend_from_slice(value.as_bytes());
+        all.push(b'\n');
+    }
+    if all.is_empty() || scan_text(detectors, &all).is_empty() {
+        return Ok(());
+    }
+    let mut doomed = Vec::new();
+    for (name, value) in headers.iter().filter(|(name, _)| !is_framing(name)) {
+        let line = [name.as_str().as_bytes(), b": ", value.as_bytes()].concat();
+        let findings = scan_text(detectors, &line);
+        if findings
+            .iter()
+            .any(|finding| finding.action >= LeakAction::Redact)
+        {
+            doomed.push(name.clone());
+        }
+        found.extend(findings.into_iter().map(|finding| Finding {
+            channel: Arc::from(format!("header {name}")),
+            ..finding
+        }));
+    }
+    if let Some(blocking) = found
+        .iter()
+        .find(|finding| finding.action == LeakAction::Block)
+    {
+        return Err(blocking.detector);
+    }
+    for name in doomed {
+        headers.remove(name);
+    }
+    Ok(())
+}
+
+/// Fields of numbers and dates, which nearly every answer has.
+fn is_framing(name: &HeaderName) -> bool {
+    *name == header::CONTENT_LENGTH || *name == header::DATE || *name == header::CONTENT_TYPE
 }
 
 /// Fields that a body no longer keeps when it may be changed on its way.

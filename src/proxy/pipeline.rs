@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use http::request;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
@@ -40,6 +40,7 @@ impl Proxy {
         self: Arc<Self>,
         source: SocketAddr,
         request: Request<Incoming>,
+        most_fields: usize,
         busy: Busy,
     ) -> Response<ReplyBody> {
         let snapshot = self.snapshot();
@@ -56,6 +57,7 @@ impl Proxy {
             snapshot: &snapshot,
             source,
             request_id: &request_id,
+            most_fields,
             toll: &mut toll,
         };
         let outcome = unless_panic(walk.go(request)).await;
@@ -94,6 +96,27 @@ impl Proxy {
             }
         }
     }
+
+    /// Records what came on a connection and was no request, so that it never became a call. `status` is
+    /// what the server has answered by itself.
+    pub(super) fn unread(
+        self: Arc<Self>,
+        source: SocketAddr,
+        refusal: &Refusal,
+        status: Option<StatusCode>,
+    ) {
+        let decision = DecisionId::new(Uuid::now_v7());
+        let generation = self.snapshot().generation.clone();
+        let mut toll = Toll::new(self, decision, decision.into());
+        let record = toll.record();
+        record.source = Some(source);
+        record.generation = Some(generation);
+        toll.refused(refusal);
+        if let Some(status) = status {
+            toll.answered(status);
+        }
+        toll.ended(Outcome::Refused);
+    }
 }
 
 /// A panic is a bug of ours. It must not become a call that passed, nor end the connection's others.
@@ -119,6 +142,7 @@ struct Walk<'a> {
     snapshot: &'a Snapshot,
     source: SocketAddr,
     request_id: &'a RequestId,
+    most_fields: usize,
     toll: &'a mut Toll,
 }
 
@@ -128,6 +152,11 @@ impl Walk<'_> {
         self.toll
             .admit()
             .map_err(|refusal| (Addressee::unread(), refusal))?;
+        // HTTP/1.1 counts while it reads; HTTP/2 knows a limit in bytes only.
+        if parts.headers.len() > self.most_fields {
+            let refusal = Refusal::new(Reason::RequestTooLarge).detail("too many header fields");
+            return Err((Addressee::unread(), refusal));
+        }
         let head = protocol::read_head(&parts).map_err(malformed)?;
         let caller = self
             .snapshot

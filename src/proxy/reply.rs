@@ -117,6 +117,12 @@ const fn catalogue(reason: Reason) -> Entry {
             "PERMISSION_DENIED",
             "You are not allowed to make this call.",
         ),
+        Reason::HttpVersionUnsupported => entry(
+            StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            -31015,
+            "HTTP_VERSION_UNSUPPORTED",
+            "This service speaks HTTP/1.1 and HTTP/2.",
+        ),
         Reason::Internal => entry(
             StatusCode::INTERNAL_SERVER_ERROR,
             -31000,

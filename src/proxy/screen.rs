@@ -48,14 +48,16 @@ enum Kind {
 }
 
 impl ReplyBody {
-    pub(super) const fn whole(bytes: Bytes, busy: Busy) -> Self {
+    pub(super) fn whole(bytes: Bytes, mut busy: Busy) -> Self {
+        busy.given();
         Self {
             kind: Kind::Whole(bytes),
             busy,
         }
     }
 
-    pub(super) fn stream(screen: Screen, busy: Busy) -> Self {
+    pub(super) fn stream(screen: Screen, mut busy: Busy) -> Self {
+        busy.given();
         Self {
             kind: Kind::Stream(Box::new(screen)),
             busy,
@@ -72,11 +74,16 @@ impl Body for ReplyBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         let Self { kind, busy } = &mut *self;
-        match kind {
+        busy.asked();
+        let polled = match kind {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Stream(screen) => screen.poll(busy, context),
+        };
+        if polled.is_ready() {
+            busy.given();
         }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {

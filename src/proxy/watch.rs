@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,17 @@ pub(super) struct Activity {
     read: AtomicU64,
     /// How often all that was written has left.
     flushes: AtomicU64,
+    /// Counts stretches of time; the watch advances it.
+    epoch: AtomicUsize,
+    /// Bodies that wait for the peer to take the next piece, by the epoch since which they do.
+    waiting: [AtomicU32; EPOCHS],
 }
+
+/// Stretches that are told apart.
+const EPOCHS: usize = 8;
+
+/// In how many stretches a wait becomes too long.
+const STALL_EPOCHS: u32 = 4;
 
 /// Tells an idle connection from a slow one.
 #[derive(Debug)]
@@ -35,6 +45,7 @@ pub(super) struct Watch {
     version: HttpVersion,
     begun: u64,
     phase: Phase,
+    epoch_since: Instant,
 }
 
 /// What the connection was doing when the watch looked last.
@@ -53,6 +64,9 @@ pub(super) enum Judgement {
     Fine,
     Idle,
     SlowHead,
+    /// Nothing of an answer was taken for too long, though the connection itself may be alive: HTTP/2 lets a
+    /// peer stop one stream, and no write ever waits for it.
+    Stalled,
 }
 
 impl Watch {
@@ -67,15 +81,46 @@ impl Watch {
             version,
             begun: 0,
             phase,
+            epoch_since: clock::now(),
         }
     }
 
     /// How long not to look. A bound is met within this much.
     pub(super) fn interval(&self) -> Duration {
-        self.deadlines.header.min(self.deadlines.keep_alive) / 2
+        let half = self.deadlines.header.min(self.deadlines.keep_alive) / 2;
+        half.min(self.epoch())
+    }
+
+    /// Whether the peer has ever said anything.
+    pub(super) fn has_read(&self) -> bool {
+        self.activity.read.load(Ordering::Relaxed) > 0
+    }
+
+    fn epoch(&self) -> Duration {
+        self.deadlines.write_stall / STALL_EPOCHS
+    }
+
+    /// Whether some body has waited for the peer since `STALL_EPOCHS` whole epochs. Begins the next epoch
+    /// when it is time.
+    fn is_stalled(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.epoch_since) < self.epoch() {
+            return false;
+        }
+        // One at a time: a look that comes late is followed by more.
+        self.epoch_since += self.epoch();
+        let next = self.activity.epoch.load(Ordering::Relaxed).wrapping_add(1);
+        self.activity.epoch.store(next, Ordering::Relaxed);
+        // Those of the epochs from `next - 4` on have not waited long enough; all others have.
+        (STALL_EPOCHS as usize + 1..=EPOCHS).any(|age| {
+            let slot = self.activity.waiting.get(next.wrapping_sub(age) % EPOCHS);
+            slot.is_some_and(|waiting| waiting.load(Ordering::Relaxed) > 0)
+        })
     }
 
     pub(super) fn look(&mut self, now: Instant) -> Judgement {
+        if self.is_stalled(now) {
+            return Judgement::Stalled;
+        }
         let begun = self.activity.begun.load(Ordering::Relaxed);
         let read = self.activity.read.load(Ordering::Relaxed);
         if self.activity.calls.load(Ordering::Relaxed) > 0 {
@@ -115,24 +160,50 @@ impl Watch {
 
 /// A call in flight; its drop ends it.
 #[derive(Debug)]
-pub(super) struct Busy(Arc<Activity>);
+pub(super) struct Busy {
+    activity: Arc<Activity>,
+    // Where it is counted as waiting for the peer.
+    slot: Option<usize>,
+}
 
 impl Busy {
     pub(super) fn new(activity: &Arc<Activity>) -> Self {
         activity.calls.fetch_add(1, Ordering::Relaxed);
         activity.begun.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(activity))
+        Self {
+            activity: Arc::clone(activity),
+            slot: None,
+        }
+    }
+
+    /// The peer was given something, and the next move is its.
+    pub(super) fn given(&mut self) {
+        self.asked();
+        let slot = self.activity.epoch.load(Ordering::Relaxed) % EPOCHS;
+        if let Some(waiting) = self.activity.waiting.get(slot) {
+            waiting.fetch_add(1, Ordering::Relaxed);
+            self.slot = Some(slot);
+        }
+    }
+
+    /// The peer has room for more.
+    pub(super) fn asked(&mut self) {
+        let slot = self.slot.take();
+        if let Some(waiting) = slot.and_then(|slot| self.activity.waiting.get(slot)) {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// How often the connection has been flushed.
     pub(super) fn flushes(&self) -> u64 {
-        self.0.flushes.load(Ordering::Relaxed)
+        self.activity.flushes.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.calls.fetch_sub(1, Ordering::Relaxed);
+        self.asked();
+        self.activity.calls.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -225,6 +296,33 @@ mod tests {
             watch.look(start + Duration::from_secs(20)),
             Judgement::SlowHead
         );
+    }
+
+    #[test]
+    fn an_answer_that_nobody_takes_is_stalled_and_one_that_moves_is_not() {
+        let (activity, mut watch, start) = watch();
+        let (mut stuck, mut moving) = (Busy::new(&activity), Busy::new(&activity));
+        stuck.given();
+        let mut seen = Vec::new();
+        for seconds in (0..=45).step_by(5) {
+            moving.asked();
+            moving.given();
+            seen.push(watch.look(start + Duration::from_secs(seconds)));
+        }
+        assert!(
+            seen[..6].iter().all(|seen| *seen == Judgement::Fine),
+            "{seen:?}"
+        );
+        assert!(seen.contains(&Judgement::Stalled), "{seen:?}");
+        stuck.asked();
+        for seconds in (50..=200).step_by(5) {
+            moving.asked();
+            moving.given();
+            assert_eq!(
+                watch.look(start + Duration::from_secs(seconds)),
+                Judgement::Fine
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Logs go to standard error, so that standard output stays free for what was asked for.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use tracing::subscriber::SetGlobalDefaultError;
 use tracing_subscriber::EnvFilter;
@@ -31,7 +31,8 @@ pub enum LoggingError {
 pub fn start_logging(config: &Config) -> Result<(), LoggingError> {
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter(&config.filter)?)
-        .with_writer(io::stderr)
+        .with_writer(|| Unfailing(io::stderr()))
+        .log_internal_errors(false)
         .with_ansi(config.format == LogFormat::Pretty && io::stderr().is_terminal());
     let started = match config.format {
         LogFormat::Json => tracing::subscriber::set_global_default(
@@ -44,6 +45,22 @@ pub fn start_logging(config: &Config) -> Result<(), LoggingError> {
         LogFormat::Pretty => tracing::subscriber::set_global_default(builder.finish()),
     };
     started.map_err(LoggingError::AlreadyStarted)
+}
+
+/// A writer whose reader may go away. The library tells of a failed write by a write to the same place,
+/// which panics where that fails too: a log collector that dies must not take the proxy with it.
+struct Unfailing<W>(W);
+
+impl<W: Write> Write for Unfailing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _lost = self.0.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _lost = self.0.flush();
+        Ok(())
+    }
 }
 
 fn filter(text: &str) -> Result<EnvFilter, LoggingError> {

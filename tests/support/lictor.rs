@@ -29,6 +29,10 @@ pub(crate) struct Setup {
     policy: String,
     config: Option<String>,
     flags: Vec<String>,
+    // Where it speaks, if not into the log.
+    said_to: Option<(Stdio, Stdio)>,
+    // Where its state is, if not at home.
+    state: Option<PathBuf>,
     home: TempDir,
 }
 
@@ -40,6 +44,8 @@ impl Setup {
             policy: EVERYBODY.to_owned(),
             config: None,
             flags: Vec::new(),
+            said_to: None,
+            state: None,
             home: tempfile::tempdir().unwrap(),
         }
     }
@@ -60,6 +66,18 @@ impl Setup {
     pub(crate) fn flag(mut self, name: &str, value: impl AsRef<Path>) -> Self {
         self.flags.push(name.to_owned());
         self.flags.push(value.as_ref().display().to_string());
+        self
+    }
+
+    /// With these as standard output and error, instead of the log.
+    pub(crate) fn said_to(mut self, output: Stdio, error: Stdio) -> Self {
+        self.said_to = Some((output, error));
+        self
+    }
+
+    /// With its state in another folder.
+    pub(crate) fn state(mut self, folder: &Path) -> Self {
+        self.state = Some(folder.to_owned());
         self
     }
 
@@ -111,13 +129,17 @@ impl Setup {
         command.args(["--listen", &public.to_string()]);
         command.args(["--admin", &admin.to_string()]);
         command.arg("--policies").arg(&policies);
-        command.arg("--state-dir").arg(home);
+        command.arg("--state-dir");
+        command.arg(self.state.as_deref().unwrap_or(home));
         command.args(&self.flags);
         let log = File::create(home.join("log")).unwrap();
+        let (output, error) = self
+            .said_to
+            .unwrap_or_else(|| (log.try_clone().unwrap().into(), log.into()));
         let child = command
             .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
+            .stdout(output)
+            .stderr(error)
             .spawn()
             .unwrap();
         Lictor {

@@ -1,12 +1,17 @@
 //! A certificate authority for one test.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::within;
 
 /// Files for a server called `localhost`, and the authority that vouches for them.
 pub(crate) struct Certificates {
@@ -34,6 +39,14 @@ impl Certificates {
         std::fs::write(&files.certificate, leaf.pem()).unwrap();
         std::fs::write(&files.key, key.serialize_pem()).unwrap();
         files
+    }
+
+    /// A connection on which HTTP/2 was agreed, and nothing said yet.
+    pub(crate) async fn connect_h2(&self, address: SocketAddr) -> TlsStream<TcpStream> {
+        let stream = TcpStream::connect(address).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let handshake = self.connector(b"h2").connect(name, stream);
+        within("a TLS handshake", handshake).await.unwrap()
     }
 
     /// A client that trusts the authority and offers this protocol (RFC 7301).

@@ -422,7 +422,10 @@ fn a_notification_has_no_id_and_a_null_id_is_one() {
 #[test]
 fn a_body_that_decides_nothing_passes_unread() {
     let wants = |method: &str, content_type: &str, first: Option<&[u8]>| {
-        let request = http::Request::builder().method(method).uri("/");
+        let request = http::Request::builder()
+            .method(method)
+            .uri("/")
+            .header("host", "agent.example");
         let request = request
             .header("content-type", content_type)
             .body(())
