@@ -9,6 +9,7 @@
 //! that is only looked at, must not hold what cannot become a secret, and must give the same findings
 //! and the same bytes for every cutting of its input.
 
+mod body;
 mod channel;
 mod config;
 mod detectors;
@@ -17,7 +18,6 @@ mod event;
 mod json;
 mod matcher;
 mod packs;
-mod scan;
 mod sse;
 mod tape;
 #[cfg(test)]
@@ -25,8 +25,8 @@ mod tests;
 mod text;
 mod whole;
 
+pub use body::{Blocked, Carrier, Scan};
 pub use config::{AtBound, Config, Hold};
 pub use detectors::{CompileError, Detectors};
 pub use packs::{describe, known_names, sample};
-pub use scan::{Blocked, Carrier, Scan};
 pub use whole::scan_text;
