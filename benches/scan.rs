@@ -36,7 +36,10 @@ fn main() {
     let all = detectors(&["credentials", "pii"]);
     let credentials = detectors(&["credentials"]);
     for body in bodies() {
-        if wanted.as_ref().is_some_and(|wanted| !body.name.contains(wanted.as_str())) {
+        if wanted
+            .as_ref()
+            .is_some_and(|wanted| !body.name.contains(wanted.as_str()))
+        {
             continue;
         }
         for (packs, detectors) in [("all packs", &all), ("credentials", &credentials)] {

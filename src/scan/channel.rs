@@ -145,7 +145,7 @@ impl Channel {
     /// case need not wait for more.
     pub(super) fn waits_at(&self, tape: &Tape) -> Option<u64> {
         let decided = self.decided();
-        if decided == self.matcher.position() {
+        if !self.is_waiting() {
             return None;
         }
         let mut at = self.mapped;
@@ -162,18 +162,23 @@ impl Channel {
         self.matcher.position() == 0
     }
 
+    /// Whether anything waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.decided() < self.matcher.position()
+    }
+
     /// Whether something that waits has shown what names it, rather than being a word that could yet
     /// turn out to stand before an `@`.
     pub(super) fn is_anchored(&self, desk: &Desk) -> bool {
-        self.decided() < self.matcher.position() && self.matcher.is_anchored(&desk.detectors)
+        self.is_waiting() && self.matcher.is_anchored(&desk.detectors)
     }
 
     /// Lets what waits go, undecided: the bound of the hold-back was reached. A candidate that has shown
     /// what it is does not go silently.
-    pub(super) fn let_go(&mut self, desk: &mut Desk, name: &str) -> Result<(), Blocked> {
+    pub(super) fn let_go(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
         let mut hits = std::mem::take(&mut desk.hits);
         self.matcher.give_up(&desk.detectors, &mut hits);
-        let outcome = self.apply(desk, name, &mut hits);
+        let outcome = self.apply(desk, "held", &mut hits);
         desk.hits = hits;
         self.let_go = self.matcher.position();
         self.forget();

@@ -152,7 +152,10 @@ impl JsonCarrier {
             State::String(text) => text.escape.begins_at(),
             State::Word(word) => Some(word.raw),
         };
-        let rest = self.rest.as_ref().and_then(|text| text.waits_at(&desk.tape));
+        let rest = self
+            .rest
+            .as_ref()
+            .and_then(|text| text.waits_at(&desk.tape));
         let own = [self.channel.waits_at(&desk.tape), unfinished, rest];
         joined
             .chain(own.into_iter().flatten())
@@ -425,8 +428,8 @@ impl Bare {
             Some(_) if literals.contains(&word) => Self::Literal,
             _ => Self::Neither,
         };
-        let may_grow = word.len() == text.len()
-            && literals.iter().any(|literal| literal.starts_with(word));
+        let may_grow =
+            word.len() == text.len() && literals.iter().any(|literal| literal.starts_with(word));
         match bare {
             Self::Neither if !is_over && may_grow => Self::Open,
             Self::Number | Self::Literal if !is_over => Self::Open,

@@ -15,7 +15,9 @@ mod config;
 mod detectors;
 mod escape;
 mod event;
+mod fields;
 mod json;
+mod known;
 mod matcher;
 mod packs;
 mod sse;
@@ -23,6 +25,7 @@ mod tape;
 #[cfg(test)]
 mod tests;
 mod text;
+mod texts;
 mod whole;
 
 pub use body::{Blocked, Carrier, Scan};

@@ -102,6 +102,7 @@ impl View {
         self.unescaped.clear();
         self.unescaped.read(&mut self.escape, text, raw, false);
         let Unescaped { text, segments } = &self.unescaped;
-        self.channel.feed(desk, NAME, text, segments.iter().copied())
+        self.channel
+            .feed(desk, NAME, text, segments.iter().copied())
     }
 }
