@@ -16,6 +16,7 @@ mod detectors;
 mod escape;
 mod event;
 mod fields;
+mod fuzz;
 mod json;
 mod known;
 mod matcher;
@@ -31,5 +32,7 @@ mod whole;
 pub use body::{Blocked, Carrier, Scan};
 pub use config::{AtBound, Config, Hold};
 pub use detectors::{CompileError, Detectors};
+#[doc(hidden)]
+pub use fuzz::fuzz_chunking;
 pub use packs::{describe, known_names, sample};
 pub use whole::scan_text;
