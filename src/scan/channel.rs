@@ -12,6 +12,9 @@ use super::detectors::Detectors;
 use super::matcher::{Hit, Matcher, Part};
 use super::tape::Tape;
 
+/// Shorter texts hold nothing that a detector knows: `a@b.co` is the shortest.
+const MIN_SECRET_BYTES: usize = 6;
+
 /// Findings that are remembered so that two readings of the same bytes count once.
 const RECENT: usize = 32;
 
@@ -104,33 +107,82 @@ impl Channel {
         self.matcher.finish(&desk.detectors, &mut hits);
         let outcome = self.apply(desk, name, &mut hits);
         desk.hits = hits;
-        self.segments.clear();
-        (self.mapped, self.let_go) = (0, 0);
+        self.begin_anew();
         outcome
     }
 
-    /// Where on the tape the first undecided byte lies, if any waits.
-    pub(super) fn waits_at(&self) -> Option<u64> {
-        (self.decided() < self.matcher.position())
-            .then(|| self.raw(self.decided()))
-            .flatten()
+    /// A text that is there as a whole. Nothing of another one may be under way. Tells whether it is
+    /// clean.
+    pub(super) fn read(
+        &mut self,
+        desk: &mut Desk,
+        name: &str,
+        text: &[u8],
+        segments: &[Segment],
+    ) -> Result<bool, Blocked> {
+        if text.len() < MIN_SECRET_BYTES {
+            return Ok(true);
+        }
+        let mut hits = std::mem::take(&mut desk.hits);
+        self.matcher.read(&desk.detectors, text, &mut hits);
+        if hits.is_empty() {
+            desk.hits = hits;
+            return Ok(true);
+        }
+        self.segments.extend(segments);
+        let outcome = self.apply(desk, name, &mut hits);
+        desk.hits = hits;
+        self.begin_anew();
+        outcome.map(|()| false)
     }
 
-    /// Decoded bytes that wait.
-    pub(super) fn waiting(&self) -> u64 {
-        self.matcher.position() - self.decided()
+    fn begin_anew(&mut self) {
+        self.segments.clear();
+        (self.mapped, self.let_go) = (0, 0);
+    }
+
+    /// Where on the tape the first undecided byte lies, if any waits. Bytes that leave as a mark in any
+    /// case need not wait for more.
+    pub(super) fn waits_at(&self, tape: &Tape) -> Option<u64> {
+        let decided = self.decided();
+        if !self.is_waiting() {
+            return None;
+        }
+        let mut at = self.mapped;
+        self.segments.iter().find_map(|segment| {
+            let (from, to) = (at, at + u64::from(segment.length));
+            at = to;
+            let (start, end) = segment.raw_range(decided.max(from) - from, to - from);
+            tape.first_unedited(start, end).filter(|_| to > decided)
+        })
+    }
+
+    /// Whether nothing was fed since the text began.
+    pub(super) const fn is_new(&self) -> bool {
+        self.matcher.position() == 0
+    }
+
+    /// Whether anything waits.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.decided() < self.matcher.position()
     }
 
     /// Whether something that waits has shown what names it, rather than being a word that could yet
     /// turn out to stand before an `@`.
-    pub(super) fn is_anchored(&self) -> bool {
-        self.waiting() > 0 && self.matcher.is_anchored()
+    pub(super) fn is_anchored(&self, desk: &Desk) -> bool {
+        self.is_waiting() && self.matcher.is_anchored(&desk.detectors)
     }
 
-    /// Lets what waits go, undecided: the bound of the hold-back was reached.
-    pub(super) fn let_go(&mut self) {
+    /// Lets what waits go, undecided: the bound of the hold-back was reached. A candidate that has shown
+    /// what it is does not go silently.
+    pub(super) fn let_go(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
+        let mut hits = std::mem::take(&mut desk.hits);
+        self.matcher.give_up(&desk.detectors, &mut hits);
+        let outcome = self.apply(desk, "held", &mut hits);
+        desk.hits = hits;
         self.let_go = self.matcher.position();
         self.forget();
+        outcome
     }
 
     fn decided(&self) -> u64 {
@@ -186,6 +238,10 @@ impl Channel {
                 let mut mark = matches!(part, Part::Begin | Part::Whole)
                     .then(|| Bytes::from_static(mark.as_bytes()));
                 for (raw_start, raw_end) in self.raw_ranges(start, end) {
+                    // What was let go has left without a mark: the mark stands for the rest.
+                    if start < self.let_go && raw_end <= desk.tape.begin() {
+                        continue;
+                    }
                     desk.tape
                         .edit(raw_start, raw_end, mark.take().unwrap_or_default());
                 }
@@ -196,14 +252,17 @@ impl Channel {
 
     /// Where the byte at `offset` of the text lies.
     fn raw(&self, offset: u64) -> Option<u64> {
-        self.raw_ranges(offset, offset + 1)
-            .next()
-            .map(|(start, _)| start)
+        let mut at = self.mapped;
+        self.segments.iter().find_map(|segment| {
+            let from = at;
+            at += u64::from(segment.length);
+            (from <= offset && offset < at).then(|| segment.raw_range(offset - from, 1).0)
+        })
     }
 
     /// The raw ranges of `start..end` of the text, in order. Neighbours are joined, so that a mark stands
     /// for the whole of a secret and not for its pieces between two escapes.
-    fn raw_ranges(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
+    fn raw_ranges(&self, start: u64, end: u64) -> Vec<(u64, u64)> {
         let mut at = self.mapped;
         let mut ranges: Vec<(u64, u64)> = Vec::new();
         for segment in &self.segments {
@@ -221,7 +280,7 @@ impl Channel {
                 _ => ranges.push(range),
             }
         }
-        ranges.into_iter()
+        ranges
     }
 }
 
@@ -233,6 +292,15 @@ impl Segment {
             length,
             raw,
             raw_length: length,
+        }
+    }
+
+    /// Raw bytes of one length that decode to a text of another, such as an escape.
+    pub(super) fn of(length: usize, raw: u64, raw_length: u64) -> Self {
+        Self {
+            length: u32::try_from(length).unwrap_or(u32::MAX),
+            raw,
+            raw_length: u32::try_from(raw_length).unwrap_or(u32::MAX),
         }
     }
 

@@ -1,5 +1,9 @@
 //! JSON string escapes, one byte at a time (RFC 8259, section 7).
 
+use memchr::{memchr, memchr2};
+
+use super::channel::Segment;
+
 /// An escape that may be open, cut anywhere.
 #[derive(Debug, Default)]
 pub(super) struct Escape {
@@ -68,6 +72,71 @@ impl Decoded {
     pub(super) fn len(&self) -> usize {
         usize::from(self.length)
     }
+}
+
+/// Text without its escapes, and the map back to the raw bytes.
+#[derive(Debug, Default)]
+pub(super) struct Unescaped {
+    pub(super) text: Vec<u8>,
+    pub(super) segments: Vec<Segment>,
+}
+
+impl Unescaped {
+    /// Reads `rest`, which lies at `raw`, after what was read before: up to a quote if one `ends` the text,
+    /// else all of it. Returns how many bytes were read, the quote among them, and whether there was one.
+    pub(super) fn read(
+        &mut self,
+        escape: &mut Escape,
+        rest: &[u8],
+        raw: u64,
+        ends: bool,
+    ) -> (usize, bool) {
+        let mut at = 0;
+        while let Some((byte, ahead)) = rest.get(at..).and_then(<[u8]>::split_first) {
+            let here = raw + at as u64;
+            if escape.is_open() {
+                let Step::Decoded { text, consumed } = escape.step(*byte) else {
+                    at += 1;
+                    continue;
+                };
+                at += usize::from(consumed);
+                let begin = escape.close();
+                self.text.extend_from_slice(text.as_bytes());
+                self.segments.push(Segment::of(
+                    text.len(),
+                    begin,
+                    here + u64::from(consumed) - begin,
+                ));
+            } else if *byte == b'\\' {
+                escape.open(here);
+                at += 1;
+            } else if ends && *byte == b'"' {
+                return (at + 1, true);
+            } else {
+                let plain = 1 + plain(ahead, ends);
+                self.text
+                    .extend_from_slice(rest.get(at..at + plain).unwrap_or_default());
+                self.segments.push(Segment::plain(here, plain));
+                at += plain;
+            }
+        }
+        (at, false)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.text.clear();
+        self.segments.clear();
+    }
+}
+
+/// How many bytes stand before the next escape, or the quote that ends the text.
+pub(super) fn plain(rest: &[u8], ends: bool) -> usize {
+    let found = if ends {
+        memchr2(b'"', b'\\', rest)
+    } else {
+        memchr(b'\\', rest)
+    };
+    found.unwrap_or(rest.len())
 }
 
 impl Escape {

@@ -8,58 +8,74 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 use memchr::memchr2;
 
-use super::escape::{Escape, Step};
-
-/// Deeper events are read as text: no dialect nests half as deep.
-const MAX_DEPTH: usize = 128;
+use super::Blocked;
+use super::channel::Segment;
+use super::escape::{Escape, Unescaped};
+use super::json::{Bare, MAX_DEPTH, ends_word};
 
 /// Keys whose values tell texts of the same path apart.
-const DISCRIMINATORS: &[&[u8]] = &[
-    b"index",
-    b"taskId",
-    b"artifactId",
-    b"item_id",
-    b"content_index",
-    b"output_index",
-    b"summary_index",
-];
+const fn tells_apart(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"index"
+            | b"taskId"
+            | b"artifactId"
+            | b"item_id"
+            | b"content_index"
+            | b"output_index"
+            | b"summary_index"
+    )
+}
 
 /// Keys whose strings name something. They are read, but nobody joins them over events.
-const NAMES: &[&[u8]] = &[
-    b"artifactId",
-    b"contextId",
-    b"finish_reason",
-    b"id",
-    b"item_id",
-    b"jsonrpc",
-    b"kind",
-    b"mediaType",
-    b"messageId",
-    b"mimeType",
-    b"model",
-    b"object",
-    b"role",
-    b"service_tier",
-    b"state",
-    b"stop_reason",
-    b"system_fingerprint",
-    b"taskId",
-    b"timestamp",
-    b"type",
-];
+const fn is_name(key: &[u8]) -> bool {
+    matches!(
+        key,
+        b"artifactId"
+            | b"contextId"
+            | b"finish_reason"
+            | b"id"
+            | b"item_id"
+            | b"jsonrpc"
+            | b"kind"
+            | b"mediaType"
+            | b"messageId"
+            | b"mimeType"
+            | b"model"
+            | b"object"
+            | b"role"
+            | b"service_tier"
+            | b"state"
+            | b"stop_reason"
+            | b"system_fingerprint"
+            | b"taskId"
+            | b"timestamp"
+            | b"type"
+    )
+}
 
-/// Keys below which texts stand whole, as a copy or a notice, rather than as a piece of a longer one.
-const WHOLES: &[&[u8]] = &[
-    b"artifacts",
-    b"content_block",
-    b"history",
-    b"item",
-    b"message",
-    b"part",
-    b"response",
-    b"status",
-    b"task",
-];
+/// How the texts below a key stand: as pieces of longer ones, or whole, as a copy or a notice. `None`:
+/// the key does not say.
+const fn stands_whole(key: &[u8]) -> Option<bool> {
+    match key {
+        b"artifact" | b"delta" => Some(false),
+        b"artifacts" | b"content" | b"content_block" | b"contents" | b"error" | b"history"
+        | b"item" | b"message" | b"params" | b"part" | b"parts" | b"response" | b"status"
+        | b"structuredContent" | b"task" | b"tasks" => Some(true),
+        _ => None,
+    }
+}
+
+/// What the data of an event is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Data {
+    /// JSON; the leaves are its texts.
+    Json,
+    /// A number alone. It may as well be a piece of a text.
+    Number,
+    /// Anything else.
+    Text,
+}
 
 /// One text of an event.
 #[derive(Debug)]
@@ -100,6 +116,7 @@ pub(super) struct Event {
     pub(super) leaves: Vec<Leaf>,
     objects: Vec<Object>,
     open: Vec<Open>,
+    too_deep: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +130,7 @@ struct Object {
     has_artifact: bool,
     append: bool,
     last_chunk: bool,
-    whole: bool,
+    whole: Option<bool>,
 }
 
 /// A container that is being read.
@@ -121,33 +138,45 @@ struct Object {
 struct Open {
     object: Option<usize>,
     path: u64,
-    whole: bool,
+    whole: Option<bool>,
     /// The key of the member that is being read: its range in the data.
     key: (usize, usize),
     expects_key: bool,
 }
 
 impl Event {
-    /// Reads the data of an event. `false` when it is not one JSON value; the leaves are void then.
-    pub(super) fn read(&mut self, data: &[u8]) -> bool {
+    /// Reads the data of an event. The leaves are void unless it is JSON.
+    ///
+    /// # Errors
+    /// When it is nested too deeply.
+    pub(super) fn read(&mut self, data: &[u8]) -> Result<Data, Blocked> {
         self.leaves.clear();
         self.objects.clear();
         self.open.clear();
+        self.too_deep = false;
+        if Bare::of(data.trim_ascii(), true) == Bare::Number {
+            return Ok(Data::Number);
+        }
         let read = self.walk(data).is_some() && self.open.is_empty();
+        if self.too_deep {
+            return Err(Blocked::TooDeep);
+        }
         if read {
             self.name_channels();
         }
-        read
+        Ok(if read { Data::Json } else { Data::Text })
     }
 
+    /// Containers, one behind the other, or one string.
     fn walk(&mut self, data: &[u8]) -> Option<()> {
         let mut at = 0;
-        let mut values = 0;
+        let (mut containers, mut strings) = (0_usize, 0_usize);
         while let Some(byte) = data.get(at) {
+            let is_top = self.open.is_empty();
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' => at += 1,
                 b'{' | b'[' => {
-                    values += usize::from(self.open.is_empty());
+                    containers += usize::from(is_top);
                     self.begin(data, *byte == b'{')?;
                     at += 1;
                 }
@@ -165,28 +194,19 @@ impl Event {
                     at += 1;
                 }
                 b'"' => {
-                    values += usize::from(self.open.is_empty());
+                    strings += usize::from(is_top);
                     at = self.string(data, at + 1)?;
                 }
-                b'-' | b'0'..=b'9' => {
-                    values += usize::from(self.open.is_empty());
-                    at = self.number(data, at);
-                }
-                b't' | b'f' | b'n' => {
-                    values += usize::from(self.open.is_empty());
-                    at = self.word(data, at)?;
-                }
-                _ => return None,
-            }
-            if values > 1 {
-                return None;
+                _ if is_top => return None,
+                _ => at = self.bare(data, at)?,
             }
         }
-        (values == 1).then_some(())
+        ((containers > 0 && strings == 0) || strings == 1).then_some(())
     }
 
     fn begin(&mut self, data: &[u8], is_object: bool) -> Option<()> {
         if self.open.len() == MAX_DEPTH {
+            self.too_deep = true;
             return None;
         }
         let (path, whole) = self.place(data);
@@ -222,16 +242,15 @@ impl Event {
         Some(())
     }
 
-    /// Path and wholeness of the value that begins here.
-    fn place(&self, data: &[u8]) -> (u64, bool) {
+    /// Path of the value that begins here, and how its texts stand. The outermost key that says so has
+    /// the last word.
+    fn place(&self, data: &[u8]) -> (u64, Option<bool>) {
         match self.open.last() {
-            None => (0, false),
+            None => (0, None),
             Some(open) if open.object.is_some() => {
                 let key = data.get(open.key.0..open.key.1).unwrap_or_default();
-                (
-                    mix(open.path, hash(key)),
-                    open.whole || WHOLES.contains(&key),
-                )
+                let whole = open.whole.or_else(|| stands_whole(key));
+                (mix(open.path, hash(key)), whole)
             }
             Some(open) => (mix(open.path, 1), open.whole),
         }
@@ -261,17 +280,19 @@ impl Event {
             self.leaf(Kind::Name, 0, start, end, has_escapes);
             return Some(end + 1);
         }
-        let (path, whole) = self.place(data);
+        // What its own key says is about containers.
+        let whole = self.open.last().and_then(|open| open.whole);
+        let (path, _) = self.place(data);
         let value = data.get(start..end).unwrap_or_default();
-        let mut is_name = false;
+        let mut names = false;
         if let Some((object, key)) = self.member(data) {
-            is_name = NAMES.contains(&key);
+            names = is_name(key);
             object.note(key, value);
         }
-        let kind = match (is_name, whole) {
+        let kind = match (names, whole) {
             (true, _) => Kind::Name,
-            (false, true) => Kind::Whole,
-            (false, false) => Kind::Piece {
+            (false, Some(true)) => Kind::Whole,
+            (false, _) => Kind::Piece {
                 restarts: false,
                 ends: false,
             },
@@ -280,31 +301,27 @@ impl Event {
         Some(end + 1)
     }
 
-    fn number(&mut self, data: &[u8], start: usize) -> usize {
-        let rest = data.get(start..).unwrap_or_default();
-        let is_part = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-        let end = start + rest.iter().take_while(is_part).count();
-        if let Some((object, key)) = self.member(data) {
-            object.note(key, data.get(start..end).unwrap_or_default());
-        }
-        self.leaf(Kind::Number, 0, start, end, false);
-        end
-    }
-
-    fn word(&mut self, data: &[u8], start: usize) -> Option<usize> {
+    /// Reads a number or a literal inside a container; returns the place behind it.
+    fn bare(&mut self, data: &[u8], start: usize) -> Option<usize> {
         let rest = data.get(start..)?;
-        let word = [&b"true"[..], b"false", b"null"]
-            .into_iter()
-            .find(|word| rest.starts_with(word))?;
+        let length = rest.iter().take_while(|byte| !ends_word(**byte)).count();
+        let word = rest.get(..length)?;
+        let text = word.trim_ascii_end();
+        let bare = Bare::of(word, true);
+        if bare == Bare::Neither {
+            return None;
+        }
         if let Some((object, key)) = self.member(data) {
-            let yes = word == b"true";
             match key {
-                b"append" => object.append = yes,
-                b"lastChunk" => object.last_chunk = yes,
-                _ => {}
+                b"append" => object.append = text == b"true",
+                b"lastChunk" => object.last_chunk = text == b"true",
+                _ => object.note(key, text),
             }
         }
-        Some(start + word.len())
+        if bare == Bare::Number {
+            self.leaf(Kind::Number, 0, start, start + text.len(), false);
+        }
+        Some(start + length)
     }
 
     fn leaf(&mut self, kind: Kind, path: u64, start: usize, end: usize, has_escapes: bool) {
@@ -336,9 +353,10 @@ impl Event {
                     (discriminator, _) => discriminator,
                 };
                 leaf.channel = mix(leaf.channel, own);
-                if let (true, Kind::Piece { restarts, ends }) =
-                    (object.has_artifact && !object.whole, &mut leaf.kind)
-                {
+                if let (true, Kind::Piece { restarts, ends }) = (
+                    object.has_artifact && object.whole != Some(true),
+                    &mut leaf.kind,
+                ) {
                     *restarts = !object.append;
                     *ends = object.last_chunk;
                 }
@@ -350,7 +368,7 @@ impl Event {
 
 impl Object {
     fn note(&mut self, key: &[u8], value: &[u8]) {
-        if DISCRIMINATORS.contains(&key) {
+        if tells_apart(key) {
             // Members may come in any order, so they are added up, not chained.
             self.discriminator = self
                 .discriminator
@@ -362,43 +380,29 @@ impl Object {
 }
 
 impl Leaf {
-    /// The text as its reader sees it, with the map back to the event's data: decoded bytes and, for each
-    /// run, (decoded length, offset in the data, length there).
-    pub(super) fn decode(
-        &self,
-        data: &[u8],
-        decoded: &mut Vec<u8>,
-        runs: &mut Vec<(usize, usize, usize)>,
-    ) {
-        decoded.clear();
-        runs.clear();
-        let mut at = self.start;
-        let mut escape = Escape::default();
-        while let Some(rest) = data.get(at..self.end).filter(|rest| !rest.is_empty()) {
-            let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
-            if plain > 0 {
-                decoded.extend_from_slice(rest.get(..plain).unwrap_or_default());
-                runs.push((plain, at, plain));
-                at += plain;
-                continue;
-            }
-            let begin = at;
-            escape.open(0);
-            at += 1;
-            let before = decoded.len();
-            while let Some(byte) = data.get(at..self.end).and_then(<[u8]>::first) {
-                match escape.step(*byte) {
-                    Step::More => at += 1,
-                    Step::Decoded { text, consumed } => {
-                        decoded.extend_from_slice(text.as_bytes());
-                        at += usize::from(consumed);
-                        escape.close();
-                        break;
-                    }
-                }
-            }
-            runs.push((decoded.len() - before, begin, at - begin));
+    /// Decodes the text, and maps it to the event's data.
+    pub(super) fn read(&self, data: &[u8], unescaped: &mut Unescaped) {
+        unescaped.clear();
+        let start = self.start as u64;
+        if self.has_escapes {
+            unescaped.read(&mut Escape::default(), self.raw(data), start, false);
+        } else {
+            let all = Segment::plain(start, self.end - self.start);
+            unescaped.segments.push(all);
         }
+    }
+
+    /// The text as its reader sees it, once it was read. What has no escapes is not copied.
+    pub(super) fn text<'a>(&self, data: &'a [u8], unescaped: &'a Unescaped) -> &'a [u8] {
+        if self.has_escapes {
+            &unescaped.text
+        } else {
+            self.raw(data)
+        }
+    }
+
+    fn raw<'a>(&self, data: &'a [u8]) -> &'a [u8] {
+        data.get(self.start..self.end).unwrap_or_default()
     }
 }
 

@@ -1,27 +1,29 @@
 //! The carrier of JSON: strings, keys and numbers of one document or of many in a row.
 //!
 //! The document is not built: a lexer of our own walks the bytes once, decodes escapes where there are
-//! any, and keeps no more than its place. Bytes that are not JSON are read as raw text from there on;
-//! nothing passes unread.
+//! any, and keeps no more than its place. Bytes that are not JSON are read as raw text from there on,
+//! and with their escapes decoded besides; nothing passes unread.
 
 use std::ops::Range;
 
 use bytes::Bytes;
-use memchr::memchr2;
 
 use super::Blocked;
 use super::channel::{Channel, Desk, Segment};
-use super::escape::{Escape, Step};
+use super::escape::{Escape, Unescaped, plain};
 use super::text::TextCarrier;
 
 /// What a finding's channel is called here.
 const NAME: &str = "json";
 
 /// Deeper documents are refused: no client of an agent reads them, and each level costs memory.
-const MAX_DEPTH: usize = 1024;
+pub(super) const MAX_DEPTH: usize = 1024;
 
-/// Longer runs of number characters are no number that a client reads.
-const MAX_NUMBER_BYTES: usize = 128;
+/// A longer bare word is no number that a client reads, and no other word of JSON either.
+const MAX_WORD_BYTES: usize = 128;
+
+/// Readers skip a byte order mark, though it is not JSON.
+const BYTE_ORDER_MARK: &[u8; 3] = b"\xef\xbb\xbf";
 
 /// Keys are compared with the few that matter; a longer one is none of them.
 const MAX_KEY_BYTES: usize = 8;
@@ -36,20 +38,21 @@ pub(super) struct JsonCarrier {
     channel: Channel,
     /// Text after the point where the body stopped being JSON.
     rest: Option<TextCarrier>,
-    begun: bool,
+    unescaped: Unescaped,
 }
 
 #[derive(Debug, Default)]
 enum State {
     #[default]
     Between,
-    Number(Number),
     String(Text),
+    Word(Word),
 }
 
-/// A number, as far as it was read. It is judged whole: its mark needs quotes.
+/// A number, `true`, `false` or `null`, with the blanks behind it. It is judged whole: only what ends it
+/// tells whether it is one, and the mark of a number needs quotes.
 #[derive(Debug)]
-struct Number {
+struct Word {
     raw: u64,
     text: Vec<u8>,
 }
@@ -94,20 +97,23 @@ enum Role {
     Text,
 }
 
+/// What a bare word is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bare {
+    /// `true`, `false`, `null`.
+    Literal,
+    /// Nothing that JSON knows.
+    Neither,
+    Number,
+    /// More bytes will tell.
+    Open,
+}
+
 impl JsonCarrier {
     pub(super) fn feed(&mut self, desk: &mut Desk, input: &Bytes) -> Result<(), Blocked> {
         let raw = desk.tape.end();
         desk.tape.push(input.clone());
         let mut at = 0;
-        if !self.begun && !input.is_empty() {
-            self.begun = true;
-            // A byte order mark is not JSON, and readers skip it all the same.
-            at = if input.starts_with(b"\xef\xbb\xbf") {
-                3
-            } else {
-                0
-            };
-        }
         while let Some(rest) = input.get(at..).filter(|rest| !rest.is_empty()) {
             let raw = raw + at as u64;
             if let Some(text) = &mut self.rest {
@@ -115,8 +121,8 @@ impl JsonCarrier {
             }
             at += match &mut self.state {
                 State::Between => self.between(desk, rest, raw)?,
-                State::Number(_) => self.number(desk, rest)?,
                 State::String(_) => self.string(desk, rest, raw)?,
+                State::Word(_) => self.word(desk, rest)?,
             };
         }
         Ok(())
@@ -125,8 +131,8 @@ impl JsonCarrier {
     pub(super) fn finish(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
         match std::mem::take(&mut self.state) {
             State::Between => {}
-            State::Number(number) => self.end_number(desk, &number)?,
             State::String(_) => self.channel.finish(desk, NAME)?,
+            State::Word(word) => self.end_word(desk, &word, Bare::of(&word.text, true))?,
         }
         while let Some(container) = self.open.pop() {
             close(desk, container)?;
@@ -137,20 +143,20 @@ impl JsonCarrier {
     /// The first raw byte that may not leave yet.
     pub(super) fn frontier(&self, desk: &Desk) -> u64 {
         let joined = self.open.iter().filter_map(|container| match container {
-            Container::Array { joined, .. } => joined.as_ref().and_then(|joined| joined.waits_at()),
+            Container::Array { joined, .. } => joined.as_ref()?.waits_at(&desk.tape),
             Container::Object { .. } => None,
         });
-        let number = match &self.state {
-            State::Number(number) => Some(number.raw),
-            State::Between | State::String(_) => None,
-        };
-        // The bytes of an unfinished escape belong together with what they decode to.
-        let escape = match &self.state {
+        let unfinished = match &self.state {
+            State::Between => None,
+            // The bytes of an unfinished escape belong together with what they decode to.
             State::String(text) => text.escape.begins_at(),
-            State::Between | State::Number(_) => None,
+            State::Word(word) => Some(word.raw),
         };
-        let rest = self.rest.as_ref().map(|text| text.frontier(desk));
-        let own = [self.channel.waits_at(), number, escape, rest];
+        let rest = self
+            .rest
+            .as_ref()
+            .and_then(|text| text.waits_at(&desk.tape));
+        let own = [self.channel.waits_at(&desk.tape), unfinished, rest];
         joined
             .chain(own.into_iter().flatten())
             .min()
@@ -170,76 +176,64 @@ impl JsonCarrier {
             .chain(self.rest.iter_mut().flat_map(TextCarrier::channels))
     }
 
-    /// Structure: one byte, or the blanks before it. Returns how many bytes were read.
+    /// Structure, up to the next string or word. Returns how many bytes were read.
     fn between(&mut self, desk: &mut Desk, rest: &[u8], raw: u64) -> Result<usize, Blocked> {
-        let blanks = rest
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
-            .count();
-        let Some(byte) = rest.get(blanks) else {
-            return Ok(blanks);
-        };
-        match byte {
-            b'{' => self.open(Container::Object {
-                expects_key: true,
-                key: Role::Other,
-            })?,
-            b'[' => {
-                let of_parts = self.role() == Role::Parts;
-                self.open(Container::Array {
-                    of_parts,
-                    joined: None,
-                })?;
-            }
-            b'}' | b']' => {
-                if let Some(container) = self.open.pop() {
-                    close(desk, container)?;
+        for (at, byte) in rest.iter().enumerate() {
+            let here = raw + at as u64;
+            match byte {
+                b' ' | b'\t' | b'\r' | b'\n' => {}
+                b'{' => self.open(Container::Object {
+                    expects_key: true,
+                    key: Role::Other,
+                })?,
+                b'[' => {
+                    let of_parts = self.role() == Role::Parts;
+                    let joined = None;
+                    self.open(Container::Array { of_parts, joined })?;
                 }
-            }
-            b',' => {
-                if let Some(Container::Object { expects_key, .. }) = self.open.last_mut() {
-                    *expects_key = true;
+                b'}' | b']' => {
+                    if let Some(container) = self.open.pop() {
+                        close(desk, container)?;
+                    }
                 }
-            }
-            b':' => {
-                if let Some(Container::Object { expects_key, .. }) = self.open.last_mut() {
-                    *expects_key = false;
+                b',' | b':' => {
+                    if let Some(Container::Object { expects_key, .. }) = self.open.last_mut() {
+                        *expects_key = *byte == b',';
+                    }
                 }
-            }
-            b'"' => {
-                let is_key = matches!(
-                    self.open.last(),
-                    Some(Container::Object {
-                        expects_key: true,
-                        ..
-                    })
-                );
-                let is_part = !is_key && self.is_part();
-                let escape = Escape::default();
-                self.state = State::String(Text {
-                    is_key,
-                    is_part,
-                    escape,
-                    key: Key::default(),
-                });
-            }
-            b'-' | b'0'..=b'9' => {
-                self.state = State::Number(Number {
-                    raw: raw + blanks as u64,
-                    text: Vec::new(),
-                });
-                return Ok(blanks);
-            }
-            // The letters of `true`, `false` and `null`. Words made of them that are not JSON carry nothing
-            // that a detector knows, and they cannot begin a text: at the top they are read as one.
-            b't' | b'r' | b'u' | b'e' | b'f' | b'a' | b'l' | b's' | b'n'
-                if !self.open.is_empty() => {}
-            _ => {
-                self.rest = Some(TextCarrier::default());
-                return Ok(blanks);
+                b'"' => {
+                    self.state = State::String(self.begin_string());
+                    return Ok(at + 1);
+                }
+                b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
+                    let text = Vec::new();
+                    self.state = State::Word(Word { raw: here, text });
+                    return Ok(at);
+                }
+                mark if is_byte_order_mark(here, *mark) => {}
+                _ => {
+                    self.rest = Some(TextCarrier::with_escapes());
+                    return Ok(at);
+                }
             }
         }
-        Ok(blanks + 1)
+        Ok(rest.len())
+    }
+
+    fn begin_string(&self) -> Text {
+        let is_key = matches!(
+            self.open.last(),
+            Some(Container::Object {
+                expects_key: true,
+                ..
+            })
+        );
+        Text {
+            is_key,
+            is_part: !is_key && self.is_part(),
+            escape: Escape::default(),
+            key: Key::default(),
+        }
     }
 
     fn open(&mut self, container: Container) -> Result<(), Blocked> {
@@ -268,127 +262,115 @@ impl JsonCarrier {
         self.role() == Role::Text && matches!(above, Some(Container::Array { of_parts: true, .. }))
     }
 
-    fn number(&mut self, desk: &mut Desk, rest: &[u8]) -> Result<usize, Blocked> {
-        let State::Number(number) = &mut self.state else {
+    /// A bare word, up to what ends it.
+    fn word(&mut self, desk: &mut Desk, rest: &[u8]) -> Result<usize, Blocked> {
+        let State::Word(mut word) = std::mem::take(&mut self.state) else {
             return Ok(0);
         };
-        let more = rest
-            .iter()
-            .take_while(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
-            .count();
-        let more_fits = more.min(MAX_NUMBER_BYTES - number.text.len());
-        number.text.extend(rest.iter().take(more_fits));
-        if more_fits < more || (number.text.len() == MAX_NUMBER_BYTES && more > 0) {
-            // Not a number: it is text, and what was read of it is read again as text.
-            let State::Number(number) = std::mem::take(&mut self.state) else {
-                return Ok(0);
-            };
-            let mut text = TextCarrier::default();
-            let judged = text.scan(desk, &number.text, number.raw);
-            self.rest = Some(text);
-            return judged.map(|()| more_fits);
+        let room = rest.len().min(MAX_WORD_BYTES - word.text.len());
+        let more = rest.iter().take(room).take_while(|byte| !ends_word(**byte));
+        let before = word.text.len();
+        word.text.extend(more);
+        let read = word.text.len() - before;
+        let is_over = rest.get(read).is_some_and(|byte| ends_word(*byte));
+        match Bare::of(&word.text, is_over) {
+            Bare::Open if word.text.len() < MAX_WORD_BYTES => self.state = State::Word(word),
+            bare => self.end_word(desk, &word, bare)?,
         }
-        if more < rest.len() {
-            let State::Number(number) = std::mem::take(&mut self.state) else {
-                return Ok(0);
-            };
-            self.end_number(desk, &number)?;
-        }
-        Ok(more)
+        Ok(read)
     }
 
-    fn end_number(&mut self, desk: &mut Desk, number: &Number) -> Result<(), Blocked> {
-        self.channel.feed(
-            desk,
-            NAME,
-            &number.text,
-            [Segment::plain(number.raw, number.text.len())],
-        )?;
-        self.channel.finish(desk, NAME)?;
-        let end = number.raw + number.text.len() as u64;
-        desk.tape.quote(number.raw, end);
-        Ok(())
+    fn end_word(&mut self, desk: &mut Desk, word: &Word, bare: Bare) -> Result<(), Blocked> {
+        match bare {
+            Bare::Literal => Ok(()),
+            Bare::Number => {
+                let text = word.text.trim_ascii_end();
+                let segment = Segment::plain(word.raw, text.len());
+                self.channel.read(desk, NAME, text, &[segment])?;
+                desk.tape.quote(word.raw, word.raw + text.len() as u64);
+                Ok(())
+            }
+            // Not JSON: what was read of it is read again as text.
+            Bare::Neither | Bare::Open => {
+                let text = self.rest.insert(TextCarrier::with_escapes());
+                text.scan(desk, &word.text, word.raw)
+            }
+        }
     }
 
-    /// A piece of a string: up to its end, the next escape, or the end of the input.
+    /// A piece of a string: up to its end or the end of the input.
     fn string(&mut self, desk: &mut Desk, rest: &[u8], raw: u64) -> Result<usize, Blocked> {
         let State::String(text) = &mut self.state else {
             return Ok(0);
         };
-        if text.escape.is_open() {
-            return self.escaped(desk, rest, raw);
-        }
-        let plain = memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-        if plain > 0 {
-            self.text(
-                desk,
-                rest.get(..plain).unwrap_or_default(),
-                Segment::plain(raw, plain),
-            )?;
-        }
-        match rest.get(plain) {
-            Some(b'"') => self.end_string(desk).map(|()| plain + 1),
-            Some(_) => {
-                let State::String(text) = &mut self.state else {
+        if !text.escape.is_open() {
+            let plain = plain(rest, true);
+            let segment = Segment::plain(raw, plain);
+            let decoded = rest.get(..plain).unwrap_or_default();
+            match rest.get(plain) {
+                Some(b'"') => {
+                    self.text(desk, decoded, &[segment], true)?;
+                    return Ok(plain + 1);
+                }
+                Some(_) => {}
+                None => {
+                    self.text(desk, decoded, &[segment], false)?;
                     return Ok(plain);
-                };
-                text.escape.open(raw + plain as u64);
-                Ok(plain + 1)
-            }
-            None => Ok(plain),
-        }
-    }
-
-    fn escaped(&mut self, desk: &mut Desk, rest: &[u8], raw: u64) -> Result<usize, Blocked> {
-        let State::String(text) = &mut self.state else {
-            return Ok(0);
-        };
-        let Some(byte) = rest.first() else {
-            return Ok(0);
-        };
-        match text.escape.step(*byte) {
-            Step::More => Ok(1),
-            Step::Decoded {
-                text: decoded,
-                consumed,
-            } => {
-                let end = raw + u64::from(consumed);
-                let begin = text.escape.close();
-                let length = u32::try_from(decoded.len()).unwrap_or_default();
-                let raw_length = u32::try_from(end - begin).unwrap_or_default();
-                self.text(
-                    desk,
-                    decoded.as_bytes(),
-                    Segment {
-                        length,
-                        raw: begin,
-                        raw_length,
-                    },
-                )?;
-                Ok(usize::from(consumed))
+                }
             }
         }
+        let mut unescaped = std::mem::take(&mut self.unescaped);
+        unescaped.clear();
+        let (read, is_over) = unescaped.read(&mut text.escape, rest, raw, true);
+        let outcome = self.text(desk, &unescaped.text, &unescaped.segments, is_over);
+        self.unescaped = unescaped;
+        outcome.map(|()| read)
     }
 
     /// Decoded text of the string.
-    fn text(&mut self, desk: &mut Desk, decoded: &[u8], segment: Segment) -> Result<(), Blocked> {
+    fn text(
+        &mut self,
+        desk: &mut Desk,
+        decoded: &[u8],
+        segments: &[Segment],
+        is_over: bool,
+    ) -> Result<(), Blocked> {
         let State::String(text) = &mut self.state else {
             return Ok(());
         };
         if text.is_key {
             text.key.extend(decoded);
         }
-        if text.is_part
-            && let Some(joined) = joined(&mut self.open)
-        {
-            joined.feed(desk, NAME, decoded, [segment])?;
+        let parts = text.is_part.then(|| parts(&mut self.open)).flatten();
+        let begins_parts = match parts {
+            Some(Container::Array {
+                joined: Some(joined),
+                ..
+            }) => {
+                joined.feed(desk, NAME, decoded, segments.iter().copied())?;
+                false
+            }
+            Some(_) => true,
+            None => false,
+        };
+        if is_over && self.channel.is_new() && !begins_parts {
+            self.channel.read(desk, NAME, decoded, segments)?;
+            self.end_string();
+            return Ok(());
         }
-        self.channel.feed(desk, NAME, decoded, [segment])
+        self.channel
+            .feed(desk, NAME, decoded, segments.iter().copied())?;
+        if is_over {
+            self.end_string();
+            self.channel.finish(desk, NAME)?;
+        }
+        Ok(())
     }
 
-    fn end_string(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
+    /// Structure goes on. The channel still holds the text.
+    fn end_string(&mut self) {
         let State::String(text) = std::mem::take(&mut self.state) else {
-            return Ok(());
+            return;
         };
         if text.is_part
             && let Some(Container::Array { joined, .. }) = parts(&mut self.open)
@@ -402,7 +384,6 @@ impl JsonCarrier {
         {
             (*expects_key, *key) = (false, text.key.role());
         }
-        self.channel.finish(desk, NAME)
     }
 }
 
@@ -412,13 +393,6 @@ fn parts(open: &mut [Container]) -> Option<&mut Container> {
     open.get_mut(above)?.last_mut()
 }
 
-fn joined(open: &mut [Container]) -> Option<&mut Channel> {
-    match parts(open) {
-        Some(Container::Array { joined, .. }) => joined.as_deref_mut(),
-        Some(Container::Object { .. }) | None => None,
-    }
-}
-
 fn close(desk: &mut Desk, container: Container) -> Result<(), Blocked> {
     match container {
         Container::Array {
@@ -426,6 +400,41 @@ fn close(desk: &mut Desk, container: Container) -> Result<(), Blocked> {
             ..
         } => joined.finish(desk, NAME),
         Container::Array { joined: None, .. } | Container::Object { .. } => Ok(()),
+    }
+}
+
+fn is_byte_order_mark(raw: u64, byte: u8) -> bool {
+    usize::try_from(raw).is_ok_and(|raw| BYTE_ORDER_MARK.get(raw) == Some(&byte))
+}
+
+/// What may stand behind a value. A blank may not: `4111 1111` is not two numbers but text.
+pub(super) const fn ends_word(byte: u8) -> bool {
+    matches!(
+        byte,
+        b',' | b':' | b']' | b'}' | b'[' | b'{' | b'"' | b'\n' | b'\r'
+    )
+}
+
+impl Bare {
+    /// Judges a word as far as it was read.
+    pub(super) fn of(text: &[u8], is_over: bool) -> Self {
+        let word = text.trim_ascii_end();
+        let is_number = word
+            .iter()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'));
+        let literals = [&b"true"[..], b"false", b"null"];
+        let bare = match word.first() {
+            Some(b'-' | b'0'..=b'9') if is_number => Self::Number,
+            Some(_) if literals.contains(&word) => Self::Literal,
+            _ => Self::Neither,
+        };
+        let may_grow =
+            word.len() == text.len() && literals.iter().any(|literal| literal.starts_with(word));
+        match bare {
+            Self::Neither if !is_over && may_grow => Self::Open,
+            Self::Number | Self::Literal if !is_over => Self::Open,
+            decided => decided,
+        }
     }
 }
 

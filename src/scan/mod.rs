@@ -9,24 +9,30 @@
 //! that is only looked at, must not hold what cannot become a secret, and must give the same findings
 //! and the same bytes for every cutting of its input.
 
+mod body;
 mod channel;
 mod config;
 mod detectors;
 mod escape;
 mod event;
+mod fields;
+mod fuzz;
 mod json;
+mod known;
 mod matcher;
 mod packs;
-mod scan;
 mod sse;
 mod tape;
 #[cfg(test)]
 mod tests;
 mod text;
+mod texts;
 mod whole;
 
+pub use body::{Blocked, Carrier, Scan};
 pub use config::{AtBound, Config, Hold};
 pub use detectors::{CompileError, Detectors};
+#[doc(hidden)]
+pub use fuzz::fuzz_chunking;
 pub use packs::{describe, known_names, sample};
-pub use scan::{Blocked, Carrier, Scan};
 pub use whole::scan_text;

@@ -14,6 +14,8 @@ pub(super) struct Tape {
     end: u64,
     /// In order, not overlapping.
     edits: VecDeque<Edit>,
+    /// Where the last edit that has left ended.
+    left_edited: u64,
     edited: bool,
 }
 
@@ -56,9 +58,13 @@ impl Tape {
 
     /// Lets `start..end` leave as `instead`. Where it meets an older edit the two become one, which
     /// leaves as the one that begins first: of two readings of the same bytes one mark is enough.
-    /// What has left already cannot be edited, so that part is cut off.
-    pub(super) fn edit(&mut self, start: u64, end: u64, instead: Bytes) {
-        let (mut start, mut end, mut instead) = (start.max(self.begin), end.min(self.end), instead);
+    /// What has left already cannot be edited, so that part is cut off; if it left as a mark, no second
+    /// one follows.
+    pub(super) fn edit(&mut self, start: u64, end: u64, mut instead: Bytes) {
+        if start < self.begin && self.left_edited == self.begin {
+            instead = Bytes::new();
+        }
+        let (mut start, mut end) = (start.max(self.begin), end.min(self.end));
         if start >= end {
             return;
         }
@@ -80,15 +86,30 @@ impl Tape {
         );
     }
 
-    /// Whether an edit covers the byte at `offset`.
-    pub(super) fn is_edited(&self, offset: u64) -> bool {
-        let at = self.edits.partition_point(|edit| edit.end <= offset);
-        self.edits.get(at).is_some_and(|edit| edit.start <= offset)
+    /// Offset of the oldest byte that has not left.
+    pub(super) const fn begin(&self) -> u64 {
+        self.begin
+    }
+
+    /// The first byte of `start..end` that is still here and would leave as it came.
+    pub(super) fn first_unedited(&self, start: u64, end: u64) -> Option<u64> {
+        let mut at = start.max(self.begin);
+        let from = self.edits.partition_point(|edit| edit.end <= at);
+        for edit in self.edits.range(from..) {
+            if at < edit.start {
+                break;
+            }
+            at = edit.end;
+        }
+        (at < end).then_some(at)
     }
 
     /// Makes an edit inside `start..end` cover all of it, with quotes around the mark: a number of JSON
     /// becomes a string. Without an edit there nothing happens.
     pub(super) fn quote(&mut self, start: u64, end: u64) {
+        if self.edits.is_empty() {
+            return;
+        }
         let inside =
             |edit: &&Edit| edit.start < end && edit.end > start && !edit.instead.is_empty();
         let Some(mark) = self
@@ -125,6 +146,7 @@ impl Tape {
             let (start, end, instead) = (edit.start, edit.end, edit.instead.clone());
             self.take(start, Some(released));
             self.take(end, None);
+            self.left_edited = end;
             if !instead.is_empty() {
                 released.push_back(instead);
             }

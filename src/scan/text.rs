@@ -4,6 +4,8 @@ use bytes::Bytes;
 
 use super::Blocked;
 use super::channel::{Channel, Desk, Segment};
+use super::escape::{Escape, Unescaped, plain};
+use super::tape::Tape;
 
 /// What a finding's channel is called here.
 const NAME: &str = "text";
@@ -12,9 +14,28 @@ const NAME: &str = "text";
 #[derive(Debug, Default)]
 pub(super) struct TextCarrier {
     channel: Channel,
+    /// Set for what was to be JSON: a lenient reader may still see its escapes.
+    reads_escapes: bool,
+    /// The same text with its escapes decoded, from the first one on.
+    view: Option<Box<View>>,
+}
+
+#[derive(Debug)]
+struct View {
+    channel: Channel,
+    escape: Escape,
+    unescaped: Unescaped,
 }
 
 impl TextCarrier {
+    /// For text that was to be JSON and is not.
+    pub(super) fn with_escapes() -> Self {
+        Self {
+            reads_escapes: true,
+            ..Self::default()
+        }
+    }
+
     pub(super) fn feed(&mut self, desk: &mut Desk, input: &Bytes) -> Result<(), Blocked> {
         let raw = desk.tape.end();
         desk.tape.push(input.clone());
@@ -23,19 +44,65 @@ impl TextCarrier {
 
     /// Bytes that lie on the tape already.
     pub(super) fn scan(&mut self, desk: &mut Desk, text: &[u8], raw: u64) -> Result<(), Blocked> {
+        let mut before = 0;
+        if self.reads_escapes && self.view.is_none() {
+            before = plain(text, false);
+            let (head, tail) = text.split_at_checked(before).unwrap_or((text, &[]));
+            self.plain(desk, head, raw)?;
+            if tail.is_empty() {
+                return Ok(());
+            }
+            // Up to here both readings are the same.
+            self.view = Some(Box::new(View {
+                channel: self.channel.clone(),
+                escape: Escape::default(),
+                unescaped: Unescaped::default(),
+            }));
+        }
+        let text = text.get(before..).unwrap_or_default();
+        let raw = raw + before as u64;
+        self.plain(desk, text, raw)?;
+        self.view
+            .as_mut()
+            .map_or(Ok(()), |view| view.scan(desk, text, raw))
+    }
+
+    fn plain(&mut self, desk: &mut Desk, text: &[u8], raw: u64) -> Result<(), Blocked> {
+        if text.is_empty() {
+            return Ok(());
+        }
         self.channel
             .feed(desk, NAME, text, [Segment::plain(raw, text.len())])
     }
 
     pub(super) fn finish(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
-        self.channel.finish(desk, NAME)
+        self.channel.finish(desk, NAME)?;
+        self.view
+            .take()
+            .map_or(Ok(()), |mut view| view.channel.finish(desk, NAME))
     }
 
-    pub(super) fn frontier(&self, desk: &Desk) -> u64 {
-        self.channel.waits_at().unwrap_or_else(|| desk.tape.end())
+    /// The first raw byte that may not leave yet, if any.
+    pub(super) fn waits_at(&self, tape: &Tape) -> Option<u64> {
+        let view = self.view.as_ref();
+        let escape = view.and_then(|view| view.escape.begins_at());
+        let unescaped = view.and_then(|view| view.channel.waits_at(tape));
+        let own = self.channel.waits_at(tape);
+        own.into_iter().chain(escape).chain(unescaped).min()
     }
 
     pub(super) fn channels(&mut self) -> impl Iterator<Item = &mut Channel> {
-        std::iter::once(&mut self.channel)
+        let view = self.view.iter_mut().map(|view| &mut view.channel);
+        std::iter::once(&mut self.channel).chain(view)
+    }
+}
+
+impl View {
+    fn scan(&mut self, desk: &mut Desk, text: &[u8], raw: u64) -> Result<(), Blocked> {
+        self.unescaped.clear();
+        self.unescaped.read(&mut self.escape, text, raw, false);
+        let Unescaped { text, segments } = &self.unescaped;
+        self.channel
+            .feed(desk, NAME, text, segments.iter().copied())
     }
 }

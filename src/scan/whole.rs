@@ -10,7 +10,6 @@ use super::matcher::Matcher;
 pub fn scan_text(detectors: &Detectors, text: &[u8]) -> Vec<Finding> {
     let mut matcher = Matcher::default();
     let mut hits = Vec::new();
-    matcher.feed(detectors, text, &mut hits);
-    matcher.finish(detectors, &mut hits);
+    matcher.read(detectors, text, &mut hits);
     hits.into_iter().filter_map(|hit| hit.finding).collect()
 }

@@ -120,10 +120,60 @@ impl Matcher {
 
     /// Whether something that waits has shown what it is. What waits otherwise is a word or a run of
     /// digits at the end of the text so far, which may turn out to be nothing at all.
-    pub(super) fn is_anchored(&self) -> bool {
-        self.live.iter().any(|live| live.hold < self.position)
-            || !self.found.is_empty()
+    pub(super) fn is_anchored(&self, detectors: &Detectors) -> bool {
+        let holds = |live: &Live| live.hold < self.position && detectors.holds(live.armed);
+        self.live.iter().any(holds)
+            || first_waiting(&self.found).is_some()
             || self.swallow.is_some()
+    }
+
+    /// Gives up the candidates that make bytes wait. Each is told of, as if it had reached the bound; what
+    /// is confirmed and waited for them is delivered.
+    pub(super) fn give_up(&mut self, detectors: &Detectors, hits: &mut Vec<Hit>) {
+        for live in std::mem::take(&mut self.live) {
+            let armed = detectors.armed(live.armed).filter(|armed| armed.holds());
+            let Some(armed) = armed.filter(|_| live.hold < self.position) else {
+                self.live.push(live);
+                continue;
+            };
+            // An address that lacks its domain has not shown what it is.
+            let is_named = !live.anchor.is_empty();
+            let found = at_bound(detectors.config(), armed, &live, self.position);
+            self.found.extend(found.filter(|_| is_named));
+        }
+        settle(&mut self.found, self.position, hits);
+    }
+
+    /// A text that is there as a whole: what feeding and finishing it would give, without a copy.
+    /// The matcher must be new, and is afterwards.
+    pub(super) fn read(&mut self, detectors: &Detectors, text: &[u8], hits: &mut Vec<Hit>) {
+        if text.len() > WINDOW {
+            self.feed(detectors, text, hits);
+            return self.finish(detectors, hits);
+        }
+        if !detectors.is_empty() {
+            self.position = text.len() as u64;
+            self.scan(detectors, View::new(text, 0, 0, true), 0, hits);
+        }
+        self.begin_anew();
+    }
+
+    /// As new, but for the memory that is there to be used again.
+    fn begin_anew(&mut self) {
+        let (mut kept, mut live, mut found) = (
+            std::mem::take(&mut self.kept),
+            std::mem::take(&mut self.live),
+            std::mem::take(&mut self.found),
+        );
+        kept.clear();
+        live.clear();
+        found.clear();
+        *self = Self {
+            kept,
+            live,
+            found,
+            ..Self::default()
+        };
     }
 
     /// The next piece of decoded text (any bytes; UTF-8 not guaranteed). Appends hits that are now certain.
@@ -151,8 +201,9 @@ impl Matcher {
             let base = self.position - work.len() as u64;
             let view = View::new(&work, base, self.barrier, true);
             self.scan(detectors, view, self.position, hits);
+            self.kept = work;
         }
-        *self = Self::default();
+        self.begin_anew();
     }
 
     /// Bytes fed so far.

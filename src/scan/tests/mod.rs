@@ -1,15 +1,26 @@
+mod carriers;
+mod properties;
+mod wire;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{AtBound, Blocked, Carrier, Config, Detectors, Hold, Scan};
 use crate::model::{Finding, LeakAction};
+use crate::scan::{AtBound, Blocked, Carrier, Config, Detectors, Hold, Scan};
 
 fn detectors(action: LeakAction) -> Arc<Detectors> {
-    let actions = BTreeMap::from([(Box::from("credentials"), action)]);
+    armed(&["credentials"], action, AtBound::Block)
+}
+
+fn armed(packs: &[&str], action: LeakAction, at_bound: AtBound) -> Arc<Detectors> {
+    let actions = packs
+        .iter()
+        .map(|pack| (Box::from(*pack), action))
+        .collect::<BTreeMap<_, _>>();
     let hold = Hold {
-        at_bound: AtBound::Block,
+        at_bound,
         ..Hold::default()
     };
     Arc::new(
@@ -24,7 +35,7 @@ fn detectors(action: LeakAction) -> Arc<Detectors> {
 }
 
 fn token() -> String {
-    super::sample("credentials.github-pat", 7).unwrap()
+    crate::scan::sample("credentials.github-pat", 7).unwrap()
 }
 
 struct Out {

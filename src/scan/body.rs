@@ -46,7 +46,11 @@ impl Carrier {
         if is("text/event-stream") {
             Self::Sse
         } else if is("application/json")
+            || is("application/json-seq")
+            || is("application/jsonl")
+            || is("application/ndjson")
             || is("application/x-ndjson")
+            || is("text/json")
             || suffix.eq_ignore_ascii_case("json")
         {
             Self::Json
@@ -88,6 +92,8 @@ pub enum Blocked {
 pub struct Scan {
     desk: Desk,
     reader: Reader,
+    /// The oldest byte that waited when the time of the hold-back began to run.
+    waits_from: Option<u64>,
     /// Nothing leaves any more.
     closed: bool,
 }
@@ -113,6 +119,7 @@ impl Scan {
         Self {
             desk: Desk::new(detectors),
             reader,
+            waits_from: None,
             closed: false,
         }
     }
@@ -126,6 +133,7 @@ impl Scan {
         if self.closed {
             return Ok(());
         }
+        self.choose(&input);
         let read = match &mut self.reader {
             Reader::Json(json) => json.feed(&mut self.desk, &input),
             Reader::Nothing => {
@@ -184,13 +192,22 @@ impl Scan {
         }
     }
 
-    /// What waits has waited for [`Scan::hold_time`]. A word that could have stood before an `@` goes;
-    /// for what has shown what it is, the policy decides.
+    /// [`Scan::hold_time`] has passed since something began to wait, or since the last call. If it is the
+    /// same that still waits, it goes when it is a word that could have stood before an `@`; for what has
+    /// shown what it is, the policy decides. What came later has its time yet.
     ///
     /// # Errors
     /// When the policy says block.
     pub fn hold_expired(&mut self, released: &mut VecDeque<Bytes>) -> Result<(), Blocked> {
-        let bound = self.at_bound();
+        if self.closed {
+            return Ok(());
+        }
+        let begin = self.desk.tape.begin();
+        let bound = if self.waits_from.replace(begin) == Some(begin) {
+            self.at_bound()
+        } else {
+            Ok(())
+        };
         self.settle(bound, released)
     }
 
@@ -222,6 +239,12 @@ impl Scan {
             Ok(()) => {
                 let frontier = self.frontier();
                 self.desk.tape.release(frontier, released);
+                let tape = &self.desk.tape;
+                if tape.len() == 0 {
+                    self.waits_from = None;
+                } else {
+                    self.waits_from.get_or_insert(tape.begin());
+                }
             }
             Err(blocked) => {
                 self.closed = true;
@@ -242,36 +265,55 @@ impl Scan {
             Reader::Json(json) => json.frontier(&self.desk),
             Reader::Nothing => self.desk.tape.end(),
             Reader::Sse(sse) => sse.frontier(&self.desk),
-            Reader::Text(text) => text.frontier(&self.desk),
+            Reader::Text(text) => {
+                let tape = &self.desk.tape;
+                text.waits_at(tape).unwrap_or_else(|| tape.end())
+            }
         }
     }
 
-    fn is_over_bound(&mut self) -> bool {
-        if self.desk.tape.len() == 0 {
-            return false;
+    /// A body whose kind nobody told, or told wrong, may be JSON all the same; what is not, the carrier of
+    /// JSON reads as text.
+    fn choose(&mut self, input: &[u8]) {
+        let is_begun = self.desk.tape.end() > 0;
+        if matches!(self.reader, Reader::Text(_))
+            && !is_begun
+            && matches!(input.first(), Some(b'{' | b'['))
+        {
+            self.reader = Reader::Json(Box::default());
         }
-        let bytes = self.config().hold.bytes as u64;
-        let waiting: u64 = self.channels().map(|channel| channel.waiting()).sum();
-        waiting > bytes || self.desk.tape.len() > MAX_WAITING_BYTES
     }
 
+    fn is_over_bound(&self) -> bool {
+        self.desk.tape.len() > MAX_WAITING_BYTES
+    }
+
+    /// The oldest unit that waits has waited long enough.
     fn at_bound(&mut self) -> Result<(), Blocked> {
-        let release = self.config().hold.at_bound == AtBound::Release;
-        if !release && self.channels().any(|channel| channel.is_anchored()) {
-            return Err(Blocked::HoldBound);
-        }
-        for channel in self.channels() {
-            channel.let_go();
+        let Self { desk, reader, .. } = self;
+        let releases = desk.detectors.config().hold.at_bound == AtBound::Release;
+        let end = match reader {
+            Reader::Sse(sse) => sse.first_end(desk),
+            Reader::Json(_) | Reader::Nothing | Reader::Text(_) => desk.tape.end(),
+        };
+        for channel in channels(reader) {
+            if channel.waits_at(&desk.tape).is_none_or(|at| at >= end) {
+                continue;
+            }
+            if !releases && channel.is_anchored(desk) {
+                return Err(Blocked::HoldBound);
+            }
+            channel.let_go(desk)?;
         }
         Ok(())
     }
+}
 
-    fn channels(&mut self) -> Box<dyn Iterator<Item = &mut Channel> + '_> {
-        match &mut self.reader {
-            Reader::Json(json) => Box::new(json.channels()),
-            Reader::Nothing => Box::new(std::iter::empty()),
-            Reader::Sse(sse) => Box::new(sse.channels()),
-            Reader::Text(text) => Box::new(text.channels()),
-        }
+fn channels(reader: &mut Reader) -> Box<dyn Iterator<Item = &mut Channel> + '_> {
+    match reader {
+        Reader::Json(json) => Box::new(json.channels()),
+        Reader::Nothing => Box::new(std::iter::empty()),
+        Reader::Sse(sse) => Box::new(sse.channels()),
+        Reader::Text(text) => Box::new(text.channels()),
     }
 }

@@ -1,0 +1,99 @@
+//! What the fuzzer calls: the same body in two cuttings.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use crate::model::{Finding, LeakAction};
+
+use super::{Blocked, Carrier, Config, Detectors, Hold, Scan, sample};
+
+const ACTIONS: [LeakAction; 3] = [LeakAction::Flag, LeakAction::Redact, LeakAction::Block];
+const CARRIERS: [Carrier; 3] = [Carrier::Json, Carrier::Sse, Carrier::Text];
+/// What the first control characters stand for.
+const SAMPLES: [&str; 6] = [
+    "credentials.github-pat",
+    "credentials.jwt",
+    "credentials.private-key",
+    "pii.card",
+    "pii.email",
+    "pii.iban",
+];
+
+/// Scans a body whole and in pieces. The first byte says of what kind it is and what is done with
+/// findings, the second how it is cut; control characters stand for samples of secrets.
+///
+/// # Panics
+/// When a cutting makes a difference, or a body without a finding is changed.
+pub fn fuzz_chunking(data: &[u8]) {
+    let Some((&[kind, seed], body)) = data.split_first_chunk::<2>() else {
+        return;
+    };
+    let choose = |of: usize, by: u8| usize::from(by) % of;
+    let (Some(carrier), Some(detectors)) = (
+        CARRIERS.get(choose(CARRIERS.len(), kind)),
+        detectors().get(choose(ACTIONS.len(), kind / 3)),
+    ) else {
+        return;
+    };
+    let body = plant(body);
+    let whole = scan(detectors, *carrier, &body, usize::MAX);
+    let pieces = scan(detectors, *carrier, &body, usize::from(seed % 16) + 1);
+    assert_eq!(
+        String::from_utf8_lossy(&whole.0),
+        String::from_utf8_lossy(&pieces.0)
+    );
+    assert_eq!(whole.1, pieces.1);
+    assert_eq!(whole.2, pieces.2);
+    if whole.1.is_empty() && whole.2.is_ok() {
+        assert_eq!(whole.0, body);
+    }
+}
+
+fn plant(body: &[u8]) -> Vec<u8> {
+    let mut planted = Vec::with_capacity(body.len());
+    for byte in body {
+        let of = usize::from(*byte).checked_sub(1);
+        match of.and_then(|of| SAMPLES.get(of)) {
+            Some(name) => planted.extend(sample(name, 1).unwrap_or_default().bytes()),
+            None => planted.push(*byte),
+        }
+    }
+    planted
+}
+
+fn detectors() -> &'static [Arc<Detectors>] {
+    static ALL: OnceLock<Vec<Arc<Detectors>>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let compile = |action: LeakAction| {
+            let actions = [("credentials", action), ("pii", action)];
+            Detectors::compile(&Config {
+                actions: BTreeMap::from(actions.map(|(name, action)| (Box::from(name), action))),
+                hold: Hold::default(),
+                buffer_bytes: 1 << 20,
+                fingerprint_key: [7; 32],
+            })
+        };
+        let compiled = ACTIONS.into_iter().map(compile);
+        compiled.flatten().map(Arc::new).collect()
+    })
+}
+
+type Out = (Vec<u8>, Vec<Finding>, Result<(), Blocked>);
+
+fn scan(detectors: &Arc<Detectors>, carrier: Carrier, body: &[u8], most: usize) -> Out {
+    let mut scan = Scan::new(Arc::clone(detectors), carrier);
+    let mut released = VecDeque::new();
+    let mut outcome = Ok(());
+    for piece in body.chunks(most.min(body.len().max(1))) {
+        outcome = scan.feed(Bytes::copy_from_slice(piece), &mut released);
+        if outcome.is_err() {
+            break;
+        }
+    }
+    let outcome = outcome.and_then(|()| scan.finish(&mut released));
+    let findings = scan.take_findings();
+    let bytes = released.into_iter().flatten().collect();
+    (bytes, findings, outcome)
+}

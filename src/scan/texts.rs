@@ -1,0 +1,204 @@
+//! The texts of an event stream.
+//!
+//! Each is read by itself and as the next piece of the text that its place in the stream belongs to. A
+//! piece between two blanks is read once: there both readings see the same.
+
+use hashbrown::HashMap;
+
+use super::Blocked;
+use super::channel::{Channel, Desk, Segment};
+use super::known::Known;
+
+/// Texts that may be open at the same time.
+const MAX_TEXTS: usize = 1024;
+
+/// What a finding's channel is called here.
+const NAME: &str = "sse";
+
+/// The texts of one stream.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    open: HashMap<u64, Open, foldhash::fast::FixedState>,
+    /// Keys of texts of which something waits.
+    waiting: Vec<u64>,
+    /// Reads one text by itself.
+    own: Channel,
+    known: Known,
+    events: u64,
+}
+
+/// A piece of a text.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Piece<'a> {
+    /// Which text.
+    pub(super) key: u64,
+    pub(super) text: &'a [u8],
+    pub(super) segments: &'a [Segment],
+    /// It stands whole, and may all the same be continued by the next of its kind.
+    pub(super) whole: bool,
+    /// What was said before is replaced.
+    pub(super) restarts: bool,
+}
+
+/// A text that goes on over events.
+#[derive(Debug, Default)]
+struct Open {
+    channel: Channel,
+    /// The text as it is for a reader who appends each piece, whatever the events say of replacing.
+    appended: Option<Box<Channel>>,
+    whole: bool,
+    /// Whether the last byte was a blank, so that nothing looks behind it.
+    is_after_blank: bool,
+    last_used: u64,
+    restarted: u64,
+}
+
+impl Texts {
+    pub(super) const fn begin_event(&mut self) {
+        self.events += 1;
+    }
+
+    /// A text that nobody joins with others: a key, a name, a number, a line that is not data.
+    pub(super) fn name(
+        &mut self,
+        desk: &mut Desk,
+        text: &[u8],
+        segments: &[Segment],
+    ) -> Result<(), Blocked> {
+        if !self.known.holds(text) && self.own.read(desk, NAME, text, segments)? {
+            self.known.note(text);
+        }
+        Ok(())
+    }
+
+    /// A piece of a text that goes on over events.
+    pub(super) fn piece(&mut self, desk: &mut Desk, piece: Piece<'_>) -> Result<(), Blocked> {
+        let Piece {
+            key,
+            text,
+            segments,
+            whole,
+            restarts,
+        } = piece;
+        let (Some(first), Some(last)) = (text.first(), text.last()) else {
+            return Ok(());
+        };
+        self.make_room(desk, key)?;
+        let open = self.open.entry(key).or_default();
+        (open.whole, open.last_used) = (whole, self.events);
+        if restarts && open.restarted != self.events {
+            open.restart(desk)?;
+        }
+        // Several parts in one event restart their text once.
+        open.restarted = self.events;
+        let is_apart = open.channel.is_new() || open.is_after_blank || first.is_ascii_whitespace();
+        open.is_after_blank = last.is_ascii_whitespace();
+        if !(is_apart && open.is_after_blank) {
+            self.own.read(desk, NAME, text, segments)?;
+        }
+        open.feed(desk, text, segments)?;
+        if open.is_waiting() {
+            if !self.waiting.contains(&key) {
+                self.waiting.push(key);
+            }
+        } else {
+            self.waiting.retain(|waiting| *waiting != key);
+        }
+        Ok(())
+    }
+
+    /// No more pieces come.
+    pub(super) fn end(&mut self, desk: &mut Desk, key: u64) -> Result<(), Blocked> {
+        self.waiting.retain(|waiting| *waiting != key);
+        self.open
+            .remove(&key)
+            .map_or(Ok(()), |mut open| open.finish(desk))
+    }
+
+    /// The stream ends.
+    pub(super) fn finish(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
+        self.waiting.clear();
+        // In the order in which they were last heard of, so that the findings have one.
+        let mut open: Vec<(u64, Open)> = self.open.drain().collect();
+        open.sort_unstable_by_key(|(key, open)| (open.last_used, *key));
+        open.iter_mut().try_for_each(|(_, open)| open.finish(desk))
+    }
+
+    /// Where on the tape the first undecided byte lies, if any waits.
+    pub(super) fn wait_at(&self, desk: &Desk) -> Option<u64> {
+        let waiting = self.waiting.iter().filter_map(|key| self.open.get(key));
+        waiting.filter_map(|open| open.waits_at(desk)).min()
+    }
+
+    /// Whether all that waits before `end` is a word at the end of a text that stands whole: it may be
+    /// followed by nothing for a long time, so it waits for a short one.
+    pub(super) fn wait_for_little(&self, desk: &Desk, end: u64) -> bool {
+        let waiting = self.waiting.iter().filter_map(|key| self.open.get(key));
+        waiting
+            .filter(|open| open.waits_at(desk).is_some_and(|at| at < end))
+            .all(|open| open.whole && !open.channel.is_anchored(desk))
+    }
+
+    pub(super) fn channels(&mut self) -> impl Iterator<Item = &mut Channel> {
+        self.open.values_mut().flat_map(Open::channels)
+    }
+
+    /// Forgets the text that was used longest ago and of which nothing waits.
+    fn make_room(&mut self, desk: &mut Desk, key: u64) -> Result<(), Blocked> {
+        if self.open.len() < MAX_TEXTS || self.open.contains_key(&key) {
+            return Ok(());
+        }
+        let oldest = self
+            .open
+            .iter()
+            .filter(|(_, open)| !open.is_waiting())
+            .map(|(key, open)| (open.last_used, *key))
+            .min();
+        oldest.map_or(Err(Blocked::TooManyTexts), |(_, oldest)| {
+            self.end(desk, oldest)
+        })
+    }
+}
+
+impl Open {
+    fn feed(&mut self, desk: &mut Desk, text: &[u8], segments: &[Segment]) -> Result<(), Blocked> {
+        let segments = segments.iter().copied();
+        if let Some(appended) = &mut self.appended {
+            appended.feed(desk, NAME, text, segments.clone())?;
+        }
+        self.channel.feed(desk, NAME, text, segments)
+    }
+
+    /// What was said is replaced by what comes.
+    fn restart(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
+        if self.channel.is_new() {
+            return Ok(());
+        }
+        if self.appended.is_none() {
+            self.appended = Some(Box::new(self.channel.clone()));
+        }
+        self.channel.finish(desk, NAME)
+    }
+
+    fn finish(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
+        self.channels()
+            .try_for_each(|channel| channel.finish(desk, NAME))
+    }
+
+    fn channels(&mut self) -> impl Iterator<Item = &mut Channel> {
+        std::iter::once(&mut self.channel).chain(self.appended.as_deref_mut())
+    }
+
+    fn waits_at(&self, desk: &Desk) -> Option<u64> {
+        let appended = self.appended.as_deref();
+        let channels = std::iter::once(&self.channel).chain(appended);
+        channels
+            .filter_map(|channel| channel.waits_at(&desk.tape))
+            .min()
+    }
+
+    fn is_waiting(&self) -> bool {
+        let appended = self.appended.as_deref();
+        self.channel.is_waiting() || appended.is_some_and(Channel::is_waiting)
+    }
+}
