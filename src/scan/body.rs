@@ -92,8 +92,6 @@ pub enum Blocked {
 pub struct Scan {
     desk: Desk,
     reader: Reader,
-    /// The oldest byte that waited when the time of the hold-back began to run.
-    waits_from: Option<u64>,
     /// Nothing leaves any more.
     closed: bool,
 }
@@ -119,7 +117,6 @@ impl Scan {
         Self {
             desk: Desk::new(detectors),
             reader,
-            waits_from: None,
             closed: false,
         }
     }
@@ -192,9 +189,8 @@ impl Scan {
         }
     }
 
-    /// [`Scan::hold_time`] has passed since something began to wait, or since the last call. If it is the
-    /// same that still waits, it goes when it is a word that could have stood before an `@`; for what has
-    /// shown what it is, the policy decides. What came later has its time yet.
+    /// [`Scan::hold_time`] has passed since [`Scan::waits_from`] began to be what it is. A word that could
+    /// have stood before an `@` goes; for what has shown what it is, the policy decides.
     ///
     /// # Errors
     /// When the policy says block.
@@ -202,12 +198,7 @@ impl Scan {
         if self.closed {
             return Ok(());
         }
-        let begin = self.desk.tape.begin();
-        let bound = if self.waits_from.replace(begin) == Some(begin) {
-            self.at_bound()
-        } else {
-            Ok(())
-        };
+        let bound = self.at_bound();
         self.settle(bound, released)
     }
 
@@ -239,12 +230,6 @@ impl Scan {
             Ok(()) => {
                 let frontier = self.frontier();
                 self.desk.tape.release(frontier, released);
-                let tape = &self.desk.tape;
-                if tape.len() == 0 {
-                    self.waits_from = None;
-                } else {
-                    self.waits_from.get_or_insert(tape.begin());
-                }
             }
             Err(blocked) => {
                 self.closed = true;

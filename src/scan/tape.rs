@@ -86,11 +86,6 @@ impl Tape {
         );
     }
 
-    /// Offset of the oldest byte that has not left.
-    pub(super) const fn begin(&self) -> u64 {
-        self.begin
-    }
-
     /// The first byte of `start..end` that is still here and would leave as it came.
     pub(super) fn first_unedited(&self, start: u64, end: u64) -> Option<u64> {
         let mut at = start.max(self.begin);
