@@ -40,10 +40,15 @@ pub fn fuzz_chunking(data: &[u8]) {
     let body = plant(body);
     let whole = scan(detectors, *carrier, &body, usize::MAX);
     let pieces = scan(detectors, *carrier, &body, usize::from(seed % 16) + 1);
-    assert_eq!(
-        String::from_utf8_lossy(&whole.0),
-        String::from_utf8_lossy(&pieces.0)
-    );
+    if matches!(whole.2, Err(Blocked::Finding { .. })) && *carrier != Carrier::Sse {
+        // How much of what is clean has left by then is a matter of time.
+        assert!(body.starts_with(&whole.0) && body.starts_with(&pieces.0));
+    } else {
+        assert_eq!(
+            String::from_utf8_lossy(&whole.0),
+            String::from_utf8_lossy(&pieces.0)
+        );
+    }
     assert_eq!(whole.1, pieces.1);
     assert_eq!(whole.2, pieces.2);
     if whole.1.is_empty() && whole.2.is_ok() {

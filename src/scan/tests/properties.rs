@@ -187,7 +187,9 @@ fn secret(sample: &str) -> String {
     let text = format!(" {sample} ");
     let out = run(&REDACT, Carrier::Text, &[text.as_bytes()]);
     let redacted = String::from_utf8(out.bytes).unwrap();
-    let begin = redacted.find("[redacted:").unwrap();
+    let begin = redacted
+        .find("[redacted:")
+        .unwrap_or_else(|| panic!("{sample} in {redacted}, {:?}", out.findings));
     let after = redacted.rfind(']').unwrap() + 1;
     text[begin..text.len() - (redacted.len() - after)].to_owned()
 }
