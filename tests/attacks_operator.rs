@@ -263,7 +263,11 @@ async fn a_rotated_certificate_serves_newcomers_and_leaves_open_connections_alon
     eventually("the new certificate", async || {
         let stream = tokio::net::TcpStream::connect(lictor.public).await.unwrap();
         let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
-        after.connector(b"http/1.1").connect(name, stream).await.ok()
+        after
+            .connector(b"http/1.1")
+            .connect(name, stream)
+            .await
+            .ok()
     })
     .await;
     assert_eq!(open.get("/").await.status(), 200);

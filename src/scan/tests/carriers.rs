@@ -10,7 +10,11 @@ use crate::model::LeakAction;
 use crate::scan::{AtBound, Blocked, Carrier, Scan, sample};
 
 fn redacted(carrier: Carrier, body: &str) -> String {
-    let detectors = armed(&["credentials", "pii"], LeakAction::Redact, AtBound::Block);
+    let detectors = armed(
+        &["cards", "credentials", "pii", "private-keys"],
+        LeakAction::Redact,
+        AtBound::Block,
+    );
     let whole = run(&detectors, carrier, &[body.as_bytes()]);
     let single: Vec<&[u8]> = body.as_bytes().chunks(1).collect();
     let single = run(&detectors, carrier, &single);
@@ -23,7 +27,7 @@ fn redacted(carrier: Carrier, body: &str) -> String {
 /// A card number of 16 digits, in groups of four.
 fn groups() -> Vec<String> {
     let card = (0..99)
-        .filter_map(|seed| sample("pii.card", seed))
+        .filter_map(|seed| sample("cards.number", seed))
         .map(|card| card.replace([' ', '-'], ""))
         .find(|card| card.len() == 16)
         .unwrap();
@@ -55,11 +59,11 @@ fn bare_words_that_are_not_json_are_read_as_text() {
 fn the_mark_of_a_number_is_a_string() {
     let card = groups().concat();
     let json = redacted(Carrier::Json, &format!("{{\"n\":{card} ,\"m\":[-1,2e5]}}"));
-    assert_eq!(json, "{\"n\":\"[redacted:pii.card]\" ,\"m\":[-1,2e5]}");
+    assert_eq!(json, "{\"n\":\"[redacted:cards.number]\" ,\"m\":[-1,2e5]}");
     let sse = redacted(Carrier::Sse, &format!("data: {{\"n\":{card}}}\n\n"));
-    assert_eq!(sse, "data: {\"n\":\"[redacted:pii.card]\"}\n\n");
+    assert_eq!(sse, "data: {\"n\":\"[redacted:cards.number]\"}\n\n");
     let alone = redacted(Carrier::Sse, &format!("data: {card}\n\n"));
-    assert_eq!(alone, "data: \"[redacted:pii.card]\"\n\n");
+    assert_eq!(alone, "data: \"[redacted:cards.number]\"\n\n");
 }
 
 #[test]
@@ -175,7 +179,11 @@ fn text_of(released: &mut VecDeque<Bytes>) -> String {
 
 #[test]
 fn only_what_has_waited_its_time_is_let_go() {
-    let detectors = armed(&["credentials", "pii"], LeakAction::Redact, AtBound::Block);
+    let detectors = armed(
+        &["cards", "credentials", "pii", "private-keys"],
+        LeakAction::Redact,
+        AtBound::Block,
+    );
     let mut scan = Scan::new(Arc::clone(&detectors), Carrier::Text);
     let mut out = VecDeque::new();
     scan.feed(Bytes::from("to john.doe"), &mut out).unwrap();

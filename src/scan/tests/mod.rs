@@ -71,6 +71,9 @@ fn run(detectors: &Arc<Detectors>, carrier: Carrier, pieces: &[&[u8]]) -> Out {
         .drain(..)
         .for_each(|bytes| out.bytes.extend_from_slice(&bytes));
     out.findings.extend(scan.take_findings());
+    // A flag waits for nothing, so in which order two of them are told of is a matter of the cutting.
+    out.findings
+        .sort_by_key(|finding| (finding.offset, finding.detector));
     out
 }
 

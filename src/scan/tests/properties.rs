@@ -9,10 +9,20 @@ use super::{armed, run};
 use crate::model::LeakAction;
 use crate::scan::{AtBound, Carrier, Detectors, known_names, sample};
 
-static REDACT: LazyLock<Arc<Detectors>> =
-    LazyLock::new(|| armed(&["credentials", "pii"], LeakAction::Redact, AtBound::Block));
-static BLOCK: LazyLock<Arc<Detectors>> =
-    LazyLock::new(|| armed(&["credentials", "pii"], LeakAction::Block, AtBound::Block));
+static REDACT: LazyLock<Arc<Detectors>> = LazyLock::new(|| {
+    armed(
+        &["cards", "credentials", "pii", "private-keys"],
+        LeakAction::Redact,
+        AtBound::Block,
+    )
+});
+static BLOCK: LazyLock<Arc<Detectors>> = LazyLock::new(|| {
+    armed(
+        &["cards", "credentials", "pii", "private-keys"],
+        LeakAction::Block,
+        AtBound::Block,
+    )
+});
 
 const WORDS: [&str; 16] = [
     "the",
@@ -292,9 +302,14 @@ proptest! {
         let cut = run(&BLOCK, carrier, &pieces);
         prop_assert!(whole.outcome.is_err());
         prop_assert_eq!(&whole.outcome, &cut.outcome, "{}", body);
-        prop_assert_eq!(&whole.bytes, &cut.bytes, "{}", body);
         prop_assert_eq!(&whole.findings, &cut.findings, "{}", body);
+        // How much of what is clean has left when the block comes is a matter of time, except that
+        // events leave one by one.
+        if carrier == Carrier::Sse {
+            prop_assert_eq!(&whole.bytes, &cut.bytes, "{}", body);
+        }
         prop_assert!(body.as_bytes().starts_with(&whole.bytes));
+        prop_assert!(body.as_bytes().starts_with(&cut.bytes));
         let out = String::from_utf8_lossy(&whole.bytes).into_owned();
         for window in secret.as_bytes().windows(8) {
             prop_assert!(!out.contains(&*String::from_utf8_lossy(window)));
