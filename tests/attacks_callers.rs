@@ -131,13 +131,13 @@ async fn a_bad_credential_is_never_anonymous_and_never_somebody() {
         ),
         (
             "unknown key",
-            stage_sign(&stage, json!({"alg": "ES256", "kid": "other"}), payload),
+            stage_sign(&stage, &json!({"alg": "ES256", "kid": "other"}), payload),
         ),
         (
             "key inside",
             stage_sign(
                 &stage,
-                json!({"alg": "ES256", "jwk": stage.minter.jwk(), "kid": "other"}),
+                &json!({"alg": "ES256", "jwk": stage.minter.jwk(), "kid": "other"}),
                 payload,
             ),
         ),
@@ -145,7 +145,7 @@ async fn a_bad_credential_is_never_anonymous_and_never_somebody() {
             "critical",
             stage_sign(
                 &stage,
-                json!({"alg": "ES256", "kid": kid, "crit": ["exp"]}),
+                &json!({"alg": "ES256", "kid": kid, "crit": ["exp"]}),
                 payload,
             ),
         ),
@@ -263,7 +263,7 @@ async fn a_bad_credential_is_never_anonymous_and_never_somebody() {
     );
 }
 
-fn stage_sign(stage: &Stage, header: Value, payload: &str) -> String {
+fn stage_sign(stage: &Stage, header: &Value, payload: &str) -> String {
     use base64::Engine as _;
     let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD
         .decode(payload)
@@ -309,7 +309,8 @@ async fn a_foreign_task_looks_exactly_like_none() {
         |task: &Value| json!({"taskId": task, "id": "p1", "url": "https://evil.example/"});
     let old = |task: &Value| json!({"message": {"kind": "message", "messageId": "m", "role": "user", "parts": [], "taskId": task}});
     let old_push = |task: &Value| json!({"taskId": task, "pushNotificationConfig": {"url": "https://evil.example/"}});
-    let operations: Vec<(&str, Box<dyn Fn(&Value) -> Value>)> = vec![
+    type Params = Box<dyn Fn(&Value) -> Value>;
+    let operations: Vec<(&str, Params)> = vec![
         ("GetTask", Box::new(by_id)),
         ("SubscribeToTask", Box::new(by_id)),
         ("SendMessage", Box::new(send)),

@@ -89,7 +89,8 @@ fn is_host(text: &str) -> bool {
         Some(rest) => match rest.split_once(']') {
             Some((address, port)) if address.parse::<std::net::Ipv6Addr>().is_ok() => (
                 address,
-                port.strip_prefix(':').or(port.is_empty().then_some("0")),
+                port.strip_prefix(':')
+                    .or_else(|| port.is_empty().then_some("0")),
             ),
             Some(_) | None => return false,
         },

@@ -53,7 +53,7 @@ impl SseCarrier {
     ) -> Result<(), Blocked> {
         self.lines.push(input);
         while let Some(event) = self.lines.next_event() {
-            self.take(desk, event, released)?;
+            self.take(desk, &event, released)?;
         }
         if self.lines.pending() > MAX_EVENT_BYTES {
             Err(Blocked::EventTooLarge)
@@ -70,7 +70,7 @@ impl SseCarrier {
         released: &mut VecDeque<Bytes>,
     ) -> Result<(), Blocked> {
         if let Some(rest) = self.lines.rest() {
-            self.take(desk, rest, released)?;
+            self.take(desk, &rest, released)?;
         }
         self.texts.finish(desk)
     }
@@ -107,7 +107,7 @@ impl SseCarrier {
     fn take(
         &mut self,
         desk: &mut Desk,
-        event: Bytes,
+        event: &Bytes,
         released: &mut VecDeque<Bytes>,
     ) -> Result<(), Blocked> {
         if event.len() > MAX_EVENT_BYTES {
@@ -116,7 +116,7 @@ impl SseCarrier {
         let raw = desk.tape.end();
         desk.tape.push(event.clone());
         self.ends.push_back(desk.tape.end());
-        self.reader.read(desk, &mut self.texts, &event, raw)?;
+        self.reader.read(desk, &mut self.texts, event, raw)?;
         let frontier = self.frontier(desk);
         desk.tape.release(frontier, released);
         Ok(())

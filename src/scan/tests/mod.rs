@@ -1,3 +1,8 @@
+#![expect(
+    clippy::string_slice,
+    reason = "cuts are where the test says, in text of its own"
+)]
+
 mod carriers;
 mod properties;
 mod wire;
