@@ -207,7 +207,7 @@ fn mentions(line: &str, word: &str) -> bool {
             .get(at + word.len()..)
             .and_then(|text| text.chars().next());
         let inside = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
-        !inside(before) && !(inside(after) && !word.ends_with("Tcp"))
+        !inside(before) && (!inside(after) || word.ends_with("Tcp"))
     })
 }
 
