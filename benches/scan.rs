@@ -3,11 +3,11 @@
 //! `cargo bench --bench scan` prints one line for each kind of body, with all packs on and with
 //! credentials only. A word after `--` picks the bodies whose name holds it.
 
-#![allow(
-    missing_docs,
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::cast_precision_loss,
     reason = "a program that measures and prints"
 )]
 
@@ -33,7 +33,7 @@ struct Body {
 
 fn main() {
     let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
-    let all = detectors(&["credentials", "pii"]);
+    let all = detectors(&["cards", "credentials", "pii", "private-keys"]);
     let credentials = detectors(&["credentials"]);
     for body in bodies() {
         if wanted
