@@ -177,7 +177,8 @@ async fn a_stream_of_two_readings_never_reaches_the_agent() {
     let many: Vec<_> = std::iter::repeat_n(("x-many", "1"), 200).collect();
     let [method, scheme, path, authority] = GET;
     // What lictor refuses by itself is recorded; what breaks HTTP/2 is refused before it is a call.
-    let cases: Vec<(&str, Vec<(&str, &str)>, Option<&str>)> = vec![
+    type Case<'a> = (&'a str, Vec<(&'a str, &'a str)>, Option<&'a str>);
+    let cases: Vec<Case<'_>> = vec![
         (
             "no authority",
             vec![method, scheme, path],
