@@ -31,7 +31,8 @@ pub(super) struct Writer {
     file: AuditFile,
     origin: Origin,
     shared: Arc<Shared>,
-    ended: watch::Sender<bool>,
+    // Dropped after `receiver`, for that is the order of the fields.
+    _ended: Ended,
     batch: Batch,
     // Records in the batch; their places are given back when all of it is written.
     records: usize,
@@ -53,7 +54,7 @@ impl Writer {
             file,
             origin,
             shared,
-            ended,
+            _ended: Ended(ended),
             batch: Batch::default(),
             records: 0,
             sequence: 0,
@@ -162,7 +163,17 @@ impl Drop for Writer {
             // A bug of ours. From now on nothing can be recorded, which is what calls must see.
             self.shared.fail("the audit writer ended".to_owned());
         }
-        self.ended.send_replace(true);
+    }
+}
+
+/// Tells by its drop that the writer has ended. Only when the receiver is gone: a record that is sent to
+/// nobody is counted as lost, one that lies in a queue which nobody reads is not.
+#[derive(Debug)]
+struct Ended(watch::Sender<bool>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
     }
 }
 
