@@ -152,13 +152,28 @@ impl Front {
     > + use<> {
         let proxy = Arc::clone(&self.proxy);
         let activity = Arc::clone(activity);
-        let most_fields = self.config.limits.headers;
+        let inlet = Inlet {
+            source: peer,
+            is_tls: self.tls.is_some(),
+            most_fields: self.config.limits.headers,
+        };
         service_fn(move |request| {
             let proxy = Arc::clone(&proxy);
             let busy = Busy::new(&activity);
-            async move { Ok::<_, Infallible>(proxy.call(peer, request, most_fields, busy).await) }
+            async move { Ok::<_, Infallible>(proxy.call(inlet, request, busy).await) }
         })
     }
+}
+
+/// What the calls of one connection have in common.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Inlet {
+    /// Who is at the other end.
+    pub(super) source: SocketAddr,
+    /// Whether the caller came over TLS.
+    pub(super) is_tls: bool,
+    /// Fields that a request may have.
+    pub(super) most_fields: usize,
 }
 
 /// Drives a connection, and ends it when it is idle for too long, when a request head takes too long,

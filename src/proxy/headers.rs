@@ -1,6 +1,5 @@
 //! Header fields on the way to the agent and back.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
@@ -10,6 +9,7 @@ use crate::model::{Finding, LeakAction, Principal, RequestId};
 use crate::scan::{Detectors, scan_text};
 use crate::upstream::strip_hop_by_hop;
 
+use super::connection::Inlet;
 use super::reply::REQUEST_ID;
 
 /// Fields that speak of the caller or of hops before us. Nobody in front of us is trusted with them
@@ -57,7 +57,7 @@ impl IdentityHeaders {
         parts: &mut request::Parts,
         principal: &Principal,
         request_id: &RequestId,
-        source: IpAddr,
+        inlet: Inlet,
         scanned: bool,
     ) {
         let headers = &mut parts.headers;
@@ -75,9 +75,10 @@ impl IdentityHeaders {
         set(
             headers,
             &HeaderName::from_static("x-forwarded-for"),
-            &source.to_string(),
+            &inlet.source.ip().to_string(),
         );
-        headers.insert("x-forwarded-proto", HeaderValue::from_static("https"));
+        let scheme = if inlet.is_tls { "https" } else { "http" };
+        headers.insert("x-forwarded-proto", HeaderValue::from_static(scheme));
         if scanned {
             // What is coded cannot be read, and two clean ranges can carry one secret.
             headers.insert(
@@ -249,12 +250,16 @@ mod tests {
             );
         }
         let request_id = RequestId::new("r-1").unwrap();
-        let source = IpAddr::from([192, 0, 2, 7]);
+        let inlet = Inlet {
+            source: "192.0.2.7:1".parse().unwrap(),
+            is_tls: false,
+            most_fields: 100,
+        };
         IdentityHeaders::default().towards_agent(
             &mut parts,
             &Principal::anonymous(),
             &request_id,
-            source,
+            inlet,
             true,
         );
         parts.headers
@@ -277,6 +282,7 @@ mod tests {
         );
         assert_eq!(headers.get("x-customer-id").unwrap(), "anonymous");
         assert_eq!(headers.get("x-forwarded-for").unwrap(), "192.0.2.7");
+        assert_eq!(headers.get("x-forwarded-proto").unwrap(), "http");
         for name in [
             "x_user_id",
             "x-customer_id",

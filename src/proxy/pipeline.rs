@@ -20,6 +20,7 @@ use crate::quota::Admission;
 use crate::upstream::{Deadlines, Forwarded};
 
 use super::answer::{Answer, Answered, Judged};
+use super::connection::Inlet;
 use super::inbound::Inbound;
 use super::reply::{self, Addressee};
 use super::screen::{ReplyBody, Screen};
@@ -38,9 +39,8 @@ impl Proxy {
     /// Answers one request. Never fails: whatever goes wrong is an answer too.
     pub(super) async fn call(
         self: Arc<Self>,
-        source: SocketAddr,
+        inlet: Inlet,
         request: Request<Incoming>,
-        most_fields: usize,
         busy: Busy,
     ) -> Response<ReplyBody> {
         let snapshot = self.snapshot();
@@ -48,16 +48,15 @@ impl Proxy {
         let request_id = request_id(request.headers(), decision);
         let mut toll = Toll::new(Arc::clone(&self), decision, request_id.clone());
         let record = toll.record();
-        record.source = Some(source);
+        record.source = Some(inlet.source);
         record.generation = Some(snapshot.generation.clone());
         record.http(request.method(), request.uri().path());
 
         let walk = Walk {
             proxy: &self,
             snapshot: &snapshot,
-            source,
+            inlet,
             request_id: &request_id,
-            most_fields,
             toll: &mut toll,
         };
         let outcome = unless_panic(walk.go(request)).await;
@@ -140,9 +139,8 @@ async fn unless_panic(
 struct Walk<'a> {
     proxy: &'a Proxy,
     snapshot: &'a Snapshot,
-    source: SocketAddr,
+    inlet: Inlet,
     request_id: &'a RequestId,
-    most_fields: usize,
     toll: &'a mut Toll,
 }
 
@@ -153,7 +151,7 @@ impl Walk<'_> {
             .admit()
             .map_err(|refusal| (Addressee::unread(), refusal))?;
         // HTTP/1.1 counts while it reads; HTTP/2 knows a limit in bytes only.
-        if parts.headers.len() > self.most_fields {
+        if parts.headers.len() > self.inlet.most_fields {
             let refusal = Refusal::new(Reason::RequestTooLarge).detail("too many header fields");
             return Err((Addressee::unread(), refusal));
         }
@@ -259,7 +257,7 @@ impl Walk<'_> {
         inbound: &Inbound,
         limits: &Limits,
     ) -> Result<Admission, Refusal> {
-        let source = self.source.ip();
+        let source = self.inlet.source.ip();
         let decision =
             self.snapshot
                 .policy
@@ -298,7 +296,7 @@ impl Walk<'_> {
             &mut parts,
             principal,
             self.request_id,
-            self.source.ip(),
+            self.inlet,
             scanned,
         );
         let body = inbound
