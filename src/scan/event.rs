@@ -66,6 +66,12 @@ const fn stands_whole(key: &[u8]) -> Option<bool> {
     }
 }
 
+/// Whether what stands below a key speaks about the event: ids and time stamps, which end in letters and
+/// digits. No reader joins them over events, and as pieces of a text each would wait for the next.
+fn is_about_event(key: &[u8]) -> bool {
+    matches!(key, b"metadata" | b"_meta")
+}
+
 /// What the data of an event is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Data {
@@ -139,6 +145,8 @@ struct Open {
     object: Option<usize>,
     path: u64,
     whole: Option<bool>,
+    /// Its texts are read by themselves only.
+    about_event: bool,
     /// The key of the member that is being read: its range in the data.
     key: (usize, usize),
     expects_key: bool,
@@ -211,6 +219,10 @@ impl Event {
         }
         let (path, whole) = self.place(data);
         let above = self.open.last();
+        let about_event = above.is_some_and(|open| {
+            let key = data.get(open.key.0..open.key.1).unwrap_or_default();
+            open.about_event || (open.object.is_some() && is_about_event(key))
+        });
         let object = is_object.then(|| {
             let parent = self.open.iter().rev().find_map(|open| open.object);
             let is_element = above.is_some_and(|open| open.object.is_none());
@@ -236,6 +248,7 @@ impl Event {
             object,
             path,
             whole,
+            about_event,
             key: (0, 0),
             expects_key: is_object,
         });
@@ -284,9 +297,9 @@ impl Event {
         let whole = self.open.last().and_then(|open| open.whole);
         let (path, _) = self.place(data);
         let value = data.get(start..end).unwrap_or_default();
-        let mut names = false;
+        let mut names = self.open.last().is_some_and(|open| open.about_event);
         if let Some((object, key)) = self.member(data) {
-            names = is_name(key);
+            names |= is_name(key);
             object.note(key, value);
         }
         let kind = match (names, whole) {

@@ -253,3 +253,18 @@ fn more_texts_than_can_be_told_apart_are_forgotten_or_refused() {
     let out = run(&detectors, Carrier::Sse, &[waiting.as_bytes()]);
     assert_eq!(out.outcome, Err(Blocked::TooManyTexts));
 }
+
+#[test]
+fn what_is_said_about_an_event_does_not_wait_for_the_next() {
+    let detectors = armed(&["credentials", "pii"], LeakAction::Redact, AtBound::Block);
+    let mut scan = Scan::new(detectors, Carrier::Sse);
+    let mut out = VecDeque::new();
+    let event = "data: {\"artifactUpdate\":{\"artifact\":{\"parts\":[{\"text\":\"a word, \"}]},\
+                 \"metadata\":{\"sent\":\"1795181975\",\"by\":{\"run\":[\"e-7f3a\"]}}}}\n\n";
+    scan.feed(Bytes::from(event), &mut out).unwrap();
+    assert_eq!(text_of(&mut out), event);
+    let token = token();
+    let leak = format!("data: {{\"metadata\":{{\"note\":\"{token}\"}}}}\n\n");
+    scan.feed(Bytes::from(leak), &mut out).unwrap();
+    assert!(!text_of(&mut out).contains(&token[4..]));
+}
