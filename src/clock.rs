@@ -22,18 +22,62 @@ pub fn wall() -> Timestamp {
     Timestamp::now()
 }
 
+/// A moment to wait for, which may be moved at each step of a connection's life and costs nothing until
+/// somebody waits: the timer behind it is made at the first wait, and moved only when it fires too early or
+/// would fire too late.
+#[derive(Debug, Default)]
+pub struct Alarm {
+    at: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    /// Rings at this moment, and at no other.
+    pub const fn set(&mut self, at: Instant) {
+        self.at = Some(at);
+    }
+
+    /// Does not ring.
+    pub const fn clear(&mut self) {
+        self.at = None;
+    }
+
+    /// When it rings.
+    pub const fn at(&self) -> Option<Instant> {
+        self.at
+    }
+
+    /// Ready when it rings.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = self.at else {
+            return Poll::Pending;
+        };
+        let deadline = tokio::time::Instant::from_std(at);
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if now() >= at {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(deadline);
+        }
+    }
+}
+
 /// A timeout on something that may take forever as long as it moves.
 ///
-/// Costs nothing while it moves: the timer is made at the first wait, and moved at most once per
-/// `limit`, not once per wait.
+/// Costs nothing while it moves; see [`Alarm`].
 #[derive(Debug)]
 pub struct Stall {
     limit: Duration,
     cap: Option<Instant>,
-    // When the current wait is too long; `None` while nothing waits.
-    expires: Option<Instant>,
-    // INVARIANT: never fires later than `expires`; when it fires early it is moved.
-    timer: Option<Pin<Box<Sleep>>>,
+    // Set while something waits.
+    alarm: Alarm,
 }
 
 impl Stall {
@@ -42,8 +86,10 @@ impl Stall {
         Self {
             limit,
             cap: None,
-            expires: None,
-            timer: None,
+            alarm: Alarm {
+                at: None,
+                timer: None,
+            },
         }
     }
 
@@ -56,27 +102,16 @@ impl Stall {
 
     /// It moved: the next wait starts anew.
     pub const fn progress(&mut self) {
-        self.expires = None;
+        self.alarm.clear();
     }
 
     /// To be called each time that the guarded operation is pending; ready when it has been for too
     /// long.
     pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let expires = match self.expires {
-            Some(expires) => expires,
-            None => *self.expires.insert(self.wait_until()),
-        };
-        let deadline = tokio::time::Instant::from_std(expires);
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
-        loop {
-            ready!(timer.as_mut().poll(cx));
-            if now() >= expires {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(deadline);
+        if self.alarm.at().is_none() {
+            self.alarm.set(self.wait_until());
         }
+        self.alarm.poll(cx)
     }
 
     fn wait_until(&self) -> Instant {

@@ -13,6 +13,7 @@ pub mod drain;
 pub mod model;
 pub mod telemetry;
 
+pub mod http1;
 pub mod listener;
 pub mod tls;
 

@@ -35,6 +35,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("identity", &[], &[]),
     ("protocol", &[], &["tokio", "std::fs"]),
     ("tls", &[], &[]),
+    ("http1", &[], &[]),
     ("listener", &[], &[]),
     ("ledger", &[], &["hyper"]),
     ("audit", &[], &["hyper"]),

@@ -1,0 +1,22 @@
+//! HTTP/1 with callers: one message for us is the same one message for the agent, or it is none.
+//!
+//! Owns the bytes of a connection: heads, framing, chunked coding, `100 Continue`, keep-alive, pipelining,
+//! the deadlines between requests, and how an answer that was cut looks to its reader. Stricter than RFC
+//! 9112 asks wherever two readers are known to differ. Leaves to `protocol` what a request means, and to
+//! the [`Service`] what to answer, also to what is no request. HTTP/2 and the agent's side are hyper's.
+//!
+//! Must not pass a byte of a caller on: what the agent gets is written anew from what was parsed.
+
+mod answer;
+mod body;
+mod chunked;
+mod connection;
+mod error;
+mod head;
+mod inflow;
+mod outbox;
+
+pub use body::Body;
+pub use connection::{Config, Ended, Reply, Service, serve};
+pub use error::{BodyError, HeadError};
+pub use head::HeadLimits;
