@@ -1,5 +1,6 @@
 //! What the caller sends, on its way to the agent.
 
+use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
+use http_body_util::BodyExt as _;
 
 use super::error::RequestBodyError;
 use crate::clock::Stall;
@@ -26,10 +27,10 @@ pub enum RequestBody {
 }
 
 /// A body of which at most a beginning was read; see [`RequestBody::stream`].
-#[derive(Debug)]
 pub struct StreamedBody {
     prefix: Option<Bytes>,
-    rest: Incoming,
+    // Whoever serves the caller has a body of its own kind.
+    rest: Box<dyn Body<Data = Bytes, Error = RequestBodyError> + Send + Unpin>,
     left: u64,
     stall: Stall,
     progress: Arc<Progress>,
@@ -44,16 +45,20 @@ pub(super) struct Progress {
 
 impl RequestBody {
     /// A body whose beginning, `prefix`, was already read. It fails when it is longer than `limit`
-    /// bytes in all, and when the caller pauses for longer than `idle`.
+    /// bytes in all, and when the caller pauses for longer than `idle`. Any error of `rest` means that
+    /// the caller's body broke off.
     ///
     /// # Errors
     /// [`RequestBodyError::TooLarge`] when what is known of the length already tells.
-    pub fn stream(
+    pub fn stream<B>(
         prefix: Bytes,
-        rest: Incoming,
+        rest: B,
         limit: u64,
         idle: Duration,
-    ) -> Result<Self, RequestBodyError> {
+    ) -> Result<Self, RequestBodyError>
+    where
+        B: Body<Data = Bytes> + Send + Unpin + 'static,
+    {
         let left = remaining(limit, prefix.len())?;
         if rest.size_hint().lower() > left {
             return Err(RequestBodyError::TooLarge);
@@ -63,7 +68,7 @@ impl RequestBody {
         }
         Ok(Self::Stream(Box::new(StreamedBody {
             prefix: (!prefix.is_empty()).then_some(prefix),
-            rest,
+            rest: Box::new(rest.map_err(|_| RequestBodyError::Broken)),
             left,
             stall: Stall::new(idle),
             progress: Arc::default(),
@@ -144,7 +149,7 @@ impl StreamedBody {
                     self.progress.set(DONE);
                     return Poll::Ready(None);
                 }
-                Poll::Ready(Some(Err(_))) => Err(RequestBodyError::Broken),
+                Poll::Ready(Some(Err(error))) => Err(error),
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(data) => remaining(self.left, data.len()).map(|left| {
                         self.left = left;
@@ -180,6 +185,15 @@ impl StreamedBody {
             Some(exact) => SizeHint::with_exact(exact),
             None => SizeHint::new(),
         }
+    }
+}
+
+impl fmt::Debug for StreamedBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamedBody")
+            .field("left", &self.left)
+            .field("progress", &self.progress)
+            .finish_non_exhaustive()
     }
 }
 

@@ -871,9 +871,10 @@ fn each_error_has_its_label_once() {
 fn what_callers_move_between_tasks_can_be_moved() {
     fn sendable<T: Send>(_: &T) {}
     fn shareable<T: Send + Sync>() {}
+    fn movable<T: Send>() {}
     shareable::<Upstream>();
-    shareable::<ResponseBody>();
-    shareable::<RequestBody>();
+    movable::<ResponseBody>();
+    movable::<RequestBody>();
     let upstream = Upstream::new(&Config::new("localhost".to_owned(), 1));
     sendable(&upstream.forward(admission(), get(), deadlines()));
 }
