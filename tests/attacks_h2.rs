@@ -204,7 +204,7 @@ async fn a_stream_of_two_readings_never_reaches_the_agent() {
             vec![(":method", "get"), scheme, path, authority],
             Some("malformed-request"),
         ),
-        ("many fields", with(&many), Some("request-too-large")),
+        ("many fields", with(&many), Some("head-too-large")),
         (
             "connect",
             vec![(":method", "CONNECT"), authority],

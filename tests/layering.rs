@@ -44,8 +44,8 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     (
         "proxy",
         &[
-            "audit", "identity", "ledger", "listener", "policy", "protocol", "quota", "scan",
-            "tls", "upstream",
+            "audit", "http1", "identity", "ledger", "listener", "policy", "protocol", "quota",
+            "scan", "tls", "upstream",
         ],
         &[],
     ),

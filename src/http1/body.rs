@@ -128,7 +128,9 @@ impl Drop for Body {
 impl Slot {
     fn poll(&mut self, cx: &Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Some(piece) = self.piece.take() {
-            self.left = self.left.map(|left| left.saturating_sub(piece.len() as u64));
+            self.left = self
+                .left
+                .map(|left| left.saturating_sub(piece.len() as u64));
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         match self.end.take() {

@@ -242,7 +242,8 @@ mod tests {
     #[test]
     fn a_body_is_the_same_at_every_cut() {
         let big = "x".repeat(3000);
-        let coded = format!("1\r\na\r\n2;n=v; q=\"x\"\r\nbc\r\nbb8\r\n{big}\r\n000\r\nChecksum: 1\r\n\r\n");
+        let coded =
+            format!("1\r\na\r\n2;n=v; q=\"x\"\r\nbc\r\nbb8\r\n{big}\r\n000\r\nChecksum: 1\r\n\r\n");
         for cut in 0..coded.len() {
             let (body, trailers) = decode(coded.as_bytes(), cut).unwrap();
             assert_eq!(body.len(), 3003, "{cut}");
@@ -254,21 +255,54 @@ mod tests {
     #[test]
     fn what_some_read_in_another_way_is_refused() {
         for coded in [
-            "\r\n", ";a\r\n", "g\r\n", "+1\r\na\r\n", "0x1\r\na\r\n", " 1\r\na\r\n", "1 \r\na\r\n",
-            "1 ;a\r\na\r\n", "1\na\n", "1\rXa\r\n", "1;\0\r\na", "1;a\nb\r\na", "1;\x7f\r\na", "1\r\nab\r\n",
-            "1\r\na\n", "1\r\na\rX", "00000000000000001\r\na\r\n", "0\r\nA: b\n\r\n", "0\r\n\n",
+            "\r\n",
+            ";a\r\n",
+            "g\r\n",
+            "+1\r\na\r\n",
+            "0x1\r\na\r\n",
+            " 1\r\na\r\n",
+            "1 \r\na\r\n",
+            "1 ;a\r\na\r\n",
+            "1\na\n",
+            "1\rXa\r\n",
+            "1;\0\r\na",
+            "1;a\nb\r\na",
+            "1;\x7f\r\na",
+            "1\r\nab\r\n",
+            "1\r\na\n",
+            "1\r\na\rX",
+            "00000000000000001\r\na\r\n",
+            "0\r\nA: b\n\r\n",
+            "0\r\n\n",
             "11111111111111111\r\n",
         ] {
             for cut in 0..=coded.len() {
-                assert_eq!(decode(coded.as_bytes(), cut), Err(BodyError::Chunk), "{coded:?}");
+                assert_eq!(
+                    decode(coded.as_bytes(), cut),
+                    Err(BodyError::Chunk),
+                    "{coded:?}"
+                );
             }
         }
         for trailer in [
-            "A : b", " A: b", "A: b\0", "Content-Length: 1", "Transfer-Encoding: chunked", "Host: a",
-            "Authorization: b", "X-User-Id: root", "Cookie: a", "Set-Cookie: a", "Content-Type: a",
+            "A : b",
+            " A: b",
+            "A: b\0",
+            "Content-Length: 1",
+            "Transfer-Encoding: chunked",
+            "Host: a",
+            "Authorization: b",
+            "X-User-Id: root",
+            "Cookie: a",
+            "Set-Cookie: a",
+            "Content-Type: a",
         ] {
             let coded = format!("0\r\n{trailer}\r\n\r\n");
-            assert_eq!(decode(coded.as_bytes(), 0), Err(BodyError::Trailer), "{trailer}");
+            assert_eq!(
+                decode(coded.as_bytes(), 0),
+                Err(BodyError::Trailer),
+                "{trailer}"
+            );
         }
     }
 

@@ -271,7 +271,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let mut trailers = None;
         let sent = std::future::poll_fn(|cx| {
             let body = Pin::new(&mut body);
-            self.poll_answer(cx, body, &mut coding, &mut trailers, &mut sending, &mut inflow)
+            self.poll_answer(
+                cx,
+                body,
+                &mut coding,
+                &mut trailers,
+                &mut sending,
+                &mut inflow,
+            )
         });
         match sent.await {
             Ok(Sending::Cut) if coding == Coding::UntilClose => return After::Cut,

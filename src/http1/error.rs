@@ -49,7 +49,7 @@ impl HeadError {
             | Self::Target
             | Self::TransferEncoding => Reason::MalformedRequest,
             Self::Timeout => Reason::RequestTimeout,
-            Self::TooLarge(_) | Self::TooManyFields(_) => Reason::RequestTooLarge,
+            Self::TooLarge(_) | Self::TooManyFields(_) => Reason::HeadTooLarge,
             Self::Version => Reason::HttpVersionUnsupported,
         }
     }

@@ -61,6 +61,11 @@ impl Finder {
             }
             self.line = end + 1;
         }
+        // What begins with other bytes is another protocol, and nobody waits for the end of its line.
+        let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r');
+        if self.line == 0 && !unseen.iter().all(is_text) {
+            return Err(HeadError::Syntax(httparse::Error::Token));
+        }
         self.looked_at = bytes.len();
         Ok(None)
     }
@@ -174,8 +179,8 @@ fn target(head: &Bytes, text: &str, method: &Method) -> Result<Uri, HeadError> {
     if text.bytes().any(|byte| byte == b'#' || !byte.is_ascii()) {
         return Err(HeadError::Target);
     }
-    let uri = Uri::from_maybe_shared(head.slice_ref(text.as_bytes()))
-        .map_err(|_| HeadError::Target)?;
+    let uri =
+        Uri::from_maybe_shared(head.slice_ref(text.as_bytes())).map_err(|_| HeadError::Target)?;
     let is_allowed = if text.starts_with('/') {
         *method != Method::CONNECT
     } else if text == "*" {
@@ -299,7 +304,15 @@ mod tests {
             Ok(Framing::Chunked)
         );
         for length in [
-            "+5", "-5", "5 5", "5, 5", "0x5", "", "5;", "1e3", "1234567890123456789",
+            "+5",
+            "-5",
+            "5 5",
+            "5, 5",
+            "0x5",
+            "",
+            "5;",
+            "1e3",
+            "1234567890123456789",
         ] {
             let fields = format!("Content-Length: {length}\r\n");
             assert_eq!(framed(&fields), Err(HeadError::ContentLength), "{length}");
@@ -321,7 +334,11 @@ mod tests {
             "",
         ] {
             let fields = format!("Transfer-Encoding: {coding}\r\n");
-            assert_eq!(framed(&fields), Err(HeadError::TransferEncoding), "{coding}");
+            assert_eq!(
+                framed(&fields),
+                Err(HeadError::TransferEncoding),
+                "{coding}"
+            );
         }
     }
 
@@ -336,8 +353,15 @@ mod tests {
         assert_eq!(uri("OPTIONS *"), Ok("*".into()));
         assert_eq!(uri("CONNECT a:443"), Ok("a:443".into()));
         for bad in [
-            "GET a", "GET *", "GET /a#b", "GET /\u{e9}", "GET a:443", "CONNECT /a", "GET ?a",
-            "GET http:///a", "POST *",
+            "GET a",
+            "GET *",
+            "GET /a#b",
+            "GET /\u{e9}",
+            "GET a:443",
+            "CONNECT /a",
+            "GET ?a",
+            "GET http:///a",
+            "POST *",
         ] {
             assert_eq!(uri(bad), Err(HeadError::Target), "{bad}");
         }

@@ -149,7 +149,9 @@ impl Inflow {
             Rest::Chunked(chunked) => chunked.take(buffer)?,
             Rest::Length(_) if buffer.is_empty() => Piece::More,
             Rest::Length(left) => {
-                let length = usize::try_from(*left).unwrap_or(usize::MAX).min(buffer.len());
+                let length = usize::try_from(*left)
+                    .unwrap_or(usize::MAX)
+                    .min(buffer.len());
                 *left -= length as u64;
                 let piece = buffer.split_to(length).freeze();
                 if *left == 0 {

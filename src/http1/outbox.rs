@@ -139,7 +139,9 @@ mod tests {
                 .unwrap();
             read
         });
-        poll_fn(|cx| outbox.poll_flush(&mut near, cx)).await.unwrap();
+        poll_fn(|cx| outbox.poll_flush(&mut near, cx))
+            .await
+            .unwrap();
         assert!(outbox.is_empty());
         drop(near);
         assert_eq!(reader.await.unwrap(), expected);

@@ -74,7 +74,9 @@ reasons! {
     DefaultDeny "default-deny" Downstream,
     /// A deny rule matched.
     DenyRule "deny-rule" Downstream,
-    /// HTTP/1.0, whose answers end where the connection does: one that was cut short would look complete.
+    /// The head of the request has more bytes or fields than the operator allows.
+    HeadTooLarge "head-too-large" Downstream,
+    /// A version of HTTP that is not spoken here.
     HttpVersionUnsupported "http-version-unsupported" Downstream,
     /// A bug of ours; the call did not pass.
     Internal "internal" Internal,

@@ -1,19 +1,14 @@
 //! Whether a request is one HTTP message, for one host, whoever reads it.
 
+use http::Method;
 use http::header::{EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Method, Version};
 
 use crate::model::{Reason, Refusal};
 
-/// Checks the version, the method, the framing that the server left visible, and the host.
+/// Checks the method, the framing that the server left visible, and the host.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
-    if parts.version < Version::HTTP_11 {
-        // Without chunked coding an answer that runs ends with its connection, and one that had to be cut
-        // would look complete (RFC 9112, section 8).
-        return Err(Refusal::new(Reason::HttpVersionUnsupported));
-    }
     check_method(&parts.method)?;
     check_coding(&parts.headers)?;
     check_expectation(&parts.headers)?;

@@ -5,20 +5,27 @@ use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use http::StatusCode;
-use hyper::server::conn::{http1, http2};
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use crate::clock;
 use crate::drain::Guard;
+use crate::http1;
 use crate::listener::{Config, Connection, Guarded};
-use crate::model::{Reason, Refusal};
+use crate::model::Refusal;
 use crate::tls::{self, HttpVersion};
 
 use super::Proxy;
+use super::farewell::Leaving;
+use super::inbound::CallerBody;
 use super::screen::ReplyBody;
 use super::watch::{Activity, Busy, Judgement, Watch, Watched};
 
@@ -70,44 +77,29 @@ impl Front {
         }
     }
 
-    async fn http1(
-        self,
-        stream: impl AsyncRead + AsyncWrite + Unpin,
-        peer: SocketAddr,
-        guard: Guard,
-    ) {
-        let limits = self.config.limits;
-        let activity = Arc::new(Activity::default());
-        let io = TokioIo::new(Watched {
-            stream,
-            activity: Arc::clone(&activity),
-        });
-        let service = self.service(peer, &activity);
-        let connection = http1::Builder::new()
-            .max_buf_size(limits.header_bytes.max(8192))
-            .max_headers(limits.headers)
-            // Our own watch tells a slow head from an idle connection; hyper's timer cannot.
-            .header_read_timeout(None)
-            .serve_connection(io, service);
-        let watch = Watch::new(activity, self.config.deadlines, HttpVersion::H1);
-        let ended = drive(
-            pin!(connection),
-            http1::Connection::graceful_shutdown,
-            watch,
-            guard,
-        )
-        .await;
-        // What is no HTTP never becomes a call; the server answers it by itself, and here it gets its record.
-        match ended {
-            Ended::Failed(error) if error.is_parse() => {
-                let refusal = unread(&error).detail(&error);
-                Arc::clone(&self.proxy).unread(peer, &refusal, unread_status(&error));
-            }
-            Ended::SlowHead { begun: true } => {
-                let refusal = Refusal::new(Reason::RequestTimeout).detail("a head that trickles");
-                Arc::clone(&self.proxy).unread(peer, &refusal, None);
-            }
-            Ended::Closed | Ended::Failed(_) | Ended::SlowHead { begun: false } => {}
+    async fn http1<S>(self, mut stream: S, peer: SocketAddr, guard: Guard)
+    where
+        S: AsyncRead + AsyncWrite + Reset + Unpin,
+    {
+        let Config {
+            limits, deadlines, ..
+        } = &*self.config;
+        let config = http1::Config {
+            head: http1::HeadLimits {
+                bytes: limits.header_bytes,
+                fields: limits.headers,
+            },
+            head_time: deadlines.header,
+            keep_alive: deadlines.keep_alive,
+        };
+        let service = Http1 {
+            inlet: self.inlet(peer),
+            proxy: self.proxy,
+        };
+        match http1::serve(&mut stream, &service, config, guard).await {
+            http1::Ended::Closed | http1::Ended::Gone => {}
+            http1::Ended::Cut => stream.reset(),
+            http1::Ended::Switched(never, _) => match never {},
         }
     }
 
@@ -123,45 +115,74 @@ impl Front {
             stream,
             activity: Arc::clone(&activity),
         });
-        let service = self.service(peer, &activity);
+        let inlet = self.inlet(peer);
+        let proxy = self.proxy;
+        let calls = Arc::clone(&activity);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let proxy = Arc::clone(&proxy);
+            let busy = Busy::new(&calls);
+            async move {
+                let response = proxy.call(inlet, request.map(CallerBody::Http2)).await;
+                Ok::<_, Infallible>(response.map(|body| Leaving::new(body, busy)))
+            }
+        });
         let connection = http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams)
             .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
             .keep_alive_interval(Some(self.config.deadlines.keep_alive))
             .serve_connection(io, service);
-        let watch = Watch::new(activity, self.config.deadlines, HttpVersion::H2);
-        drive(
-            pin!(connection),
-            http2::Connection::graceful_shutdown,
-            watch,
-            guard,
-        )
-        .await;
+        let watch = Watch::new(activity, self.config.deadlines);
+        let graceful_shutdown = http2::Connection::graceful_shutdown;
+        drive(pin!(connection), graceful_shutdown, watch, guard).await;
     }
 
-    fn service(
-        &self,
-        peer: SocketAddr,
-        activity: &Arc<Activity>,
-    ) -> impl hyper::service::HttpService<
-        hyper::body::Incoming,
-        ResBody = ReplyBody,
-        Error = Infallible,
-        Future: Send + 'static,
-    > + use<> {
-        let proxy = Arc::clone(&self.proxy);
-        let activity = Arc::clone(activity);
-        let inlet = Inlet {
+    fn inlet(&self, peer: SocketAddr) -> Inlet {
+        Inlet {
             source: peer,
             is_tls: self.tls.is_some(),
             most_fields: self.config.limits.headers,
-        };
-        service_fn(move |request| {
-            let proxy = Arc::clone(&proxy);
-            let busy = Busy::new(&activity);
-            async move { Ok::<_, Infallible>(proxy.call(inlet, request, busy).await) }
-        })
+        }
+    }
+}
+
+/// Answers what comes on an HTTP/1 connection.
+struct Http1 {
+    proxy: Arc<Proxy>,
+    inlet: Inlet,
+}
+
+impl http1::Service for Http1 {
+    type Body = ReplyBody;
+    type Switch = Infallible;
+
+    async fn call(&self, request: Request<http1::Body>) -> http1::Reply<ReplyBody, Infallible> {
+        let proxy = Arc::clone(&self.proxy);
+        let request = request.map(CallerBody::Http1);
+        http1::Reply::Response(proxy.call(self.inlet, request).await)
+    }
+
+    fn refuse(&self, error: http1::HeadError) -> Response<Bytes> {
+        let refusal = Refusal::new(error.reason()).detail(error);
+        Arc::clone(&self.proxy).unread(self.inlet, &refusal)
+    }
+}
+
+/// A stream that can be ended so that nobody takes the end for an orderly one.
+trait Reset {
+    fn reset(&self);
+}
+
+impl Reset for Guarded<TcpStream> {
+    fn reset(&self) {
+        // A socket that refuses is dead, and its reader knows.
+        let _dead = self.get_ref().set_zero_linger();
+    }
+}
+
+impl<S: Reset> Reset for TlsStream<S> {
+    fn reset(&self) {
+        self.get_ref().0.reset();
     }
 }
 
@@ -176,8 +197,7 @@ pub(super) struct Inlet {
     pub(super) most_fields: usize,
 }
 
-/// Drives a connection, and ends it when it is idle for too long, when a request head takes too long,
-/// or, in good order, when the process drains.
+/// Drives a connection, and ends it when it is idle for too long or, in good order, when the process drains.
 ///
 /// An idle connection that does not end in good order until the watch looks again ends anyway.
 async fn drive<C>(
@@ -185,19 +205,17 @@ async fn drive<C>(
     graceful_shutdown: fn(Pin<&mut C>),
     mut watch: Watch,
     mut guard: Guard,
-) -> Ended
-where
+) where
     C: Future<Output = hyper::Result<()>>,
 {
     let (mut draining, mut leaving) = (false, false);
     loop {
         tokio::select! {
             ended = connection.as_mut() => {
-                let Err(error) = ended else {
-                    return Ended::Closed;
-                };
-                tracing::debug!(%error, "connection ended");
-                return Ended::Failed(error);
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "connection ended");
+                }
+                return;
             }
             () = guard.draining(), if !draining => {
                 draining = true;
@@ -205,42 +223,14 @@ where
             }
             () = tokio::time::sleep(watch.interval()) => match watch.look(clock::now()) {
                 Judgement::Fine => leaving = false,
-                Judgement::Idle if leaving => return Ended::Closed,
+                Judgement::Idle if leaving => return,
                 Judgement::Idle => {
                     leaving = true;
                     graceful_shutdown(connection.as_mut());
                 }
-                Judgement::SlowHead => return Ended::SlowHead { begun: watch.has_read() },
                 // The answers in flight are cut, and their records say that the caller went away.
-                Judgement::Stalled => return Ended::Closed,
+                Judgement::Silent | Judgement::Stalled => return,
             },
         }
     }
-}
-
-/// How a connection ended.
-enum Ended {
-    Closed,
-    Failed(hyper::Error),
-    /// A request's head took too long, or never began. Nothing was asked, so nothing is answered.
-    SlowHead {
-        begun: bool,
-    },
-}
-
-fn unread(error: &hyper::Error) -> Refusal {
-    Refusal::new(if error.is_parse_too_large() {
-        Reason::RequestTooLarge
-    } else {
-        Reason::MalformedRequest
-    })
-}
-
-/// The status that the server answers with.
-fn unread_status(error: &hyper::Error) -> Option<StatusCode> {
-    Some(if error.is_parse_too_large() {
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
-    } else {
-        StatusCode::BAD_REQUEST
-    })
 }

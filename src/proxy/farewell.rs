@@ -1,13 +1,17 @@
-//! Lets what was released leave before a transfer is cut.
+//! The answers of an HTTP/2 connection on their way out: counted, and not cut before what was released has
+//! left.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock;
 
+use super::screen::{Cut, ReplyBody};
 use super::watch::Busy;
 
 /// How often to look whether the connection was flushed. Only answers that are cut pay for it.
@@ -17,13 +21,68 @@ const TICK: Duration = Duration::from_millis(2);
 /// and below the deadline at which the connection counts as stalled.
 const LINGER: Duration = Duration::from_secs(10);
 
+/// The body of an answer over HTTP/2. Its stream counts as busy until it has left.
+pub(super) struct Leaving {
+    body: ReplyBody,
+    busy: Busy,
+    cut: Option<(Farewell, Cut)>,
+}
+
+impl Leaving {
+    pub(super) fn new(body: ReplyBody, mut busy: Busy) -> Self {
+        busy.given();
+        Self {
+            body,
+            busy,
+            cut: None,
+        }
+    }
+}
+
+impl Body for Leaving {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let this = &mut *self;
+        this.busy.asked();
+        if this.cut.is_none() {
+            match ready!(Pin::new(&mut this.body).poll_frame(context)) {
+                Some(Err(cut)) => this.cut = Some((Farewell::new(&this.busy), cut)),
+                frame => {
+                    this.busy.given();
+                    return Poll::Ready(frame);
+                }
+            }
+        }
+        match &mut this.cut {
+            Some((farewell, cut)) => {
+                ready!(farewell.poll(&this.busy, context));
+                Poll::Ready(Some(Err(*cut)))
+            }
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.cut.is_none() && self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 /// The wait between the last released byte and the end of a transfer that was cut.
 ///
-/// A body that fails ends an HTTP/1.1 connection at once, and the stream of an HTTP/2 one, with all that
-/// is still in their buffers: the events that the agent had sent whole, or even the head. So the body
-/// waits with its failure until the connection was flushed. Where an HTTP/2 peer gives no window, a
-/// flush of the connection says nothing of the stream, and the rest is lost as if the line had broken.
-pub(super) struct Farewell {
+/// A body that fails ends its stream at once, with all that is still in the buffers: the events that the
+/// agent had sent whole, or even the head. So the body waits with its failure until the connection was
+/// flushed. Where the peer gives no window, a flush of the connection says nothing of the stream, and the
+/// rest is lost as if the line had broken. (Over HTTP/1 the connection itself writes all before it cuts.)
+struct Farewell {
     flushes: u64,
     expires: Instant,
     timer: Pin<Box<Sleep>>,
@@ -31,7 +90,7 @@ pub(super) struct Farewell {
 
 impl Farewell {
     /// Begins when all that was released has been handed over.
-    pub(super) fn new(busy: &Busy) -> Self {
+    fn new(busy: &Busy) -> Self {
         let now = clock::now();
         Self {
             flushes: busy.flushes(),
@@ -41,7 +100,7 @@ impl Farewell {
     }
 
     /// Ready when the transfer may be cut. To be pending once is what makes the connection flush.
-    pub(super) fn poll(&mut self, busy: &Busy, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, busy: &Busy, context: &mut Context<'_>) -> Poll<()> {
         loop {
             let now = clock::now();
             if busy.flushes() != self.flushes || now >= self.expires {

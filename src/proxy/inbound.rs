@@ -1,19 +1,71 @@
 //! The body of a request, as far as the judgement needs it.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body as _;
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use crate::http1;
 use crate::model::{Reason, Refusal};
-use crate::protocol::{Body, Head};
+use crate::protocol::{self, Head};
 use crate::upstream::{RequestBody, RequestBodyError};
 
 /// How long a body that is judged whole may take to arrive: long enough for 1 MiB over a bad line, and
 /// short enough that a trickle does not hold its place for ever.
 const WHOLE_BODY: Duration = Duration::from_secs(120);
+
+/// The body of a request, by whichever version of HTTP it comes.
+#[derive(Debug)]
+pub(super) enum CallerBody {
+    Http1(http1::Body),
+    Http2(Incoming),
+}
+
+/// Why it did not come whole.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallerBodyError {
+    #[error(transparent)]
+    Http1(#[from] http1::BodyError),
+    #[error(transparent)]
+    Http2(#[from] hyper::Error),
+}
+
+impl Body for CallerBody {
+    type Data = Bytes;
+    type Error = CallerBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, CallerBodyError>>> {
+        match &mut *self {
+            Self::Http1(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(CallerBodyError::from))),
+            Self::Http2(body) => Pin::new(body)
+                .poll_frame(context)
+                .map(|frame| frame.map(|frame| frame.map_err(CallerBodyError::from))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Http1(body) => body.is_end_stream(),
+            Self::Http2(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Http1(body) => body.size_hint(),
+            Self::Http2(body) => body.size_hint(),
+        }
+    }
+}
 
 /// What came with a request.
 pub(super) enum Inbound {
@@ -24,7 +76,7 @@ pub(super) enum Inbound {
     /// Passed on as it comes, because nothing in it decides.
     Streamed {
         first: Bytes,
-        rest: Incoming,
+        rest: CallerBody,
         length: Option<u64>,
     },
 }
@@ -33,7 +85,7 @@ impl Inbound {
     /// Reads as much of the body as the judgement needs, and at most `most` bytes of it.
     pub(super) async fn read(
         head: &Head,
-        mut body: Incoming,
+        mut body: CallerBody,
         most: usize,
         idle: Duration,
     ) -> Result<Self, Refusal> {
@@ -45,15 +97,15 @@ impl Inbound {
             return Ok(Self::Empty);
         };
         match head.wants_body(Some(&first)) {
-            Body::None | Body::Stream => Ok(Self::Streamed {
+            protocol::Body::None | protocol::Body::Stream => Ok(Self::Streamed {
                 first,
                 rest: body,
                 length,
             }),
-            Body::Buffer if length.is_some_and(|length| length > most as u64) => {
+            protocol::Body::Buffer if length.is_some_and(|length| length > most as u64) => {
                 Err(too_large(most))
             }
-            Body::Buffer => {
+            protocol::Body::Buffer => {
                 let whole =
                     tokio::time::timeout(WHOLE_BODY, collect(first, body, most, idle)).await;
                 whole
@@ -99,7 +151,7 @@ impl Inbound {
 /// The whole body. One that came in one piece is not copied.
 async fn collect(
     first: Bytes,
-    mut rest: Incoming,
+    mut rest: CallerBody,
     most: usize,
     idle: Duration,
 ) -> Result<Bytes, Refusal> {
@@ -123,7 +175,7 @@ async fn collect(
 }
 
 /// The next piece that is not empty. Trailers of a request go nowhere.
-async fn piece(body: &mut Incoming, idle: Duration) -> Result<Option<Bytes>, Refusal> {
+async fn piece(body: &mut CallerBody, idle: Duration) -> Result<Option<Bytes>, Refusal> {
     loop {
         let frame = tokio::time::timeout(idle, body.frame())
             .await

@@ -1,14 +1,13 @@
 //! One call, room by room.
 
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use bytes::Bytes;
 use http::request;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::{HeaderMap, Method, Request, Response};
 use uuid::Uuid;
 
 use crate::audit::Outcome;
@@ -21,12 +20,11 @@ use crate::upstream::{Deadlines, Forwarded};
 
 use super::answer::{Answer, Answered, Judged};
 use super::connection::Inlet;
-use super::inbound::Inbound;
+use super::inbound::{CallerBody, Inbound};
 use super::reply::{self, Addressee};
 use super::screen::{ReplyBody, Screen};
 use super::snapshot::Snapshot;
 use super::toll::Toll;
-use super::watch::Busy;
 use super::{Parts, Proxy};
 
 /// Bytes that somebody unknown may make us read before we know what is asked.
@@ -40,8 +38,7 @@ impl Proxy {
     pub(super) async fn call(
         self: Arc<Self>,
         inlet: Inlet,
-        request: Request<Incoming>,
-        busy: Busy,
+        request: Request<CallerBody>,
     ) -> Response<ReplyBody> {
         let snapshot = self.snapshot();
         let decision = DecisionId::new(Uuid::now_v7());
@@ -69,7 +66,7 @@ impl Proxy {
                 toll.answered(head.status);
                 toll.ended(Outcome::Complete);
                 toll.delivered(bytes.len());
-                Response::from_parts(head, ReplyBody::whole(bytes, busy))
+                Response::from_parts(head, ReplyBody::whole(bytes))
             }
             Ok(Answered {
                 head,
@@ -78,7 +75,7 @@ impl Proxy {
             }) => {
                 toll.answered(head.status);
                 let screen = Screen::new(Arc::clone(&self), *course, admission, toll);
-                Response::from_parts(head, ReplyBody::stream(screen, busy))
+                Response::from_parts(head, ReplyBody::stream(screen))
             }
             Err((addressee, refusal)) => {
                 let response = reply::refuse(&addressee, &refusal, decision, &request_id);
@@ -91,30 +88,27 @@ impl Proxy {
                     Outcome::Refused
                 });
                 toll.delivered(response.body().len());
-                response.map(|bytes| ReplyBody::whole(bytes, busy))
+                response.map(ReplyBody::whole)
             }
         }
     }
 
-    /// Records what came on a connection and was no request, so that it never became a call. `status` is
-    /// what the server has answered by itself.
-    pub(super) fn unread(
-        self: Arc<Self>,
-        source: SocketAddr,
-        refusal: &Refusal,
-        status: Option<StatusCode>,
-    ) {
+    /// Records what came on a connection and was no request, so that it never became a call, and says what
+    /// to answer.
+    pub(super) fn unread(self: Arc<Self>, inlet: Inlet, refusal: &Refusal) -> Response<Bytes> {
         let decision = DecisionId::new(Uuid::now_v7());
+        let request_id = RequestId::from(decision);
         let generation = self.snapshot().generation.clone();
-        let mut toll = Toll::new(self, decision, decision.into());
+        let mut toll = Toll::new(self, decision, request_id.clone());
         let record = toll.record();
-        record.source = Some(source);
+        record.source = Some(inlet.source);
         record.generation = Some(generation);
+        let response = reply::refuse(&Addressee::unread(), refusal, decision, &request_id);
         toll.refused(refusal);
-        if let Some(status) = status {
-            toll.answered(status);
-        }
+        toll.answered(response.status());
         toll.ended(Outcome::Refused);
+        toll.delivered(response.body().len());
+        response
     }
 }
 
@@ -145,14 +139,14 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    async fn go(self, request: Request<Incoming>) -> Result<Answered, Refused> {
+    async fn go(self, request: Request<CallerBody>) -> Result<Answered, Refused> {
         let (parts, body) = request.into_parts();
         self.toll
             .admit()
             .map_err(|refusal| (Addressee::unread(), refusal))?;
         // HTTP/1.1 counts while it reads; HTTP/2 knows a limit in bytes only.
         if parts.headers.len() > self.inlet.most_fields {
-            let refusal = Refusal::new(Reason::RequestTooLarge).detail("too many header fields");
+            let refusal = Refusal::new(Reason::HeadTooLarge).detail("too many header fields");
             return Err((Addressee::unread(), refusal));
         }
         let head = protocol::read_head(&parts).map_err(malformed)?;
@@ -180,7 +174,7 @@ impl Walk<'_> {
     async fn read_body(
         &self,
         head: &Head,
-        body: Incoming,
+        body: CallerBody,
         caller: &Result<Arc<Principal>, Refusal>,
     ) -> Result<Inbound, Refusal> {
         let known = caller

@@ -117,11 +117,17 @@ const fn catalogue(reason: Reason) -> Entry {
             "PERMISSION_DENIED",
             "You are not allowed to make this call.",
         ),
+        Reason::HeadTooLarge => entry(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            -31011,
+            "REQUEST_HEADER_TOO_LARGE",
+            "The header fields of the request are too large.",
+        ),
         Reason::HttpVersionUnsupported => entry(
             StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             -31015,
             "HTTP_VERSION_UNSUPPORTED",
-            "This service speaks HTTP/1.1 and HTTP/2.",
+            "This service speaks HTTP/1.0, HTTP/1.1 and HTTP/2.",
         ),
         Reason::Internal => entry(
             StatusCode::INTERNAL_SERVER_ERROR,

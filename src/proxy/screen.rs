@@ -19,27 +19,21 @@ use crate::scan::{Blocked, Carrier, Scan};
 use crate::upstream::ResponseBody;
 
 use super::Proxy;
-use super::farewell::Farewell;
 use super::hold::{Due, Hold};
 use super::reply::{self, Addressee};
 use super::toll::Toll;
-use super::watch::Busy;
 
 /// A comment, which every reader of events skips (WHATWG HTML, section 9.2.6).
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
 
 /// Why a running answer was cut: the transfer ends so that no client takes it for a complete one.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the answer was cut short: {0}")]
 pub struct Cut(Reason);
 
 /// The body of every answer.
 #[derive(Debug)]
-pub struct ReplyBody {
-    kind: Kind,
-    // The connection is busy until the body has left.
-    busy: Busy,
-}
+pub struct ReplyBody(Kind);
 
 #[derive(Debug)]
 enum Kind {
@@ -48,20 +42,12 @@ enum Kind {
 }
 
 impl ReplyBody {
-    pub(super) fn whole(bytes: Bytes, mut busy: Busy) -> Self {
-        busy.given();
-        Self {
-            kind: Kind::Whole(bytes),
-            busy,
-        }
+    pub(super) const fn whole(bytes: Bytes) -> Self {
+        Self(Kind::Whole(bytes))
     }
 
-    pub(super) fn stream(screen: Screen, mut busy: Busy) -> Self {
-        busy.given();
-        Self {
-            kind: Kind::Stream(Box::new(screen)),
-            busy,
-        }
+    pub(super) fn stream(screen: Screen) -> Self {
+        Self(Kind::Stream(Box::new(screen)))
     }
 }
 
@@ -73,28 +59,22 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let Self { kind, busy } = &mut *self;
-        busy.asked();
-        let polled = match kind {
+        match &mut self.0 {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Stream(screen) => screen.poll(busy, context),
-        };
-        if polled.is_ready() {
-            busy.given();
+            Kind::Stream(screen) => screen.poll(context),
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.kind {
+        match &self.0 {
             Kind::Whole(bytes) => bytes.is_empty(),
             Kind::Stream(screen) => screen.state == State::Ended && screen.released.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.kind {
+        match &self.0 {
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(screen) => screen.size_hint(),
         }
@@ -119,7 +99,6 @@ pub(super) struct Screen {
     toll: Toll,
     admission: Option<Admission>,
     released: VecDeque<Bytes>,
-    farewell: Option<Farewell>,
     received: u64,
     // Since when the agent is waited for, and when the caller was given the last piece.
     waiting_since: Option<Instant>,
@@ -155,7 +134,6 @@ impl Screen {
             toll,
             admission: Some(admission),
             released: VecDeque::new(),
-            farewell: None,
             received: 0,
             waiting_since: None,
             given_at: None,
@@ -172,11 +150,7 @@ impl Screen {
         SizeHint::default()
     }
 
-    fn poll(
-        &mut self,
-        busy: &Busy,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         if let Some(since) = self.given_at.take() {
             self.toll.waited_for_caller(clock::now() - since);
         }
@@ -190,11 +164,7 @@ impl Screen {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             match self.state {
-                State::Cut(reason) => {
-                    let farewell = self.farewell.get_or_insert_with(|| Farewell::new(busy));
-                    let cut = Some(Err(Cut(reason)));
-                    return farewell.poll(busy, context).map(|()| cut);
-                }
+                State::Cut(reason) => return Poll::Ready(Some(Err(Cut(reason)))),
                 State::Ended => return Poll::Ready(None),
                 State::Running => {}
             }

@@ -1,4 +1,4 @@
-//! Tells an idle connection from a slow one.
+//! Tells an idle HTTP/2 connection from a busy one. HTTP/1 knows by itself what it is doing.
 
 use std::io;
 use std::pin::Pin;
@@ -11,9 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock;
 use crate::listener::Deadlines;
-use crate::tls::HttpVersion;
 
-/// What a connection does, written on the bytes' way and read by the [`Watch`], which looks seldom: a
+/// What a connection does, written on the way of its calls and read by the [`Watch`], which looks seldom: a
 /// request costs a few atomic additions and no timer.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
@@ -21,8 +20,6 @@ pub(super) struct Activity {
     calls: AtomicU32,
     /// Calls that ever began.
     begun: AtomicU64,
-    /// Bytes read from the peer.
-    read: AtomicU64,
     /// How often all that was written has left.
     flushes: AtomicU64,
     /// Counts stretches of time; the watch advances it.
@@ -37,12 +34,11 @@ const EPOCHS: usize = 8;
 /// In how many stretches a wait becomes too long.
 const STALL_EPOCHS: u32 = 4;
 
-/// Tells an idle connection from a slow one.
+/// Tells an idle connection from a busy one.
 #[derive(Debug)]
 pub(super) struct Watch {
     activity: Arc<Activity>,
     deadlines: Deadlines,
-    version: HttpVersion,
     begun: u64,
     phase: Phase,
     epoch_since: Instant,
@@ -53,32 +49,29 @@ pub(super) struct Watch {
 enum Phase {
     /// A call is in flight.
     Busy,
-    /// Bytes came, and no call yet.
-    Head { since: Instant },
-    /// Nothing came since, and `read` bytes had come before.
-    Quiet { since: Instant, read: u64 },
+    /// No call since.
+    Quiet { since: Instant },
 }
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Judgement {
     Fine,
     Idle,
-    SlowHead,
+    /// A new connection on which no call came.
+    Silent,
     /// Nothing of an answer was taken for too long, though the connection itself may be alive: HTTP/2 lets a
     /// peer stop one stream, and no write ever waits for it.
     Stalled,
 }
 
 impl Watch {
-    pub(super) fn new(activity: Arc<Activity>, deadlines: Deadlines, version: HttpVersion) -> Self {
+    pub(super) fn new(activity: Arc<Activity>, deadlines: Deadlines) -> Self {
         let phase = Phase::Quiet {
             since: clock::now(),
-            read: 0,
         };
         Self {
             activity,
             deadlines,
-            version,
             begun: 0,
             phase,
             epoch_since: clock::now(),
@@ -89,11 +82,6 @@ impl Watch {
     pub(super) fn interval(&self) -> Duration {
         let half = self.deadlines.header.min(self.deadlines.keep_alive) / 2;
         half.min(self.epoch())
-    }
-
-    /// Whether the peer has ever said anything.
-    pub(super) fn has_read(&self) -> bool {
-        self.activity.read.load(Ordering::Relaxed) > 0
     }
 
     fn epoch(&self) -> Duration {
@@ -122,38 +110,25 @@ impl Watch {
             return Judgement::Stalled;
         }
         let begun = self.activity.begun.load(Ordering::Relaxed);
-        let read = self.activity.read.load(Ordering::Relaxed);
         if self.activity.calls.load(Ordering::Relaxed) > 0 {
             (self.begun, self.phase) = (begun, Phase::Busy);
             return Judgement::Fine;
         }
         if begun != self.begun || matches!(self.phase, Phase::Busy) {
-            (self.begun, self.phase) = (begun, Phase::Quiet { since: now, read });
+            (self.begun, self.phase) = (begun, Phase::Quiet { since: now });
             return Judgement::Fine;
         }
         match self.phase {
-            // HTTP/2 peers exchange frames that belong to no call, such as PING.
-            Phase::Quiet { read: before, .. }
-                if read > before && self.version == HttpVersion::H1 =>
-            {
-                self.phase = Phase::Head { since: now };
-                Judgement::Fine
-            }
             // A fresh connection that says nothing has as long as a slow head.
-            Phase::Quiet { since, .. }
+            Phase::Quiet { since }
                 if begun == 0 && now.duration_since(since) >= self.deadlines.header =>
             {
-                Judgement::SlowHead
+                Judgement::Silent
             }
-            Phase::Quiet { since, .. }
-                if now.duration_since(since) >= self.deadlines.keep_alive =>
-            {
+            Phase::Quiet { since } if now.duration_since(since) >= self.deadlines.keep_alive => {
                 Judgement::Idle
             }
-            Phase::Head { since } if now.duration_since(since) >= self.deadlines.header => {
-                Judgement::SlowHead
-            }
-            Phase::Busy | Phase::Head { .. } | Phase::Quiet { .. } => Judgement::Fine,
+            Phase::Busy | Phase::Quiet { .. } => Judgement::Fine,
         }
     }
 }
@@ -207,7 +182,7 @@ impl Drop for Busy {
     }
 }
 
-/// Counts the bytes that are read, and the flushes.
+/// Counts the flushes.
 pub(super) struct Watched<S> {
     pub(super) stream: S,
     pub(super) activity: Arc<Activity>,
@@ -219,13 +194,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let read = buffer.filled().len().saturating_sub(before);
-        if read > 0 {
-            self.activity.read.fetch_add(read as u64, Ordering::Relaxed);
-        }
-        polled
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
@@ -269,7 +238,7 @@ mod tests {
 
     fn watch() -> (Arc<Activity>, Watch, Instant) {
         let activity = Arc::new(Activity::default());
-        let watch = Watch::new(Arc::clone(&activity), Deadlines::default(), HttpVersion::H1);
+        let watch = Watch::new(Arc::clone(&activity), Deadlines::default());
         (activity, watch, clock::now())
     }
 
@@ -279,22 +248,7 @@ mod tests {
         assert_eq!(watch.look(start + Duration::from_secs(5)), Judgement::Fine);
         assert_eq!(
             watch.look(start + Duration::from_secs(11)),
-            Judgement::SlowHead
-        );
-    }
-
-    #[test]
-    fn a_trickling_head_is_slow_even_on_an_old_connection() {
-        let (activity, mut watch, start) = watch();
-        drop(Busy::new(&activity));
-        activity.read.store(100, Ordering::Relaxed);
-        assert_eq!(watch.look(start + Duration::from_secs(5)), Judgement::Fine);
-        activity.read.store(101, Ordering::Relaxed);
-        assert_eq!(watch.look(start + Duration::from_secs(10)), Judgement::Fine);
-        activity.read.store(102, Ordering::Relaxed);
-        assert_eq!(
-            watch.look(start + Duration::from_secs(20)),
-            Judgement::SlowHead
+            Judgement::Silent
         );
     }
 
