@@ -16,6 +16,9 @@ mod head;
 mod inflow;
 mod outbox;
 
+#[cfg(test)]
+mod tests;
+
 pub use body::Body;
 pub use connection::{Config, Ended, Reply, Service, serve};
 pub use error::{BodyError, HeadError};
