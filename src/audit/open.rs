@@ -10,8 +10,7 @@ use super::config::OnFull;
 use super::record::{Outcome, Record};
 use super::start::Inner;
 
-/// The record of a call that goes on. It is handed over exactly once: by [`Self::close`], or by the drop
-/// when the call ends midway.
+/// The record of a call that goes on. It is handed over exactly once, by its drop.
 #[derive(Debug)]
 pub struct Open {
     audit: Arc<Inner>,
@@ -63,11 +62,18 @@ impl Open {
         self.started
     }
 
-    /// Ends the record. What it took is given back for the metrics, so that both tell the same.
+    /// Ends the record and hands it over.
     pub fn close(mut self, outcome: Outcome) -> Taken {
+        self.end(outcome)
+    }
+
+    /// Ends the record, which its drop hands over. What it took is given back for the metrics, so that both tell the same. A record
+    /// that is dropped without it was ended midway.
+    pub fn end(&mut self, outcome: Outcome) -> Taken {
         let total = self.elapsed();
         let record = self.record();
         record.outcome = Some(outcome);
+        record.duration = total;
         Taken {
             total,
             lictor: record.lictor(total),
@@ -93,7 +99,9 @@ impl Drop for Open {
         let Some(mut record) = self.record.take() else {
             return;
         };
-        record.duration = self.elapsed();
+        if record.outcome.is_none() {
+            record.duration = self.elapsed();
+        }
         // Dropped midway. With an answer on its way, it is nearly always the caller who left: that
         // is how the server tells us. Without one, it may have been either; nothing was sent.
         record.outcome.get_or_insert(match record.status {

@@ -15,10 +15,7 @@ use super::Proxy;
 /// one record however the call ends.
 pub(super) struct Toll {
     proxy: Arc<Proxy>,
-    // `None` only after it was handed over.
-    open: Option<Open>,
-    // What is given to whoever asks when the record is gone already: nobody does.
-    closed: Record,
+    open: Open,
     outcome: Option<Outcome>,
     action: ActionLabel,
     decision: DecisionId,
@@ -36,8 +33,7 @@ impl Toll {
         let in_flight = parts.calls.begin();
         Self {
             proxy,
-            open: Some(open),
-            closed: Record::default(),
+            open,
             outcome: None,
             action: ActionLabel::OTHER,
             decision,
@@ -56,11 +52,11 @@ impl Toll {
 
     /// Whether the call may go on as far as its record is concerned.
     pub(super) fn admit(&self) -> Result<(), Refusal> {
-        self.open.as_ref().map_or(Ok(()), Open::admit)
+        self.open.admit()
     }
 
     pub(super) fn record(&mut self) -> &mut Record {
-        self.open.as_mut().map_or(&mut self.closed, Open::record)
+        self.open.record()
     }
 
     pub(super) fn call(&mut self, call: &Call) {
@@ -115,16 +111,13 @@ impl Toll {
 
 impl Drop for Toll {
     fn drop(&mut self) {
-        let Some(mut open) = self.open.take() else {
-            return;
-        };
-        let record = open.record();
+        let record = self.open.record();
         let (allowed, status) = (record.decision == Decision::Allow, record.status);
         let calls = &self.proxy.parts().calls;
         calls.ended(self.action, allowed, status);
         // Without an outcome the guard's own drop says who went away.
         if let Some(outcome) = self.outcome {
-            let taken = open.close(outcome);
+            let taken = self.open.end(outcome);
             calls.took(taken.total, taken.lictor);
         }
     }
