@@ -1,8 +1,11 @@
 //! The composition root: an operator's settings become a running proxy, its addresses, its drain.
 
+mod workers;
+
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,7 +31,9 @@ use crate::quota::{Quotas, Store};
 use crate::scan::{self, Detectors};
 use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
 use crate::tls;
-use crate::upstream::{Upstream, UpstreamStats};
+use crate::upstream::{self, Upstream, UpstreamStats};
+
+use workers::{Serving, Workers};
 
 /// How often certificates are looked at. Rotation happens days ahead of expiry, so this is soon.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(5);
@@ -65,7 +70,7 @@ pub struct Running {
     calls: Drain,
     rest: Drain,
     deadline: Duration,
-    serving: JoinHandle<()>,
+    workers: Workers,
     background: Vec<JoinHandle<()>>,
 }
 
@@ -85,7 +90,10 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let registry = Registry::new().map_err(anyhow::Error::from)?;
     let metrics = Metrics::new(&registry)?;
     let audit = audit(&operator, &registry)?;
-    let listener = Listener::bind(&operator.listener).map_err(anyhow::Error::from)?;
+    let count = workers(&operator);
+    let listeners = Listener::bind_each(&operator.listener, count).map_err(anyhow::Error::from)?;
+    let listener = listeners.first().context("there is no worker")?;
+    let listener_stats = listener.stats();
     let admin = Admin::bind(&operator.admin)
         .await
         .map_err(anyhow::Error::from)?;
@@ -106,9 +114,12 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let watcher = Watcher::new(&operator.policies, &loaded, operator.poll)
         .context("cannot watch the policies")?;
 
-    let upstream = Upstream::new(&operator.upstream);
+    let upstream = Upstream::new(&upstream::Config {
+        workers: count,
+        ..operator.upstream.clone()
+    });
     let gauges = Gauges {
-        listener: listener.stats(),
+        listener: listener_stats,
         upstream: upstream.stats(),
         keys: Arc::clone(&keys),
     };
@@ -130,7 +141,6 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     };
     let proxy = Arc::new(Proxy::new(snapshot, parts));
     let mut health = Health::new(&registry).map_err(anyhow::Error::from)?;
-    let draining = watch_controls(&mut health, &proxy, &keys, operator.audit.on_full);
 
     // Two drains: probes and metrics are answered while calls end.
     let (calls, guard) = drain::channel();
@@ -140,6 +150,17 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         tls: server.as_ref().map(tls::Server::acceptor),
         config: Arc::new(operator.listener.clone()),
     };
+    let workers = Workers::start(listeners, &guard, &move |connection| {
+        front.clone().serve(connection)
+    })?;
+    drop(guard);
+    let draining = watch_controls(
+        &mut health,
+        &proxy,
+        &keys,
+        operator.audit.on_full,
+        (workers.serving(), count),
+    );
     let reloader = Reloader {
         path: operator.policies.clone(),
         compiler,
@@ -169,8 +190,6 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
             rest_guard,
         )));
     }
-    let serving =
-        tokio::spawn(listener.serve(guard, move |connection| front.clone().serve(connection)));
     tracing::info!(
         public.addr = %public,
         admin.addr = %admin_address,
@@ -187,7 +206,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         calls,
         rest,
         deadline: operator.listener.deadlines.drain,
-        serving,
+        workers,
         background,
     })
 }
@@ -212,8 +231,7 @@ impl Running {
             tracing::warn!("calls in flight were cut at the drain deadline");
         }
         // Ends the connections that are left; their calls' records are closed by their guards.
-        self.serving.abort();
-        let _aborted = self.serving.await;
+        self.workers.abort().await;
         if let Err(unwritten) = self.proxy.parts().audit.shutdown(LAST_RECORDS).await {
             tracing::error!(path = %self.audit.display(), error = %unwritten, "the audit trail is not complete");
         }
@@ -223,6 +241,13 @@ impl Running {
             task.abort();
         }
     }
+}
+
+/// One worker for each processor that we may use, unless the operator says how many.
+fn workers(operator: &Operator) -> NonZeroUsize {
+    operator
+        .workers
+        .unwrap_or_else(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
 }
 
 /// How long the end of the process waits for a disk.
@@ -367,6 +392,7 @@ fn watch_controls(
     proxy: &Arc<Proxy>,
     keys: &Arc<KeyStore>,
     on_full: OnFull,
+    (serving, started): (Serving, NonZeroUsize),
 ) -> Control {
     let audited = Arc::clone(proxy);
     health.ask("audit", move || {
@@ -374,7 +400,20 @@ fn watch_controls(
     });
     let keys = Arc::clone(keys);
     health.ask("keys", move || keys_condition(&keys));
+    health.ask("workers", move || {
+        workers_condition(serving.count(), started)
+    });
     health.control("drain", Condition::Ready)
+}
+
+/// A worker that ended by itself is a bug of ours; what the others serve is served as before.
+fn workers_condition(serving: usize, started: NonZeroUsize) -> Condition {
+    let why = || format!("{serving} of {started} workers serve; restart lictor");
+    match serving {
+        0 => Condition::Unready(why().into()),
+        serving if serving < started.get() => Condition::Degraded(why().into()),
+        _ => Condition::Ready,
+    }
 }
 
 fn audit_condition(state: audit::State, on_full: OnFull) -> Condition {

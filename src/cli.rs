@@ -149,7 +149,7 @@ fn run(arguments: &Run) -> u8 {
         say(&format!("error: {error}"));
         return EXIT_NO;
     }
-    let runtime = match runtime(operator.workers.map(usize::from)) {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
@@ -231,7 +231,7 @@ fn tour(arguments: &Quickstart) -> u8 {
         say(&format!("error: {error}"));
         return EXIT_BUG;
     }
-    let runtime = match runtime(None) {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(code) => return code,
     };
@@ -252,17 +252,9 @@ fn tour(arguments: &Quickstart) -> u8 {
     }
 }
 
-/// One thread where there is one processor: nothing is stolen, nothing is woken across.
-fn runtime(workers: Option<usize>) -> Result<tokio::runtime::Runtime, u8> {
-    let workers =
-        workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let mut builder = if workers == 1 {
-        tokio::runtime::Builder::new_current_thread()
-    } else {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(workers);
-        builder
-    };
+/// The runtime of all that is not a call; `app` starts the threads that serve.
+fn runtime() -> Result<tokio::runtime::Runtime, u8> {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().map_err(|error| {
         say(&format!("error: cannot start the runtime: {error}"));
         EXIT_ENVIRONMENT

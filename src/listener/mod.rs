@@ -1,5 +1,8 @@
 //! Accepts connections, within limits, until told to stop.
 //!
+//! One address may be bound several times, once for each worker: the kernel then spreads the connections,
+//! and no worker waits for another's.
+//!
 //! Owns the listening socket, the caps on connections, and one task per connection. Leaves TLS and
 //! HTTP to the handler that it is given. Must not read or write a byte of a connection.
 //!
@@ -17,7 +20,8 @@ mod tests;
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -39,8 +43,16 @@ use sources::Sources;
 /// A bound socket that does not accept yet.
 #[derive(Debug)]
 pub struct Listener {
-    socket: TcpListener,
+    // Becomes one of tokio's where it is served, which may be another thread's runtime.
+    socket: StdListener,
+    shared: Arc<Shared>,
+}
+
+/// What the sockets of one address have in common.
+#[derive(Debug)]
+struct Shared {
     limits: Limits,
+    sources: Arc<Sources>,
     stats: Arc<ListenerStats>,
 }
 
@@ -60,17 +72,47 @@ impl Listener {
     ///
     /// # Errors
     /// When the address cannot be had; the error names it and what to do.
-    ///
-    /// # Panics
-    /// Outside of a tokio runtime.
     pub fn bind(config: &Config) -> Result<Self, BindError> {
-        let socket =
-            listen(config.address).map_err(|error| BindError::new(config.address, error))?;
-        Ok(Self {
+        let socket = listen(config.address, Sharing::No)
+            .map_err(|error| BindError::new(config.address, error))?;
+        Ok(Self::new(socket, config.limits))
+    }
+
+    /// Binds the address once for each worker (`SO_REUSEPORT`): the kernel gives each connection to one of
+    /// them by the hash of its addresses. Their caps and counters are shared.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind), also when the address is in use by somebody who would share it: two
+    /// processes that take turns at one port are nearly always a mistake.
+    pub fn bind_each(config: &Config, workers: NonZeroUsize) -> Result<Vec<Self>, BindError> {
+        let first = Self::bind(config)?;
+        if workers.get() == 1 {
+            return Ok(vec![first]);
+        }
+        let bound = first.local_addr().unwrap_or(config.address);
+        let shared = Arc::clone(&first.shared);
+        // That one could be bound alone shows that nobody else listens there.
+        drop(first);
+        let share = |_| {
+            let socket =
+                listen(bound, Sharing::Yes).map_err(|error| BindError::new(bound, error))?;
+            Ok(Self {
+                socket,
+                shared: Arc::clone(&shared),
+            })
+        };
+        (0..workers.get()).map(share).collect()
+    }
+
+    fn new(socket: StdListener, limits: Limits) -> Self {
+        Self {
             socket,
-            limits: config.limits,
-            stats: Arc::default(),
-        })
+            shared: Arc::new(Shared {
+                limits,
+                sources: Arc::new(Sources::new(limits.per_source)),
+                stats: Arc::default(),
+            }),
+        }
     }
 
     /// The address with the port that the system chose.
@@ -83,7 +125,7 @@ impl Listener {
 
     /// What the listener counts. Stays valid after [`serve`](Self::serve) has consumed it.
     pub fn stats(&self) -> Arc<ListenerStats> {
-        Arc::clone(&self.stats)
+        Arc::clone(&self.shared.stats)
     }
 
     /// Accepts until the drain begins, then closes the socket and waits for the connections.
@@ -92,16 +134,18 @@ impl Listener {
     /// ends that connection only. (Making the future must not panic: return an `async` block.) Dropping
     /// this future midway closes the socket and aborts every connection: that is how a drain whose
     /// deadline has passed is forced.
-    pub async fn serve<H, F>(self, guard: drain::Guard, handler: H)
+    ///
+    /// # Errors
+    /// When the runtime cannot watch the socket. Later failures are waited out.
+    pub async fn serve<H, F>(self, guard: drain::Guard, handler: H) -> io::Result<()>
     where
         H: Fn(Connection) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
+        let socket = TcpListener::from_std(self.socket)?;
         let mut connections = Connections {
             tasks: JoinSet::new(),
-            sources: Arc::new(Sources::new(self.limits.per_source)),
-            limit: self.limits.connections,
-            stats: self.stats,
+            shared: self.shared,
         };
         let mut stopping = guard.clone();
         let mut stop = pin!(stopping.draining());
@@ -114,7 +158,7 @@ impl Listener {
                     connections.ended(ended);
                     continue;
                 }
-                accepted = self.socket.accept() => accepted,
+                accepted = socket.accept() => accepted,
             };
             match accepted {
                 Ok((stream, peer)) => {
@@ -134,19 +178,18 @@ impl Listener {
             }
         }
         // Closed before waiting: from here on a newcomer is refused by the kernel, not left in a queue.
-        drop(self.socket);
+        drop(socket);
         while let Some(ended) = connections.tasks.join_next().await {
             connections.ended(ended);
         }
+        Ok(())
     }
 }
 
-/// The connections of one listener.
+/// The connections of one socket.
 struct Connections {
     tasks: JoinSet<()>,
-    sources: Arc<Sources>,
-    limit: usize,
-    stats: Arc<ListenerStats>,
+    shared: Arc<Shared>,
 }
 
 impl Connections {
@@ -160,13 +203,18 @@ impl Connections {
         H: Fn(Connection) -> F,
         F: Future<Output = ()> + Send + 'static,
     {
-        self.stats.accepted.fetch_add(1, Relaxed);
-        if self.tasks.len() >= self.limit {
-            self.stats.refused_listener.fetch_add(1, Relaxed);
+        let Shared {
+            limits,
+            sources,
+            stats,
+        } = &*self.shared;
+        stats.accepted.fetch_add(1, Relaxed);
+        let Some(open) = stats.open(limits.connections) else {
+            stats.refused_listener.fetch_add(1, Relaxed);
             return;
-        }
-        let Some(place) = self.sources.enter(peer.ip()) else {
-            self.stats.refused_source.fetch_add(1, Relaxed);
+        };
+        let Some(place) = sources.enter(peer.ip()) else {
+            stats.refused_source.fetch_add(1, Relaxed);
             return;
         };
         if stream.set_nodelay(true).is_err() {
@@ -178,7 +226,6 @@ impl Connections {
             peer,
             guard: guard.clone(),
         });
-        let open = self.stats.open();
         self.tasks.spawn(async move {
             // Moved in, so that they are given back also when the task is aborted or panics.
             let _held = (place, open);
@@ -188,12 +235,12 @@ impl Connections {
 
     fn ended(&self, ended: Result<(), JoinError>) {
         if ended.is_err_and(|error| error.is_panic()) {
-            self.stats.panicked.fetch_add(1, Relaxed);
+            self.shared.stats.panicked.fetch_add(1, Relaxed);
         }
     }
 
     fn failed(&self) {
-        self.stats.accept_errors.fetch_add(1, Relaxed);
+        self.shared.stats.accept_errors.fetch_add(1, Relaxed);
     }
 }
 
@@ -219,7 +266,14 @@ impl Backoff {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+/// Whether other sockets of ours may listen at the same address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    No,
+    Yes,
+}
+
+fn listen(address: SocketAddr, sharing: Sharing) -> io::Result<StdListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -227,10 +281,11 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     )?;
     // A restart must not wait for the last process's connections to leave TIME_WAIT.
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(sharing == Sharing::Yes)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// Errors that `accept` reports about the connection that it would have returned.

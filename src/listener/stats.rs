@@ -26,9 +26,12 @@ pub struct ListenerStats {
 pub(super) struct Open(Arc<ListenerStats>);
 
 impl ListenerStats {
-    pub(super) fn open(self: &Arc<Self>) -> Open {
-        self.open.fetch_add(1, Relaxed);
-        Open(Arc::clone(self))
+    /// One more connection; `None` when `limit` are open.
+    pub(super) fn open(self: &Arc<Self>, limit: usize) -> Option<Open> {
+        let before = self.open.fetch_add(1, Relaxed);
+        // Its drop takes back what was added.
+        let open = Open(Arc::clone(self));
+        (before < limit as u64).then_some(open)
     }
 }
 

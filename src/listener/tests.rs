@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -5,7 +6,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::{BindError, Config, Connection, Deadlines, Limits, Listener, ListenerStats};
 use crate::drain::{self, Drain};
@@ -16,7 +17,7 @@ struct Running {
     stats: Arc<ListenerStats>,
     release: Arc<Semaphore>,
     drain: Drain,
-    serving: JoinHandle<()>,
+    serving: JoinHandle<std::io::Result<()>>,
 }
 
 fn config(limits: Limits) -> Config {
@@ -107,7 +108,7 @@ async fn a_drain_refuses_newcomers_and_waits_for_the_others() {
     }
     assert!(!running.serving.is_finished());
     running.release.add_permits(1);
-    running.serving.await.unwrap();
+    running.serving.await.unwrap().unwrap();
     assert!(drained.await.unwrap());
 }
 
@@ -157,6 +158,44 @@ async fn a_taken_address_is_named() {
     let error = Listener::bind(&taken).unwrap_err();
     assert!(matches!(error, BindError::InUse(_)), "{error:?}");
     assert!(error.to_string().contains(&taken.address.to_string()));
+}
+
+#[tokio::test]
+async fn workers_share_an_address_and_its_caps_and_nobody_else_does() {
+    let workers = NonZeroUsize::new(3).unwrap();
+    let limits = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
+    let listeners = Listener::bind_each(&config(limits), workers).unwrap();
+    let address = listeners[0].local_addr().unwrap();
+    let stats = listeners[0].stats();
+    let taken = Config {
+        address,
+        ..config(limits)
+    };
+    let error = Listener::bind_each(&taken, workers).unwrap_err();
+    assert!(matches!(error, BindError::InUse(_)), "{error:?}");
+
+    let (_drain, guard) = drain::channel();
+    let release = Arc::new(Semaphore::new(0));
+    let mut serving = JoinSet::new();
+    for listener in listeners {
+        assert_eq!(listener.local_addr().unwrap(), address);
+        let released = Arc::clone(&release);
+        serving.spawn(listener.serve(guard.clone(), move |connection| {
+            answer(connection, Arc::clone(&released))
+        }));
+    }
+    let mut greeted = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        greeted.push((greeting(&mut stream).await, stream));
+    }
+    let welcome = greeted.iter().filter(|(bytes, _)| bytes == b"hi").count();
+    assert_eq!(welcome, 2);
+    assert_eq!(stats.open.load(Relaxed), 2);
+    assert_eq!(stats.refused_listener.load(Relaxed), 2);
 }
 
 #[tokio::test]

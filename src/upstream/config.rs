@@ -1,5 +1,6 @@
 //! What the room is told.
 
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 /// The agent that we stand beside.
@@ -9,8 +10,10 @@ pub struct Config {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// Idle connections that are kept.
+    /// Idle connections that are kept by each worker.
     pub idle: usize,
+    /// Threads that forward calls, each with its own idle connections.
+    pub workers: NonZeroUsize,
     /// How long a connection may take to open.
     pub connect: Duration,
     /// How long the agent may take to begin its answer.
@@ -25,6 +28,7 @@ impl Config {
             host,
             port,
             idle: 32,
+            workers: NonZeroUsize::MIN,
             connect: Duration::from_secs(2),
             first_byte: Duration::from_secs(60),
         }

@@ -95,7 +95,7 @@ impl Upstream {
                 target,
                 client: client(),
                 connect: config.connect,
-                pool: Pool::new(config.idle),
+                pool: Pool::new(config.idle, config.workers),
                 stats: Arc::default(),
             }),
         }

@@ -1,17 +1,23 @@
 //! Connections to the agent that wait for their next request.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
 
-/// At most `capacity` idle connections. The one used last is the first to be used again: those that
-/// are not needed grow old and go.
+/// At most `capacity` idle connections for each worker. The one used last is the first to be used again:
+/// those that are not needed grow old and go.
+///
+/// A worker uses the connections that it opened: they are watched by its own runtime, and no other thread has
+/// to be woken for them.
 #[derive(Debug)]
 pub(super) struct Pool {
-    // Oldest first.
-    idle: Mutex<VecDeque<Idle>>,
+    // Oldest first. The lock is for the types only, as long as there are not more threads than workers.
+    shelves: Box<[Mutex<VecDeque<Idle>>]>,
     capacity: usize,
 }
 
@@ -22,9 +28,9 @@ struct Idle {
 }
 
 impl Pool {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize, workers: NonZeroUsize) -> Self {
         Self {
-            idle: Mutex::default(),
+            shelves: (0..workers.get()).map(|_| Mutex::default()).collect(),
             capacity,
         }
     }
@@ -35,7 +41,7 @@ impl Pool {
         if self.capacity == 0 || !connection.is_idle() {
             return;
         }
-        let mut idle = self.lock();
+        let Some(mut idle) = self.shelf() else { return };
         // One each time is enough to keep up, and what is dropped here is at most two sockets.
         if idle.front().is_some_and(|oldest| oldest.is_old(now)) {
             idle.pop_front();
@@ -51,7 +57,7 @@ impl Pool {
 
     /// The connection used last. The agent may have closed it meanwhile.
     pub(super) fn pop(&self, now: Instant) -> Option<Connection> {
-        let mut idle = self.lock();
+        let mut idle = self.shelf()?;
         let newest = idle.pop_back()?;
         if newest.is_old(now) {
             // Then so are all others.
@@ -61,9 +67,11 @@ impl Pool {
         Some(newest.connection)
     }
 
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Idle>> {
+    /// The connections of this thread. There is always one.
+    fn shelf(&self) -> Option<MutexGuard<'_, VecDeque<Idle>>> {
+        let shelf = self.shelves.get(thread_index() % self.shelves.len())?;
         // A panic under this lock leaves at worst a connection too few.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        Some(shelf.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -71,6 +79,19 @@ impl Idle {
     fn is_old(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.since) > LONGEST_IDLE
     }
+}
+
+/// Counts the threads that use a pool, in the order in which they first do.
+fn thread_index() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static INDEX: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    INDEX.get().unwrap_or_else(|| {
+        let index = NEXT.fetch_add(1, Relaxed);
+        INDEX.set(Some(index));
+        index
+    })
 }
 
 /// Past this a connection is more likely dead than alive: whatever stands between us and the agent
