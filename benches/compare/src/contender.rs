@@ -23,8 +23,27 @@ pub(crate) enum Contender {
     EnvoyMethod,
     Haproxy,
     Hyper,
+    Lictor(Build),
+    LictorScan(Build),
+    Nginx,
+}
+
+/// Which of the lictors of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Build {
+    /// Another build, that a change is held against.
+    Base,
+    /// The one that is measured.
+    Main,
+}
+
+/// A program, in all its configurations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Family {
+    Envoy,
+    Haproxy,
+    Hyper,
     Lictor,
-    LictorScan,
     Nginx,
 }
 
@@ -36,6 +55,14 @@ pub(crate) enum Part {
     Cannot(Contender, &'static str),
 }
 
+impl Part {
+    pub(crate) fn contender(&self) -> Contender {
+        match self {
+            Self::Takes(contender) | Self::Cannot(contender, _) => *contender,
+        }
+    }
+}
+
 impl Contender {
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -44,9 +71,30 @@ impl Contender {
             Self::EnvoyMethod => "Envoy, reading the method",
             Self::Haproxy => "HAProxy",
             Self::Hyper => "bare hyper",
-            Self::Lictor => "lictor",
-            Self::LictorScan => "lictor, scan on",
+            Self::Lictor(Build::Main) => "lictor",
+            Self::Lictor(Build::Base) => "lictor-base",
+            Self::LictorScan(Build::Main) => "lictor, scan on",
+            Self::LictorScan(Build::Base) => "lictor-base, scan on",
             Self::Nginx => "nginx",
+        }
+    }
+
+    pub(crate) fn family(self) -> Family {
+        match self {
+            Self::Envoy | Self::EnvoyCacheOff | Self::EnvoyMethod => Family::Envoy,
+            Self::Haproxy => Family::Haproxy,
+            Self::Hyper => Family::Hyper,
+            Self::Lictor(_) | Self::LictorScan(_) => Family::Lictor,
+            Self::Nginx => Family::Nginx,
+        }
+    }
+
+    /// The same with the other lictor; `None` where it is none.
+    pub(crate) fn base(self) -> Option<Self> {
+        match self {
+            Self::Lictor(Build::Main) => Some(Self::Lictor(Build::Base)),
+            Self::LictorScan(Build::Main) => Some(Self::LictorScan(Build::Base)),
+            _ => None,
         }
     }
 
@@ -57,10 +105,10 @@ impl Contender {
             (true, Self::Envoy | Self::EnvoyCacheOff | Self::Hyper | Self::Nginx) => {
                 &[Control::Token]
             }
-            (true, Self::EnvoyMethod | Self::Haproxy | Self::Lictor) => {
+            (true, Self::EnvoyMethod | Self::Haproxy | Self::Lictor(_)) => {
                 &[Control::Token, Control::Method]
             }
-            (true, Self::LictorScan) => &[Control::Token, Control::Method, Control::Scan],
+            (true, Self::LictorScan(_)) => &[Control::Token, Control::Method, Control::Scan],
         }
     }
 
@@ -72,8 +120,10 @@ impl Contender {
             Self::EnvoyMethod => "envoy-method",
             Self::Haproxy => "haproxy",
             Self::Hyper => "hyper",
-            Self::Lictor => "lictor",
-            Self::LictorScan => "lictor-scan",
+            Self::Lictor(Build::Main) => "lictor",
+            Self::Lictor(Build::Base) => "lictor-base",
+            Self::LictorScan(Build::Main) => "lictor-scan",
+            Self::LictorScan(Build::Base) => "lictor-base-scan",
             Self::Nginx => "nginx",
         }
     }
@@ -81,10 +131,12 @@ impl Contender {
 
 /// Who takes part in a row, in the order of the table.
 pub(crate) fn parts(workload: Workload) -> Vec<Part> {
-    use Contender::{Envoy, EnvoyCacheOff, EnvoyMethod, Haproxy, Hyper, Lictor, LictorScan, Nginx};
+    use Contender::{Envoy, EnvoyCacheOff, EnvoyMethod, Haproxy, Hyper, Nginx};
     use Part::{Cannot, Takes};
+    const LICTOR: Contender = Contender::Lictor(Build::Main);
+    const SCANNING: Contender = Contender::LictorScan(Build::Main);
     match workload {
-        Workload::Plain | Workload::Tls => [Hyper, Nginx, Haproxy, Envoy, Lictor].map(Takes).into(),
+        Workload::Plain | Workload::Tls => [Hyper, Nginx, Haproxy, Envoy, LICTOR].map(Takes).into(),
         Workload::Jwt => vec![
             Cannot(Hyper, "has no policy"),
             Cannot(Nginx, "has no JWT without a subscription"),
@@ -92,11 +144,11 @@ pub(crate) fn parts(workload: Workload) -> Vec<Part> {
             Takes(Envoy),
             Takes(EnvoyMethod),
             Takes(EnvoyCacheOff),
-            Takes(Lictor),
+            Takes(LICTOR),
         ],
         // Nothing that ships with the others reads an answer for leaks without another process.
-        Workload::Scan => vec![Takes(LictorScan)],
-        Workload::Large | Workload::Stream => [Hyper, Nginx, Haproxy, Envoy, Lictor, LictorScan]
+        Workload::Scan => vec![Takes(SCANNING)],
+        Workload::Large | Workload::Stream => [Hyper, Nginx, Haproxy, Envoy, LICTOR, SCANNING]
             .map(Takes)
             .into(),
     }
@@ -108,6 +160,9 @@ pub(crate) struct Programs {
     /// The lictor to measure.
     #[arg(long, default_value = "target/release/lictor")]
     lictor: PathBuf,
+    /// Another lictor, to be measured in the same rows: what a change gains or costs.
+    #[arg(long, value_name = "LICTOR")]
+    also: Option<PathBuf>,
     #[arg(long, default_value = "envoy")]
     envoy: PathBuf,
     #[arg(long, default_value = "haproxy")]
@@ -117,6 +172,18 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
+    /// Whether there is a lictor to hold the measured one against.
+    pub(crate) fn compares_lictors(&self) -> bool {
+        self.also.is_some()
+    }
+
+    fn lictor(&self, build: Build) -> anyhow::Result<&Path> {
+        match build {
+            Build::Main => Ok(&self.lictor),
+            Build::Base => self.also.as_deref().context("no other lictor is given"),
+        }
+    }
+
     /// What each program says of its version.
     pub(crate) async fn versions(&self) -> Vec<String> {
         let asked = [
@@ -217,14 +284,14 @@ impl Stage<'_> {
                 }
                 command
             }
-            Contender::Lictor | Contender::LictorScan => {
+            Contender::Lictor(build) | Contender::LictorScan(build) => {
                 let keys = folder.join("policies/keys");
                 fs::create_dir_all(&keys)?;
                 fs::create_dir_all(folder.join("state"))?;
                 fs::copy(&self.secrets.jwks, keys.join("jwks.json"))?;
                 file("policies/policy.yaml", include_str!("../conf/policy.yaml"))?;
                 let config = file("lictor.yaml", include_str!("../conf/lictor.yaml"))?;
-                let mut command = self.program(&self.programs.lictor)?;
+                let mut command = self.program(self.programs.lictor(build)?)?;
                 command.args(["run", "-c"]).arg(config);
                 command
             }
@@ -266,7 +333,7 @@ impl Stage<'_> {
             (workload.token(), "jwt"),
             (!workload.token(), "open"),
             (workload == Workload::Stream, "stream"),
-            (contender == Contender::LictorScan, "scan"),
+            (matches!(contender, Contender::LictorScan(_)), "scan"),
             (contender != Contender::EnvoyCacheOff, "cache"),
             (contender == Contender::EnvoyMethod, "method"),
         ];

@@ -14,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
 
 use crate::clock;
-use crate::contender::{Contender, Part, Programs, Stage, free_address, parts};
+use crate::contender::{Contender, Family, Part, Programs, Stage, free_address, parts};
 use crate::load::Sample;
 use crate::proc;
 use crate::process::{Service, pinned};
@@ -30,6 +30,9 @@ pub(crate) struct Options {
     /// Rows to measure; all by default.
     #[arg(long, value_enum, value_delimiter = ',')]
     rows: Vec<Workload>,
+    /// Proxies to measure; all by default. Without Envoy there is nothing to hold them against.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    proxies: Vec<Family>,
     /// Slices of each cell; the median counts.
     #[arg(long, default_value_t = 3)]
     slices: usize,
@@ -126,7 +129,7 @@ struct Entry {
 impl Row<'_> {
     async fn measure(&self, services: &mut Vec<Service>) -> anyhow::Result<Vec<Line>> {
         let mut entries = Vec::new();
-        for part in parts(self.workload) {
+        for part in self.parts() {
             entries.push(self.enter(part, services).await);
         }
         for slice in 0..self.options.slices {
@@ -140,6 +143,24 @@ impl Row<'_> {
             samples: entry.samples,
         });
         Ok(lines.collect())
+    }
+
+    /// Those who were asked for, each lictor followed by the one that it is held against.
+    fn parts(&self) -> Vec<Part> {
+        let options = self.options;
+        let mut wanted = Vec::new();
+        for part in parts(self.workload) {
+            let contender = part.contender();
+            if !options.proxies.is_empty() && !options.proxies.contains(&contender.family()) {
+                continue;
+            }
+            wanted.push(part);
+            let base = contender
+                .base()
+                .filter(|_| options.programs.compares_lictors());
+            wanted.extend(base.map(Part::Takes));
+        }
+        wanted
     }
 
     async fn enter(&self, part: Part, services: &mut Vec<Service>) -> Entry {

@@ -23,13 +23,27 @@ impl Line {
     fn median(&self, value: impl Fn(&Sample) -> f64) -> Option<f64> {
         let mut values = self.samples.iter().map(value).collect::<Vec<_>>();
         values.sort_by(f64::total_cmp);
-        let upper = values.get(values.len() / 2).copied();
-        if values.len() % 2 == 1 {
-            return upper;
-        }
-        let lower = values.get((values.len() / 2).checked_sub(1)?).copied();
-        Some((lower? + upper?) / 2.0)
+        median(&values)
     }
+
+    /// CPU time beside another line's, slice by slice.
+    fn ratios(&self, base: &Self) -> Vec<f64> {
+        let cpu = |sample: &Sample| sample.cpu_micros / sample.count;
+        let slices = self.samples.iter().zip(&base.samples);
+        slices
+            .map(|(ours, theirs)| cpu(ours) / cpu(theirs))
+            .collect()
+    }
+}
+
+/// The middle of sorted values.
+fn median(values: &[f64]) -> Option<f64> {
+    let upper = values.get(values.len() / 2).copied();
+    if values.len() % 2 == 1 {
+        return upper;
+    }
+    let lower = values.get((values.len() / 2).checked_sub(1)?).copied();
+    Some((lower? + upper?) / 2.0)
 }
 
 /// The table.
@@ -60,6 +74,39 @@ pub(crate) fn render(lines: &[Line]) -> String {
         let name = line.contender.name();
         let _ = writeln!(text, "| {title} | {name} | {} |", cells.join(" | "));
     }
+    text.push_str(&builds(lines));
+    text
+}
+
+/// What the measured lictor costs beside the other one; empty without another.
+///
+/// Slice by slice, since those of one round lie close together in time: the median of their ratios is
+/// calmer than the ratio of the medians, and their spread says how much of it is noise.
+fn builds(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let mut others = lines.iter().filter(|base| base.workload == line.workload);
+        let base = others.find(|base| line.contender.base() == Some(base.contender));
+        let Some(mut ratios) = base.map(|base| line.ratios(base)) else {
+            continue;
+        };
+        ratios.sort_by(f64::total_cmp);
+        let (Some(middle), Some(least), Some(most)) =
+            (median(&ratios), ratios.first(), ratios.last())
+        else {
+            continue;
+        };
+        if text.is_empty() {
+            text.push_str(
+                "\n| workload | proxy | to lictor-base | least | most |\n|---|---|--:|--:|--:|\n",
+            );
+        }
+        let (title, name) = (line.workload.title(), line.contender.name());
+        let _ = writeln!(
+            text,
+            "| {title} | {name} | {middle:.3} | {least:.3} | {most:.3} |"
+        );
+    }
     text
 }
 
@@ -87,6 +134,7 @@ fn percent(share: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contender::Build;
 
     fn line(workload: Workload, contender: Contender, cpu: &[f64]) -> Line {
         let samples = cpu.iter().map(|cpu| Sample {
@@ -110,7 +158,7 @@ mod tests {
         let table = render(&[
             line(Workload::Jwt, Contender::Envoy, &[50.0, 40.0, 90.0]),
             line(Workload::Jwt, Contender::Nginx, &[]),
-            line(Workload::Scan, Contender::LictorScan, &[25.0]),
+            line(Workload::Scan, Contender::LictorScan(Build::Main), &[25.0]),
         ]);
         assert!(table.contains("| Envoy | 50.0 | 1.00 |"), "{table}");
         assert!(table.contains("|  | nginx | – | – |"), "{table}");
@@ -118,5 +166,24 @@ mod tests {
             table.contains("| lictor, scan on | 25.0 | 0.50 |"),
             "{table}"
         );
+        assert!(!table.contains("lictor-base"), "{table}");
+    }
+
+    #[test]
+    fn two_lictors_are_compared_slice_by_slice() {
+        let table = render(&[
+            line(
+                Workload::Plain,
+                Contender::Lictor(Build::Main),
+                &[9.0, 30.0, 10.0],
+            ),
+            line(
+                Workload::Plain,
+                Contender::Lictor(Build::Base),
+                &[10.0, 30.0, 20.0],
+            ),
+        ]);
+        let found = table.contains("| lictor | 0.900 | 0.500 | 1.000 |");
+        assert!(found, "{table}");
     }
 }
