@@ -138,6 +138,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
             request_id: names.request_id.clone(),
         },
         body_idle: operator.listener.deadlines.body_idle,
+        most_calls: operator.listener.limits.calls,
     };
     let proxy = Arc::new(Proxy::new(snapshot, parts));
     let mut health = Health::new(&registry).map_err(anyhow::Error::from)?;
@@ -460,10 +461,14 @@ impl Gauges {
         let open = transport.connections("public");
         let over_listener = transport.connections_refused("listener");
         let over_source = transport.connections_refused("source");
+        let mut panicked = 0;
         loop {
             open.set(signed(self.listener.open.load(Relaxed)));
             advance(&over_listener, self.listener.refused_listener.load(Relaxed));
             advance(&over_source, self.listener.refused_source.load(Relaxed));
+            // Shared with calls, so that it is added to and not set.
+            let before = std::mem::replace(&mut panicked, self.listener.panicked.load(Relaxed));
+            proxy.parts().calls.panics.inc_by(panicked - before);
             transport
                 .upstream_connections
                 .set(signed(self.upstream.open.load(Relaxed)));

@@ -27,6 +27,27 @@ pub struct Limits {
     pub headers: usize,
     /// Streams at the same time on one HTTP/2 connection.
     pub streams: u32,
+    /// Calls in flight at the same time, over all connections.
+    pub calls: usize,
+    /// Bytes of a request's body that one HTTP/2 stream may send ahead of who reads them.
+    pub stream_window: usize,
+    /// The same over all streams of an HTTP/2 connection.
+    pub connection_window: usize,
+    /// Bytes of an answer that wait in one HTTP/2 stream before no more are taken from the agent.
+    pub send_buffer: usize,
+    /// Streams of an HTTP/2 connection that the caller may reset, or make us reset, within ten seconds.
+    pub resets: u32,
+    /// Frames of an HTTP/2 connection within ten seconds that carry neither a request nor a body, above
+    /// what requests and answers make up for.
+    pub control_frames: u32,
+}
+
+impl Limits {
+    /// The size of a list of fields as HTTP/2 counts it, 32 bytes for each field included (RFC 9113,
+    /// section 6.5.2), that every head within the limits fits in.
+    pub const fn head_list(&self) -> usize {
+        self.header_bytes + 32 * self.headers
+    }
 }
 
 impl Default for Limits {
@@ -37,6 +58,16 @@ impl Default for Limits {
             header_bytes: 32 * 1024,
             headers: 100,
             streams: 100,
+            calls: 10_000,
+            // The window that every client begins with anyway (RFC 9113, section 6.9.2).
+            stream_window: 64 * 1024,
+            // Sixteen streams at their full pace.
+            connection_window: 1024 * 1024,
+            send_buffer: 64 * 1024,
+            // Each may have cost a call to the agent. Page loads and agents' time-outs cancel some.
+            resets: 200,
+            // An idle client sends a PING now and then; one that reads is not counted.
+            control_frames: 1000,
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Answer<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) toll: &'a mut Toll,
     pub(super) limits: Limits,
-    /// When the call went out to the agent.
+    /// When the call began.
     pub(super) started: Instant,
     pub(super) request_id: &'a RequestId,
     pub(super) call: &'a Call,

@@ -26,6 +26,7 @@ use crate::tls::{self, HttpVersion};
 use super::Proxy;
 use super::farewell::Leaving;
 use super::inbound::CallerBody;
+use super::meter::{Allowances, Flood, Meter};
 use super::screen::ReplyBody;
 use super::watch::{Activity, Busy, Judgement, Watch, Watched};
 
@@ -111,11 +112,14 @@ impl Front {
     ) {
         let limits = self.config.limits;
         let activity = Arc::new(Activity::default());
-        let io = TokioIo::new(Watched {
-            stream,
-            activity: Arc::clone(&activity),
-        });
+        let allowances = Allowances {
+            resets: limits.resets,
+            control_frames: limits.control_frames,
+        };
+        let meter = Meter::new(allowances, self.proxy.parts.transport.http2.clone());
+        let mut io = Watched::new(stream, Arc::clone(&activity), meter);
         let inlet = self.inlet(peer);
+        let builder = http2_builder(&self.config);
         let proxy = self.proxy;
         let calls = Arc::clone(&activity);
         let service = service_fn(move |request: Request<Incoming>| {
@@ -126,15 +130,18 @@ impl Front {
                 Ok::<_, Infallible>(response.map(|body| Leaving::new(body, busy)))
             }
         });
-        let connection = http2::Builder::new(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .max_concurrent_streams(limits.streams)
-            .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
-            .keep_alive_interval(Some(self.config.deadlines.keep_alive))
-            .serve_connection(io, service);
-        let watch = Watch::new(activity, self.config.deadlines);
-        let graceful_shutdown = http2::Connection::graceful_shutdown;
-        drive(pin!(connection), graceful_shutdown, watch, guard).await;
+        let ended = {
+            // Lent, so that a last frame can be sent when the library has stopped.
+            let connection = builder.serve_connection(TokioIo::new(&mut io), service);
+            let watch = Watch::new(activity, self.config.deadlines);
+            let graceful_shutdown = http2::Connection::graceful_shutdown;
+            drive(pin!(connection), graceful_shutdown, watch, guard).await
+        };
+        let too_much = io.flood().map(Flood::as_str);
+        if let Some(cause) = too_much.or(ended) {
+            tracing::debug!(downstream.addr = %peer, cause, "connection ended");
+            io.part(ENHANCE_YOUR_CALM).await;
+        }
     }
 
     fn inlet(&self, peer: SocketAddr) -> Inlet {
@@ -142,9 +149,45 @@ impl Front {
             source: peer,
             is_tls: self.tls.is_some(),
             most_fields: self.config.limits.headers,
+            most_bytes: self.config.limits.header_bytes,
         }
     }
 }
+
+/// "The peer is exhibiting a behavior that might be generating excessive load" (RFC 9113, section 7).
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// What one HTTP/2 connection may hold. The library's own defaults allow some 100 MiB of it.
+fn http2_builder(config: &Config) -> http2::Builder<TokioExecutor> {
+    let limits = &config.limits;
+    let small = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(config.deadlines.keep_alive))
+        .max_concurrent_streams(limits.streams)
+        .initial_stream_window_size(small(limits.stream_window))
+        .initial_connection_window_size(small(limits.connection_window))
+        .max_send_buf_size(limits.send_buffer)
+        .max_frame_size(FRAME_BYTES)
+        .header_table_size(TABLE_BYTES)
+        // The library answers a head above this by itself, without a record; so it gets twice the room of
+        // what we refuse.
+        .max_header_list_size(small(limits.head_list().saturating_mul(2)))
+        // Of those, each may hold a head.
+        .max_pending_accept_reset_streams(limits.resets.min(limits.streams) as usize)
+        .max_local_error_reset_streams(LIFETIME_ERRORS);
+    builder
+}
+
+/// The smallest that a peer must be allowed (RFC 9113, section 4.2).
+const FRAME_BYTES: u32 = 16 * 1024;
+
+/// The table of field lines that a caller may refer to (RFC 7541, section 4.2).
+const TABLE_BYTES: u32 = 4096;
+
+/// Mistakes of a caller that end a stream each, in the life of a connection. The rate of them is `resets`.
+const LIFETIME_ERRORS: usize = 10_000;
 
 /// Answers what comes on an HTTP/1 connection.
 struct Http1 {
@@ -195,9 +238,12 @@ pub(super) struct Inlet {
     pub(super) is_tls: bool,
     /// Fields that a request may have.
     pub(super) most_fields: usize,
+    /// Bytes that its head may have.
+    pub(super) most_bytes: usize,
 }
 
 /// Drives a connection, and ends it when it is idle for too long or, in good order, when the process drains.
+/// Returns why, where the caller is to be told.
 ///
 /// An idle connection that does not end in good order until the watch looks again ends anyway.
 async fn drive<C>(
@@ -205,7 +251,8 @@ async fn drive<C>(
     graceful_shutdown: fn(Pin<&mut C>),
     mut watch: Watch,
     mut guard: Guard,
-) where
+) -> Option<&'static str>
+where
     C: Future<Output = hyper::Result<()>>,
 {
     let (mut draining, mut leaving) = (false, false);
@@ -215,7 +262,7 @@ async fn drive<C>(
                 if let Err(error) = ended {
                     tracing::debug!(%error, "connection ended");
                 }
-                return;
+                return None;
             }
             () = guard.draining(), if !draining => {
                 draining = true;
@@ -223,13 +270,15 @@ async fn drive<C>(
             }
             () = tokio::time::sleep(watch.interval()) => match watch.look(clock::now()) {
                 Judgement::Fine => leaving = false,
-                Judgement::Idle if leaving => return,
+                Judgement::Idle if leaving => return None,
                 Judgement::Idle => {
                     leaving = true;
                     graceful_shutdown(connection.as_mut());
                 }
+                Judgement::Silent => return None,
+                Judgement::SlowHead => return Some("a head does not end"),
                 // The answers in flight are cut, and their records say that the caller went away.
-                Judgement::Silent | Judgement::Stalled => return,
+                Judgement::Stalled => return Some("the caller does not read"),
             },
         }
     }

@@ -254,6 +254,7 @@ mod tests {
             source: "192.0.2.7:1".parse().unwrap(),
             is_tls: false,
             most_fields: 100,
+            most_bytes: 1000,
         };
         IdentityHeaders::default().towards_agent(
             &mut parts,

@@ -9,15 +9,21 @@
 mod answer;
 mod connection;
 mod farewell;
+mod frames;
 mod headers;
 mod hold;
 mod inbound;
+mod meter;
+mod panic;
 mod pipeline;
 mod reply;
 mod screen;
 mod snapshot;
 mod toll;
 mod watch;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +78,8 @@ pub struct Parts {
     pub identity_headers: IdentityHeaders,
     /// How long a caller may pause within a body.
     pub body_idle: Duration,
+    /// Calls in flight at the same time.
+    pub most_calls: usize,
 }
 
 impl Proxy {

@@ -1,13 +1,11 @@
 //! One call, room by room.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::request;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Version};
 use uuid::Uuid;
 
 use crate::audit::Outcome;
@@ -21,6 +19,7 @@ use crate::upstream::{Deadlines, Forwarded};
 use super::answer::{Answer, Answered, Judged};
 use super::connection::Inlet;
 use super::inbound::{CallerBody, Inbound};
+use super::panic::unless_panic;
 use super::reply::{self, Addressee};
 use super::screen::{ReplyBody, Screen};
 use super::snapshot::Snapshot;
@@ -29,6 +28,9 @@ use super::{Parts, Proxy};
 
 /// Bytes that somebody unknown may make us read before we know what is asked.
 const UNAUTHENTICATED_BODY_BYTES: usize = 64 * 1024;
+
+/// When somebody who came while there was too much work may try again. Arbitrary: calls end all the time.
+const OVERLOADED_RETRY: Duration = Duration::from_secs(1);
 
 /// A "no" and whom it is said to.
 type Refused = (Addressee, Refusal);
@@ -55,8 +57,15 @@ impl Proxy {
             inlet,
             request_id: &request_id,
             toll: &mut toll,
+            started: clock::now(),
         };
+        // A panic is a bug of ours. It must not become a call that passed, nor end the connection's others.
         let outcome = unless_panic(walk.go(request)).await;
+        let outcome = outcome.unwrap_or_else(|_panicked| {
+            self.parts.calls.panics.inc();
+            let refusal = Refusal::new(Reason::Internal).detail("panic");
+            Err((Addressee::unread(), refusal))
+        });
         match outcome {
             Ok(Answered {
                 head,
@@ -112,23 +121,6 @@ impl Proxy {
     }
 }
 
-/// A panic is a bug of ours. It must not become a call that passed, nor end the connection's others.
-async fn unless_panic(
-    walk: impl Future<Output = Result<Answered, Refused>>,
-) -> Result<Answered, Refused> {
-    let mut walk = pin!(walk);
-    std::future::poll_fn(|context| {
-        let polled = catch_unwind(AssertUnwindSafe(|| walk.as_mut().poll(context)));
-        polled.unwrap_or_else(|_| {
-            Poll::Ready(Err((
-                Addressee::unread(),
-                Refusal::new(Reason::Internal).detail("panic"),
-            )))
-        })
-    })
-    .await
-}
-
 /// One call on its way through the rooms.
 struct Walk<'a> {
     proxy: &'a Proxy,
@@ -136,19 +128,24 @@ struct Walk<'a> {
     inlet: Inlet,
     request_id: &'a RequestId,
     toll: &'a mut Toll,
+    /// When the head of the request was there: from here on the call's time runs.
+    started: Instant,
 }
 
 impl Walk<'_> {
     async fn go(self, request: Request<CallerBody>) -> Result<Answered, Refused> {
         let (parts, body) = request.into_parts();
+        #[cfg(test)]
+        assert!(
+            !parts.headers.contains_key("x-panic"),
+            "asked for by a test"
+        );
         self.toll
             .admit()
             .map_err(|refusal| (Addressee::unread(), refusal))?;
-        // HTTP/1.1 counts while it reads; HTTP/2 knows a limit in bytes only.
-        if parts.headers.len() > self.inlet.most_fields {
-            let refusal = Refusal::new(Reason::HeadTooLarge).detail("too many header fields");
-            return Err((Addressee::unread(), refusal));
-        }
+        self.refuse_overload()
+            .map_err(|refusal| (Addressee::unread(), refusal))?;
+        refuse_large_head(&parts, self.inlet).map_err(|refusal| (Addressee::unread(), refusal))?;
         let head = protocol::read_head(&parts).map_err(malformed)?;
         let caller = self
             .snapshot
@@ -169,6 +166,18 @@ impl Walk<'_> {
         let addressee = Addressee::of(&call);
         let answered = self.judged(parts, inbound, principal, call).await;
         answered.map_err(|refusal| (addressee, refusal))
+    }
+
+    /// This call is one of those in flight.
+    fn refuse_overload(&self) -> Result<(), Refusal> {
+        let most = self.parts().most_calls;
+        if self.parts().calls.in_flight() <= most {
+            return Ok(());
+        }
+        let mut refusal =
+            Refusal::new(Reason::Overloaded).detail(format_args!("above {most} calls in flight"));
+        refusal.retry_after = Some(OVERLOADED_RETRY);
+        Err(refusal)
     }
 
     async fn read_body(
@@ -218,11 +227,11 @@ impl Walk<'_> {
             }
         };
         let bodiless = parts.method == Method::HEAD;
-        let started = clock::now();
+        let sent = clock::now();
         let forwarded = self
             .forward(parts, inbound, &principal, admission, &limits)
             .await;
-        self.toll.waited_for_agent(clock::now() - started);
+        self.toll.waited_for_agent(clock::now() - sent);
         let Forwarded {
             response,
             admission,
@@ -233,7 +242,7 @@ impl Walk<'_> {
             ledger: &self.proxy.parts().ledger,
             toll: self.toll,
             limits,
-            started,
+            started: self.started,
             request_id: self.request_id,
             call: &call,
             principal,
@@ -258,6 +267,11 @@ impl Walk<'_> {
                 .decide(principal, call, facts, Some(source), clock::wall());
         let permit = decision.into_permit()?;
         self.toll.allowed(permit.rule());
+        // Only now it is known how long the call may take.
+        if clock::now() >= self.started + limits.time {
+            return Err(Refusal::new(Reason::RequestTimeout)
+                .detail(format_args!("read for longer than {:?}", limits.time)));
+        }
         if inbound
             .length()
             .is_some_and(|length| length > limits.request_bytes as u64)
@@ -299,7 +313,7 @@ impl Walk<'_> {
         let deadlines = Deadlines {
             first_byte: proxy.first_byte.min(limits.time),
             idle: limits.idle,
-            total: clock::now() + limits.time,
+            total: self.started + limits.time,
         };
         let request = Request::from_parts(parts, body);
         proxy
@@ -312,6 +326,30 @@ impl Walk<'_> {
     const fn parts(&self) -> &Parts {
         self.proxy.parts()
     }
+}
+
+/// HTTP/1.1 counts while it reads. HTTP/2 knows a limit in bytes only, which counts 32 for each field; here
+/// both mean the same.
+fn refuse_large_head(parts: &request::Parts, inlet: Inlet) -> Result<(), Refusal> {
+    if parts.headers.len() > inlet.most_fields {
+        return Err(Refusal::new(Reason::HeadTooLarge).detail("too many header fields"));
+    }
+    if parts.version != Version::HTTP_2 {
+        return Ok(());
+    }
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("", |target| target.as_str());
+    let fields = parts.headers.iter();
+    let bytes = fields.fold(target.len(), |bytes, (name, value)| {
+        bytes + name.as_str().len() + value.len()
+    });
+    if bytes > inlet.most_bytes {
+        let most = inlet.most_bytes;
+        return Err(Refusal::new(Reason::HeadTooLarge).detail(format_args!("above {most} bytes")));
+    }
+    Ok(())
 }
 
 /// The caller's id for the exchange if it is harmless in logs and headers, else the decision's.

@@ -20,6 +20,7 @@ use crate::upstream::ResponseBody;
 
 use super::Proxy;
 use super::hold::{Due, Hold};
+use super::panic::caught;
 use super::reply::{self, Addressee};
 use super::toll::Toll;
 
@@ -62,7 +63,9 @@ impl Body for ReplyBody {
         match &mut self.0 {
             Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Kind::Stream(screen) => screen.poll(context),
+            Kind::Stream(screen) => {
+                caught(|| screen.poll(context)).unwrap_or_else(|_panicked| screen.panicked())
+            }
         }
     }
 
@@ -191,8 +194,21 @@ impl Screen {
         }
     }
 
+    /// Ends a running answer in which a bug of ours was met. What was not judged does not leave, and what
+    /// judges is not asked again.
+    fn panicked(&mut self) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        self.proxy.parts().calls.panics.inc();
+        self.released.clear();
+        let reason = Reason::Internal;
+        self.toll.refused(&Refusal::new(reason).detail("panic"));
+        self.end(State::Cut(reason), Outcome::Aborted);
+        Poll::Ready(Some(Err(Cut(reason))))
+    }
+
     /// One piece from the agent.
     fn take(&mut self, bytes: Bytes) {
+        #[cfg(test)]
+        assert!(!bytes.starts_with(b"panic!"), "asked for by a test");
         self.received += bytes.len() as u64;
         let limit = self.course.limit;
         if self.received > limit {

@@ -4,13 +4,16 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::clock;
 use crate::listener::Deadlines;
+
+use super::frames;
+use super::meter::{Flood, Meter};
 
 /// What a connection does, written on the way of its calls and read by the [`Watch`], which looks seldom: a
 /// request costs a few atomic additions and no timer.
@@ -26,6 +29,9 @@ pub(super) struct Activity {
     epoch: AtomicUsize,
     /// Bodies that wait for the peer to take the next piece, by the epoch since which they do.
     waiting: [AtomicU32; EPOCHS],
+    /// Heads that have begun and heads that have ended, of those that did not come in one piece: odd while
+    /// one is under way.
+    heads: AtomicU64,
 }
 
 /// Stretches that are told apart.
@@ -42,6 +48,8 @@ pub(super) struct Watch {
     begun: u64,
     phase: Phase,
     epoch_since: Instant,
+    heads: u64,
+    heads_since: Instant,
 }
 
 /// What the connection was doing when the watch looked last.
@@ -59,6 +67,8 @@ pub(super) enum Judgement {
     Idle,
     /// A new connection on which no call came.
     Silent,
+    /// A head that was begun and does not end. No other frame may come before its last.
+    SlowHead,
     /// Nothing of an answer was taken for too long, though the connection itself may be alive: HTTP/2 lets a
     /// peer stop one stream, and no write ever waits for it.
     Stalled,
@@ -75,6 +85,8 @@ impl Watch {
             begun: 0,
             phase,
             epoch_since: clock::now(),
+            heads: 0,
+            heads_since: clock::now(),
         }
     }
 
@@ -105,9 +117,21 @@ impl Watch {
         })
     }
 
+    /// Whether one and the same head has been under way for too long.
+    fn is_head_slow(&mut self, now: Instant) -> bool {
+        let heads = self.activity.heads.load(Ordering::Relaxed);
+        if heads != self.heads {
+            (self.heads, self.heads_since) = (heads, now);
+        }
+        heads % 2 == 1 && now.duration_since(self.heads_since) >= self.deadlines.header
+    }
+
     pub(super) fn look(&mut self, now: Instant) -> Judgement {
         if self.is_stalled(now) {
             return Judgement::Stalled;
+        }
+        if self.is_head_slow(now) {
+            return Judgement::SlowHead;
         }
         let begun = self.activity.begun.load(Ordering::Relaxed);
         if self.activity.calls.load(Ordering::Relaxed) > 0 {
@@ -182,11 +206,61 @@ impl Drop for Busy {
     }
 }
 
-/// Counts the flushes.
+/// Counts the flushes and the frames, and fails where there are too many.
 pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) activity: Arc<Activity>,
+    stream: S,
+    activity: Arc<Activity>,
+    meter: Meter,
+    is_within_head: bool,
 }
+
+impl<S> Watched<S> {
+    pub(super) const fn new(stream: S, activity: Arc<Activity>, meter: Meter) -> Self {
+        Self {
+            stream,
+            activity,
+            meter,
+            is_within_head: false,
+        }
+    }
+
+    /// Why it failed, if it did so for the caller's frames.
+    pub(super) const fn flood(&self) -> Option<Flood> {
+        self.meter.flood()
+    }
+
+    fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.meter.received(bytes);
+        let is_within_head = self.meter.is_within_head();
+        if is_within_head != self.is_within_head {
+            self.is_within_head = is_within_head;
+            self.activity.heads.fetch_add(1, Ordering::Relaxed);
+        }
+        match self.meter.flood() {
+            Some(flood) => Err(io::Error::other(flood.as_str())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Watched<S> {
+    /// Tells the caller why the connection ends, if a frame fits in where the library has stopped.
+    pub(super) async fn part(&mut self, code: u32) {
+        let Some(last_stream) = self.meter.may_part() else {
+            return;
+        };
+        let goaway = frames::goaway(last_stream, code);
+        // Who does not read does not learn it either.
+        let _unheard = tokio::time::timeout(PARTING, async {
+            self.write_all(&goaway).await?;
+            self.shutdown().await
+        })
+        .await;
+    }
+}
+
+/// How long the last frame may take. Arbitrary.
+const PARTING: Duration = Duration::from_secs(1);
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
@@ -194,7 +268,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        let new = buffer.filled().get(before..).unwrap_or_default();
+        Poll::Ready(self.received(new))
     }
 }
 
@@ -204,7 +281,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(context, bytes))?;
+        self.meter.sent(bytes.get(..written).unwrap_or_default());
+        Poll::Ready(Ok(written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -224,7 +303,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(context, slices))?;
+        let mut left = written;
+        for slice in slices {
+            let taken = left.min(slice.len());
+            self.meter.sent(slice.get(..taken).unwrap_or_default());
+            left -= taken;
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -250,6 +336,21 @@ mod tests {
             watch.look(start + Duration::from_secs(11)),
             Judgement::Silent
         );
+    }
+
+    #[test]
+    fn a_head_that_does_not_end_is_slow_whatever_else_runs() {
+        let (activity, mut watch, start) = watch();
+        let _call = Busy::new(&activity);
+        let mut look = |seconds| watch.look(start + Duration::from_secs(seconds));
+        assert_eq!(look(5), Judgement::Fine);
+        activity.heads.fetch_add(1, Ordering::Relaxed);
+        assert_eq!(look(10), Judgement::Fine);
+        // That one has ended, and another begun.
+        activity.heads.fetch_add(2, Ordering::Relaxed);
+        assert_eq!(look(15), Judgement::Fine);
+        assert_eq!(look(20), Judgement::Fine);
+        assert_eq!(look(25), Judgement::SlowHead);
     }
 
     #[test]

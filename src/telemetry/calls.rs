@@ -27,6 +27,8 @@ pub struct CallMetrics {
     pub hold: Histogram,
     /// Bytes held back now, over all answers.
     pub held_bytes: Gauge,
+    /// Calls and answers that ended by a bug of ours.
+    pub panics: Counter,
     in_flight: Gauge,
 }
 
@@ -87,6 +89,10 @@ impl CallMetrics {
                 "lictor_held_bytes",
                 "Bytes of answers that the leak scan holds back now.",
             )?,
+            panics: registry.counter(
+                "lictor_panics_total",
+                "Bugs of lictor that ended a call, an answer or a connection, and nothing else.",
+            )?,
             in_flight: registry.gauge(
                 "lictor_requests_in_flight",
                 "Calls whose answer has not ended yet.",
@@ -98,6 +104,11 @@ impl CallMetrics {
     pub fn begin(&self) -> InFlight {
         self.in_flight.inc();
         InFlight(self.in_flight.clone())
+    }
+
+    /// Calls in flight.
+    pub fn in_flight(&self) -> usize {
+        usize::try_from(self.in_flight.get()).unwrap_or_default()
     }
 
     /// Counts an ended call. `status` is the one that was sent; `None` when the caller went away first.

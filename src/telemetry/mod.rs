@@ -20,4 +20,4 @@ pub use config::{Config, LogFormat};
 pub use controls::ControlMetrics;
 pub use logging::{LoggingError, start_logging};
 pub use registry::{Counter, CounterVec, Gauge, GaugeVec, Histogram, Registry, RegistryError};
-pub use transport::TransportMetrics;
+pub use transport::{Http2Metrics, TransportMetrics};

@@ -12,6 +12,63 @@ pub struct TransportMetrics {
     pub tls_handshake_errors: Counter,
     /// Connections to the agent, idle ones included.
     pub upstream_connections: Gauge,
+    /// What goes wrong on HTTP/2 connections.
+    pub http2: Http2Metrics,
+}
+
+/// What lictor ends on HTTP/2 connections, by the code that it gives for it.
+#[derive(Debug, Clone)]
+pub struct Http2Metrics {
+    goaways: CounterVec,
+    resets: CounterVec,
+}
+
+impl Http2Metrics {
+    fn new(registry: &Registry) -> Result<Self, RegistryError> {
+        Ok(Self {
+            goaways: registry.counter_vec(
+                "lictor_http2_goaways_total",
+                "HTTP/2 connections that lictor ended with a GOAWAY, by its code.",
+                &["code"],
+            )?,
+            resets: registry.counter_vec(
+                "lictor_http2_resets_total",
+                "HTTP/2 streams that lictor ended with a RST_STREAM, by its code.",
+                &["code"],
+            )?,
+        })
+    }
+
+    /// A GOAWAY left with this code.
+    pub fn goaway(&self, code: u32) {
+        self.goaways.with_label_values(&[http2_code(code)]).inc();
+    }
+
+    /// A RST_STREAM left with this code.
+    pub fn reset(&self, code: u32) {
+        self.resets.with_label_values(&[http2_code(code)]).inc();
+    }
+}
+
+/// The name of an error code (RFC 9113, section 7).
+const fn http2_code(code: u32) -> &'static str {
+    match code {
+        0 => "no-error",
+        1 => "protocol-error",
+        2 => "internal-error",
+        3 => "flow-control-error",
+        4 => "settings-timeout",
+        5 => "stream-closed",
+        6 => "frame-size-error",
+        7 => "refused-stream",
+        8 => "cancel",
+        9 => "compression-error",
+        10 => "connect-error",
+        11 => "enhance-your-calm",
+        12 => "inadequate-security",
+        13 => "http-1-1-required",
+        _ => "unknown",
+    }
 }
 
 impl TransportMetrics {
@@ -44,6 +101,7 @@ impl TransportMetrics {
                 "lictor_upstream_connections",
                 "Connections to the agent, idle ones included.",
             )?,
+            http2: Http2Metrics::new(registry)?,
         })
     }
 

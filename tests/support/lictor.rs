@@ -226,6 +226,20 @@ impl Lictor {
         fs::read_to_string(self.home.path().join("log")).unwrap_or_default()
     }
 
+    /// Bytes of memory that it holds now (`VmRSS` of proc_pid_status(5)), or has held at most (`VmHWM`).
+    pub(crate) fn memory(&self, field: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let kilobytes = line.and_then(|line| line.split_whitespace().next());
+        kilobytes.unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    /// Files and sockets that it holds open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        open.unwrap().count()
+    }
+
     /// Asks it to stop, as Kubernetes does.
     pub(crate) fn terminate(&self) {
         let pid = self.child.id().to_string();

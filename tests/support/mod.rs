@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod client;
+pub(crate) mod frames;
 pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod lictor;

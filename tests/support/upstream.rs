@@ -17,6 +17,8 @@ pub(crate) enum Step {
     Close,
     /// Waits.
     Pause(Duration),
+    /// Writes the same bytes so many times.
+    Repeat(Arc<[u8]>, usize),
     /// Breaks the connection: the peer gets a reset.
     Reset,
     /// Waits until the test says so.
@@ -107,6 +109,16 @@ async fn serve(stream: TcpStream, script: Script, requests: Arc<Mutex<Vec<Messag
                 Step::Pause(time) => {
                     tokio::time::sleep(time).await;
                     Ok(())
+                }
+                Step::Repeat(bytes, times) => {
+                    let mut sent = Ok(());
+                    for _ in 0..times {
+                        sent = wire.send(&bytes).await;
+                        if sent.is_err() {
+                            break;
+                        }
+                    }
+                    sent
                 }
                 Step::Reset => {
                     let stream = wire.into_stream();

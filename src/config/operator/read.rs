@@ -293,15 +293,57 @@ impl Reader<'_> {
         if let Some(count) = size(self.count(fields, "headers", 10_000)) {
             limits.headers = count;
         }
-        if let Some(count) = self.count(fields, "streams", 10_000) {
-            limits.streams = u32::try_from(count).unwrap_or(limits.streams);
+        if let Some(count) = size(self.count(fields, "calls", MANY)) {
+            limits.calls = count;
         }
-        if let Some(entry) = fields.take("headerBytes") {
-            let bytes = decode::bytes(&entry.value, "`headerBytes`", 1 << 20, self.report);
-            if let Some(bytes) = size(bytes) {
-                limits.header_bytes = bytes;
-            }
+        for (name, most, place) in [
+            ("streams", 10_000, &mut limits.streams),
+            ("resets", MANY, &mut limits.resets),
+            ("controlFrames", MANY, &mut limits.control_frames),
+        ] {
+            let count = self.count(fields, name, most);
+            *place = count
+                .and_then(|count| u32::try_from(count).ok())
+                .unwrap_or(*place);
         }
+        for (name, least, most, place) in [
+            ("headerBytes", 1, 1 << 20, &mut limits.header_bytes),
+            (
+                "streamWindow",
+                FRAME_BYTES,
+                16 << 20,
+                &mut limits.stream_window,
+            ),
+            // The protocol knows no smaller one (RFC 9113, section 6.9.2).
+            (
+                "connectionWindow",
+                64 << 10,
+                256 << 20,
+                &mut limits.connection_window,
+            ),
+            ("sendBuffer", FRAME_BYTES, 16 << 20, &mut limits.send_buffer),
+        ] {
+            let bytes = size(self.size(fields, name, least, most));
+            *place = bytes.unwrap_or(*place);
+        }
+    }
+
+    fn size(
+        &mut self,
+        fields: &mut Fields<'_>,
+        name: &'static str,
+        least: u64,
+        most: u64,
+    ) -> Option<u64> {
+        let entry = fields.take(name)?;
+        let bytes = decode::bytes(&entry.value, format_args!("`{name}`"), most, self.report)?;
+        if bytes < least {
+            let expected = format_args!("a size from {least}B to {most}B");
+            let what = format_args!("`{name}`");
+            self.report.push(bad_value(&entry.value, what, expected));
+            return None;
+        }
+        Some(bytes)
     }
 
     fn deadlines(&mut self, fields: &mut Fields<'_>, deadlines: &mut listener::Deadlines) {
@@ -441,6 +483,10 @@ impl Reader<'_> {
         fields.finish(self.report);
     }
 }
+
+/// The payload of an HTTP/2 frame that every peer may send (RFC 9113, section 4.2). Less room than for one
+/// would stop a stream for each.
+const FRAME_BYTES: u64 = 16 << 10;
 
 /// Fields that mean something else, to us or to the agent.
 const RESERVED_HEADERS: &[&str] = &[
