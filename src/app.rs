@@ -26,7 +26,7 @@ use crate::identity::{Authenticator, KeyStore};
 use crate::ledger::{self, Ledger};
 use crate::listener::{Listener, ListenerStats};
 use crate::policy::PolicySet;
-use crate::proxy::{self, Front, IdentityHeaders, Proxy, Snapshot};
+use crate::proxy::{self, Front, IdentityHeaders, Proxy, Snapshot, Versions};
 use crate::quota::{Quotas, Store};
 use crate::scan::{self, Detectors};
 use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
@@ -89,6 +89,10 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let fingerprint_key = fingerprint_key(&operator.state_dir)?;
     let registry = Registry::new().map_err(anyhow::Error::from)?;
     let metrics = Metrics::new(&registry)?;
+    for fault in tls::HandshakeFault::ALL {
+        // Known at zero, so that the first of a kind is seen as an increase.
+        metrics.transport.tls_handshake_errors(fault.as_str());
+    }
     let audit = audit(&operator, &registry)?;
     let count = workers(&operator);
     let listeners = Listener::bind_each(&operator.listener, count).map_err(anyhow::Error::from)?;
@@ -149,6 +153,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let front = Front {
         proxy: Arc::clone(&proxy),
         tls: server.as_ref().map(tls::Server::acceptor),
+        versions: Versions::of(&operator.versions),
         config: Arc::new(operator.listener.clone()),
     };
     let workers = Workers::start(listeners, &guard, &move |connection| {

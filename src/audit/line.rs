@@ -48,6 +48,7 @@ pub(super) fn call(out: &mut Vec<u8>, origin: &Origin, sequence: u64, record: &R
                 .map(|group| &**group)
                 .collect(),
             source: record.source.map(Text),
+            client_certificate: record.client_certificate.as_deref(),
             dialect: record.dialect.map(|dialect| dialect.as_str()),
             action: record.action.as_ref().map(Text),
             operation: record.operation.map(operation),
@@ -128,6 +129,8 @@ struct CallLine<'a> {
     groups: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<Text<SocketAddr>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_certificate: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dialect: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -26,6 +26,8 @@ pub struct Record {
     pub principal: Option<Arc<Principal>>,
     /// Where the connection comes from.
     pub source: Option<SocketAddr>,
+    /// The SHA-256 of the certificate with which the connection was opened, in hexadecimal digits.
+    pub client_certificate: Option<Box<str>>,
     /// The wire form.
     pub dialect: Option<Dialect>,
     /// What was asked.

@@ -206,7 +206,9 @@ impl Operator {
 
     /// Serves this certificate, in place of those that are set.
     pub fn set_certificate(&mut self, certificate: PathBuf, key: PathBuf) {
-        self.tls = None;
+        if let Some(tls) = &mut self.tls {
+            tls.certificates.clear();
+        }
         self.add_certificate(certificate, key);
     }
 
@@ -216,6 +218,9 @@ impl Operator {
             certificates: Vec::new(),
             allow_tls12: false,
             versions: self.versions.clone(),
+            clients: None,
+            handshakes: self.listener.limits.handshakes,
+            handshake_time: self.listener.deadlines.handshake,
         });
         tls.certificates
             .push(tls::CertificateFiles { certificate, key });

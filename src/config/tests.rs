@@ -13,6 +13,7 @@ use crate::identity::{Algorithm, KeySource};
 use crate::model::{LeakAction, Place, TenantId};
 use crate::quota::{Dimension, Rates};
 use crate::scan::AtBound;
+use crate::tls;
 
 const DETECTORS: &[&str] = &["credentials.github-pat", "pii.email", "pii.iban", "cards"];
 
@@ -312,11 +313,12 @@ listeners:
     tls:
       certificates: [{ cert: tls/tls.crt, key: tls/tls.key }]
       minVersion: "1.2"
+      clientCertificates: { ca: tls/clients.crt, mode: optional }
     versions: [h1, h2]
     trustedPeers: []
     proxyProtocol: off
     transparent: off
-    limits: { connections: 10, perSource: 5, headerBytes: 16KiB, headers: 50, streams: 20 }
+    limits: { connections: 10, perSource: 5, handshakes: 4, headerBytes: 16KiB, headers: 50, streams: 20 }
     deadlines: { handshake: 1s, header: 2s, bodyIdle: 3s, keepAlive: 4s, writeStall: 5s, drain: 6s }
 upstream:
   url: http://127.0.0.1:9000
@@ -343,6 +345,17 @@ runtime: { workers: 3 }
     let tls = operator.tls.unwrap();
     assert_eq!(tls.certificates[0].key, folder.path().join("tls/tls.key"));
     assert!(tls.allow_tls12);
+    assert_eq!(
+        (tls.handshakes, tls.handshake_time),
+        (4, Duration::from_secs(1))
+    );
+    assert_eq!(
+        tls.clients,
+        Some(tls::ClientCertificates {
+            authorities: folder.path().join("tls/clients.crt"),
+            mode: tls::ClientMode::Optional,
+        })
+    );
     assert_eq!(tls.versions, operator.versions);
     assert_eq!(operator.listener.limits.streams, 20);
     assert_eq!(operator.listener.deadlines.drain, Duration::from_secs(6));

@@ -54,6 +54,9 @@ pub struct Config {
     pub head_time: Duration,
     /// How long a connection may stay idle between two requests.
     pub keep_alive: Duration,
+    /// A caller that begins with the preface of HTTP/2 is left to somebody else (RFC 9113, section 3.3);
+    /// otherwise it is told that the version is not spoken here.
+    pub preface: bool,
 }
 
 /// How a connection ended.
@@ -66,6 +69,9 @@ pub enum Ended<T> {
     Cut,
     /// The caller went away, or an answer was cut whose framing tells. Drop the stream as it is.
     Gone,
+    /// The caller speaks HTTP/2 by prior knowledge, and nothing was answered. These bytes of it were read,
+    /// the preface first.
+    Preface(Bytes),
     /// The head of a 101 was sent, and the connection is no longer one of HTTP. These bytes of the caller
     /// were read ahead.
     Switched(T, Bytes),
@@ -95,6 +101,7 @@ where
             Next::Head(head) => head,
             Next::Quiet => return connection.close(Linger::No).await,
             Next::Gone => return Ended::Gone,
+            Next::Preface => return Ended::Preface(connection.inbox.freeze()),
             Next::Malformed(error) => {
                 let (head, body) = service.refuse(error).into_parts();
                 let coding = Coding::Length(body.len() as u64);
@@ -133,6 +140,8 @@ struct Connection<'a, S> {
 enum Next {
     Head(Head),
     Malformed(HeadError),
+    /// What is no request of HTTP/1, but of HTTP/2.
+    Preface,
     /// Nothing: for too long, since the process drains, or since the caller has closed.
     Quiet,
     Gone,
@@ -181,6 +190,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         self.alarm.set(clock::now() + patience);
         std::future::poll_fn(|cx| {
             loop {
+                if self.has_preface() && blank_lines == BLANK_LINES {
+                    return Poll::Ready(Next::Preface);
+                }
                 let limits = self.config.head;
                 match head::take(&mut self.inbox, &mut finder, &mut blank_lines, limits) {
                     Ok(Some(head)) => {
@@ -219,6 +231,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             }
         })
         .await
+    }
+
+    /// Whether the first that the caller sent is the preface of HTTP/2.
+    fn has_preface(&self) -> bool {
+        self.is_new && self.config.preface && self.inbox.starts_with(PREFACE)
     }
 
     /// Gives back memory that a connection without a request does not need.
@@ -469,6 +486,9 @@ const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// Blank lines before a request that are skipped. Old clients send one after a body (RFC 9112, section 2.2).
 const BLANK_LINES: u8 = 2;
+
+/// The part of the preface of HTTP/2 that looks like a head (RFC 9113, section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\n";
 
 /// A read of a head; an idle connection holds a buffer of this size. Most heads fit.
 const READ_HEAD: usize = 4 * 1024;

@@ -112,6 +112,7 @@ const CONFIG: Config = Config {
         fields: 16,
     },
     head_time: Duration::from_secs(10),
+    preface: false,
     keep_alive: Duration::from_secs(75),
 };
 
@@ -428,4 +429,52 @@ async fn what_is_no_request_is_answered_and_read_off() {
     let mut peer = self::peer();
     peer.send(&long).await;
     assert!(peer.rest().await.starts_with("HTTP/1.1 431 "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_preface_of_http_2_is_left_to_others_and_nothing_like_it_is() {
+    let serve = |config: Config| {
+        let (stream, mut near) = tokio::io::duplex(1 << 20);
+        let (drain, guard) = drain::channel();
+        let served = tokio::spawn(async move { serve(&mut near, &Echo, config, guard).await });
+        (stream, served, drain)
+    };
+    let both = Config {
+        preface: true,
+        ..CONFIG
+    };
+    let sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let (mut whole, served, _drain) = serve(both);
+    whole.write_all(sent).await.unwrap();
+    let ended = served.await.unwrap();
+    assert_eq!(ended, Ended::Preface(Bytes::from_static(sent)));
+    let (mut pieces, served, _drain) = serve(both);
+    for byte in sent.chunks(1) {
+        pieces.write_all(byte).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if served.is_finished() {
+            break;
+        }
+    }
+    let ended = served.await.unwrap();
+    assert_eq!(ended, Ended::Preface(Bytes::from_static(&sent[..18])));
+
+    // Where it is not spoken, after another request, or after a blank line, it is a malformed head.
+    let request = format!("GET / HTTP/1.1\r\n{HOST}\r\n");
+    for (config, before) in [(CONFIG, ""), (both, request.as_str()), (both, "\r\n")] {
+        let (mut stream, _served, _drain) = serve(config);
+        stream.write_all(before.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        stream.write_all(sent).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.contains("HTTP/1.1 400 "), "{before:?}: {answer}");
+    }
+    // Methods that begin like it are methods.
+    let (mut stream, _served, _drain) = serve(both);
+    let find = format!("PROPFIND / HTTP/1.1\r\n{HOST}connection: close\r\n\r\n");
+    stream.write_all(find.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }

@@ -21,6 +21,8 @@ pub struct Limits {
     pub connections: usize,
     /// Connections at the same time from one source address.
     pub per_source: usize,
+    /// TLS handshakes at the same time.
+    pub handshakes: usize,
     /// Bytes of one request head.
     pub header_bytes: usize,
     /// Header fields of one request.
@@ -55,6 +57,8 @@ impl Default for Limits {
         Self {
             connections: 10_000,
             per_source: 500,
+            // Half a second of one core, and 20 MiB.
+            handshakes: 512,
             header_bytes: 32 * 1024,
             headers: 100,
             streams: 100,

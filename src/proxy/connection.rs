@@ -13,7 +13,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::clock;
@@ -21,7 +20,7 @@ use crate::drain::Guard;
 use crate::http1;
 use crate::listener::{Config, Connection, Guarded};
 use crate::model::Refusal;
-use crate::tls::{self, HttpVersion};
+use crate::tls::{self, HandshakeError, HttpVersion, PeerCertificate};
 
 use super::Proxy;
 use super::farewell::Leaving;
@@ -36,7 +35,9 @@ pub struct Front {
     /// The calls go here.
     pub proxy: Arc<Proxy>,
     /// Terminates TLS; `None` is a plain listener.
-    pub tls: Option<TlsAcceptor>,
+    pub tls: Option<tls::Acceptor>,
+    /// Which versions of HTTP are spoken.
+    pub versions: Versions,
     /// Caps and deadlines.
     pub config: Arc<Config>,
 }
@@ -50,6 +51,32 @@ impl std::fmt::Debug for Front {
     }
 }
 
+/// Which versions of HTTP a listener speaks. Over TLS the two sides agree by ALPN; where they did not, the
+/// first bytes tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// HTTP/1.1 and 1.0, and HTTP/2 with prior knowledge (RFC 9113, section 3.3).
+    Both,
+    /// HTTP/1.1 and 1.0.
+    Http1,
+    /// HTTP/2.
+    Http2,
+}
+
+impl Versions {
+    /// The versions of a list, which is not empty.
+    pub fn of(spoken: &[HttpVersion]) -> Self {
+        match (
+            spoken.contains(&HttpVersion::H1),
+            spoken.contains(&HttpVersion::H2),
+        ) {
+            (true, false) => Self::Http1,
+            (false, true) => Self::Http2,
+            (true, true) | (false, false) => Self::Both,
+        }
+    }
+}
+
 impl Front {
     /// Serves one connection until it ends.
     pub async fn serve(self, connection: Connection) {
@@ -58,27 +85,46 @@ impl Front {
             peer,
             guard,
         } = connection;
-        let stall = self.config.deadlines.write_stall;
-        let Some(acceptor) = self.tls.clone() else {
-            return self.http1(Guarded::new(stream, stall), peer, guard).await;
+        let stream = Guarded::new(stream, self.config.deadlines.write_stall);
+        let Some(acceptor) = &self.tls else {
+            let inlet = self.inlet(peer, None);
+            return self.unagreed(stream, inlet, guard).await;
         };
-        let handshake = acceptor.accept(Guarded::new(stream, stall));
-        let stream = match tokio::time::timeout(self.config.deadlines.handshake, handshake).await {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => {
-                tracing::debug!(downstream.addr = %peer, %error, "tls handshake failed");
-                return self.proxy.parts.transport.tls_handshake_errors.inc();
-            }
-            Err(_) => return self.proxy.parts.transport.tls_handshake_errors.inc(),
+        let (stream, inlet) = match acceptor.accept(stream).await {
+            Ok(accepted) => (accepted.stream, self.inlet(peer, accepted.client)),
+            Err(error) => return self.failed(peer, &error),
         };
         match tls::negotiated(&stream) {
-            // A client that offers no protocol speaks HTTP/1.1 by custom.
-            Some(HttpVersion::H1) | None => self.http1(stream, peer, guard).await,
-            Some(HttpVersion::H2) => self.http2(stream, peer, guard).await,
+            // A client that offers no protocol speaks HTTP/1.1 by custom, and what it likes by right.
+            None => self.unagreed(stream, inlet, guard).await,
+            Some(HttpVersion::H1) => self.http1(stream, inlet, guard, false).await,
+            Some(HttpVersion::H2) => self.http2(stream, Bytes::new(), inlet, guard).await,
         }
     }
 
-    async fn http1<S>(self, mut stream: S, peer: SocketAddr, guard: Guard)
+    fn failed(&self, peer: SocketAddr, error: &HandshakeError) {
+        tracing::debug!(
+            downstream.addr = %peer,
+            error = error as &dyn std::error::Error,
+            "tls handshake failed"
+        );
+        let transport = &self.proxy.parts.transport;
+        transport.tls_handshake_errors(error.fault.as_str()).inc();
+    }
+
+    /// The first bytes tell which version the caller speaks.
+    async fn unagreed<S>(self, stream: S, inlet: Inlet, guard: Guard)
+    where
+        S: AsyncRead + AsyncWrite + Reset + Unpin,
+    {
+        match self.versions {
+            Versions::Both => self.http1(stream, inlet, guard, true).await,
+            Versions::Http1 => self.http1(stream, inlet, guard, false).await,
+            Versions::Http2 => self.http2(stream, Bytes::new(), inlet, guard).await,
+        }
+    }
+
+    async fn http1<S>(self, mut stream: S, inlet: Inlet, guard: Guard, preface: bool)
     where
         S: AsyncRead + AsyncWrite + Reset + Unpin,
     {
@@ -92,14 +138,19 @@ impl Front {
             },
             head_time: deadlines.header,
             keep_alive: deadlines.keep_alive,
+            preface,
         };
         let service = Http1 {
-            inlet: self.inlet(peer),
-            proxy: self.proxy,
+            inlet,
+            proxy: Arc::clone(&self.proxy),
         };
-        match http1::serve(&mut stream, &service, config, guard).await {
+        match http1::serve(&mut stream, &service, config, guard.clone()).await {
             http1::Ended::Closed | http1::Ended::Gone => {}
             http1::Ended::Cut => stream.reset(),
+            // Boxed, so that a connection of HTTP/1 does not hold room for what it does not become.
+            http1::Ended::Preface(ahead) => {
+                Box::pin(self.http2(stream, ahead, service.inlet, guard)).await;
+            }
             http1::Ended::Switched(never, _) => match never {},
         }
     }
@@ -107,7 +158,8 @@ impl Front {
     async fn http2(
         self,
         stream: impl AsyncRead + AsyncWrite + Unpin,
-        peer: SocketAddr,
+        ahead: Bytes,
+        inlet: Inlet,
         guard: Guard,
     ) {
         let limits = self.config.limits;
@@ -117,14 +169,14 @@ impl Front {
             control_frames: limits.control_frames,
         };
         let meter = Meter::new(allowances, self.proxy.parts.transport.http2.clone());
-        let mut io = Watched::new(stream, Arc::clone(&activity), meter);
-        let inlet = self.inlet(peer);
+        let mut io = Watched::new(stream, ahead, Arc::clone(&activity), meter);
+        let peer = inlet.source;
         let builder = http2_builder(&self.config);
         let proxy = self.proxy;
         let calls = Arc::clone(&activity);
         let service = service_fn(move |request: Request<Incoming>| {
             let proxy = Arc::clone(&proxy);
-            let busy = Busy::new(&calls);
+            let (inlet, busy) = (inlet.clone(), Busy::new(&calls));
             async move {
                 let response = proxy.call(inlet, request.map(CallerBody::Http2)).await;
                 Ok::<_, Infallible>(response.map(|body| Leaving::new(body, busy)))
@@ -144,10 +196,11 @@ impl Front {
         }
     }
 
-    fn inlet(&self, peer: SocketAddr) -> Inlet {
+    fn inlet(&self, peer: SocketAddr, client: Option<Arc<PeerCertificate>>) -> Inlet {
         Inlet {
             source: peer,
             is_tls: self.tls.is_some(),
+            client,
             most_fields: self.config.limits.headers,
             most_bytes: self.config.limits.header_bytes,
         }
@@ -202,12 +255,12 @@ impl http1::Service for Http1 {
     async fn call(&self, request: Request<http1::Body>) -> http1::Reply<ReplyBody, Infallible> {
         let proxy = Arc::clone(&self.proxy);
         let request = request.map(CallerBody::Http1);
-        http1::Reply::Response(proxy.call(self.inlet, request).await)
+        http1::Reply::Response(proxy.call(self.inlet.clone(), request).await)
     }
 
     fn refuse(&self, error: http1::HeadError) -> Response<Bytes> {
         let refusal = Refusal::new(error.reason()).detail(error);
-        Arc::clone(&self.proxy).unread(self.inlet, &refusal)
+        Arc::clone(&self.proxy).unread(&self.inlet, &refusal)
     }
 }
 
@@ -230,12 +283,14 @@ impl<S: Reset> Reset for TlsStream<S> {
 }
 
 /// What the calls of one connection have in common.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Inlet {
     /// Who is at the other end.
     pub(super) source: SocketAddr,
     /// Whether the caller came over TLS.
     pub(super) is_tls: bool,
+    /// The certificate that the caller proved to be its own.
+    pub(super) client: Option<Arc<PeerCertificate>>,
     /// Fields that a request may have.
     pub(super) most_fields: usize,
     /// Bytes that its head may have.

@@ -57,7 +57,7 @@ impl IdentityHeaders {
         parts: &mut request::Parts,
         principal: &Principal,
         request_id: &RequestId,
-        inlet: Inlet,
+        inlet: &Inlet,
         scanned: bool,
     ) {
         let headers = &mut parts.headers;
@@ -253,6 +253,7 @@ mod tests {
         let inlet = Inlet {
             source: "192.0.2.7:1".parse().unwrap(),
             is_tls: false,
+            client: None,
             most_fields: 100,
             most_bytes: 1000,
         };
@@ -260,7 +261,7 @@ mod tests {
             &mut parts,
             &Principal::anonymous(),
             &request_id,
-            inlet,
+            &inlet,
             true,
         );
         parts.headers

@@ -36,7 +36,7 @@ use crate::quota::Store;
 use crate::telemetry::{CallMetrics, TransportMetrics};
 use crate::upstream::Upstream;
 
-pub use connection::Front;
+pub use connection::{Front, Versions};
 pub use headers::IdentityHeaders;
 pub use screen::{Cut, ReplyBody};
 pub use snapshot::Snapshot;

@@ -48,13 +48,14 @@ impl Proxy {
         let mut toll = Toll::new(Arc::clone(&self), decision, request_id.clone());
         let record = toll.record();
         record.source = Some(inlet.source);
+        record.client_certificate = inlet.client.as_deref().map(|client| client.sha256().into());
         record.generation = Some(snapshot.generation.clone());
         record.http(request.method(), request.uri().path());
 
         let walk = Walk {
             proxy: &self,
             snapshot: &snapshot,
-            inlet,
+            inlet: &inlet,
             request_id: &request_id,
             toll: &mut toll,
             started: clock::now(),
@@ -104,7 +105,7 @@ impl Proxy {
 
     /// Records what came on a connection and was no request, so that it never became a call, and says what
     /// to answer.
-    pub(super) fn unread(self: Arc<Self>, inlet: Inlet, refusal: &Refusal) -> Response<Bytes> {
+    pub(super) fn unread(self: Arc<Self>, inlet: &Inlet, refusal: &Refusal) -> Response<Bytes> {
         let decision = DecisionId::new(Uuid::now_v7());
         let request_id = RequestId::from(decision);
         let generation = self.snapshot().generation.clone();
@@ -125,7 +126,7 @@ impl Proxy {
 struct Walk<'a> {
     proxy: &'a Proxy,
     snapshot: &'a Snapshot,
-    inlet: Inlet,
+    inlet: &'a Inlet,
     request_id: &'a RequestId,
     toll: &'a mut Toll,
     /// When the head of the request was there: from here on the call's time runs.
@@ -330,7 +331,7 @@ impl Walk<'_> {
 
 /// HTTP/1.1 counts while it reads. HTTP/2 knows a limit in bytes only, which counts 32 for each field; here
 /// both mean the same.
-fn refuse_large_head(parts: &request::Parts, inlet: Inlet) -> Result<(), Refusal> {
+fn refuse_large_head(parts: &request::Parts, inlet: &Inlet) -> Result<(), Refusal> {
     if parts.headers.len() > inlet.most_fields {
         return Err(Refusal::new(Reason::HeadTooLarge).detail("too many header fields"));
     }

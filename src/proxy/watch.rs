@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 
 use crate::clock;
@@ -206,18 +207,26 @@ impl Drop for Busy {
     }
 }
 
-/// Counts the flushes and the frames, and fails where there are too many.
+/// Counts the flushes and the frames, and fails where there are too many. Gives back first what was read before
+/// it was known to be HTTP/2.
 pub(super) struct Watched<S> {
     stream: S,
+    ahead: Bytes,
     activity: Arc<Activity>,
     meter: Meter,
     is_within_head: bool,
 }
 
 impl<S> Watched<S> {
-    pub(super) const fn new(stream: S, activity: Arc<Activity>, meter: Meter) -> Self {
+    pub(super) const fn new(
+        stream: S,
+        ahead: Bytes,
+        activity: Arc<Activity>,
+        meter: Meter,
+    ) -> Self {
         Self {
             stream,
+            ahead,
             activity,
             meter,
             is_within_head: false,
@@ -269,7 +278,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        if self.ahead.is_empty() {
+            ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        } else {
+            let length = self.ahead.len().min(buffer.remaining());
+            buffer.put_slice(&self.ahead.split_to(length));
+        }
         let new = buffer.filled().get(before..).unwrap_or_default();
         Poll::Ready(self.received(new))
     }

@@ -7,9 +7,8 @@ use super::registry::{Counter, CounterVec, Gauge, GaugeVec, Registry, RegistryEr
 pub struct TransportMetrics {
     connections: GaugeVec,
     connections_refused: CounterVec,
+    tls_handshake_errors: CounterVec,
     upstream_errors: CounterVec,
-    /// Handshakes that failed.
-    pub tls_handshake_errors: Counter,
     /// Connections to the agent, idle ones included.
     pub upstream_connections: Gauge,
     /// What goes wrong on HTTP/2 connections.
@@ -93,9 +92,10 @@ impl TransportMetrics {
                 "Exchanges with the agent that failed, by cause.",
                 &["cause"],
             )?,
-            tls_handshake_errors: registry.counter(
+            tls_handshake_errors: registry.counter_vec(
                 "lictor_tls_handshake_errors_total",
-                "TLS handshakes that did not end in a connection.",
+                "TLS handshakes that did not end in a connection, by kind.",
+                &["kind"],
             )?,
             upstream_connections: registry.gauge(
                 "lictor_upstream_connections",
@@ -113,6 +113,11 @@ impl TransportMetrics {
     /// Connections refused for one cause.
     pub fn connections_refused(&self, cause: &'static str) -> Counter {
         self.connections_refused.with_label_values(&[cause])
+    }
+
+    /// Handshakes that failed in one way.
+    pub fn tls_handshake_errors(&self, kind: &'static str) -> Counter {
+        self.tls_handshake_errors.with_label_values(&[kind])
     }
 
     /// Exchanges with the agent that failed for one cause.

@@ -45,7 +45,7 @@ impl Pem {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     let failed = |source| TlsError::from_io(path, source);
     let mut bytes = Vec::new();
     File::open(path)
@@ -148,7 +148,7 @@ fn private_key(path: &Path, pem: &[u8]) -> Result<PrivateKeyDer<'static>, TlsErr
 }
 
 /// The parser's own words may quote a line of the file, which may be a line of a key: only the kind is told.
-fn broken(path: &Path, error: &rustls::pki_types::pem::Error) -> TlsError {
+pub(super) fn broken(path: &Path, error: &rustls::pki_types::pem::Error) -> TlsError {
     use rustls::pki_types::pem::Error;
     TlsError::Pem {
         path: path.to_owned(),

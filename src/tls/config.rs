@@ -1,6 +1,7 @@
 //! What the room is told.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The certificate and key of one listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,30 @@ pub struct Config {
     pub allow_tls12: bool,
     /// ALPN protocols in order of preference.
     pub versions: Vec<HttpVersion>,
+    /// Clients are asked for a certificate.
+    pub clients: Option<ClientCertificates>,
+    /// Handshakes at the same time.
+    pub handshakes: usize,
+    /// How long one handshake may take.
+    pub handshake_time: Duration,
+}
+
+/// Whose certificates are believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificates {
+    /// The certificates of the authorities, PEM.
+    pub authorities: PathBuf,
+    /// What becomes of a client without one.
+    pub mode: ClientMode,
+}
+
+/// What becomes of a client that shows no certificate. One that shows a bad one is always refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientMode {
+    /// It is served as somebody without a certificate.
+    Optional,
+    /// It is refused.
+    Required,
 }
 
 /// A chain and its key.

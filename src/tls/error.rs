@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// Why the certificates could not be loaded. Each message names the file and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
+    /// No certificate in the file of the authorities that vouch for clients.
+    #[error("`{}` holds no certificate; it must contain those of the authorities that vouch for clients, as PEM (`BEGIN CERTIFICATE`)", .0.display())]
+    AuthoritiesMissing(PathBuf),
     /// The certificate cannot be parsed.
     #[error("`{path}` holds a certificate that cannot be read ({detail}); issue it again", path = path.display())]
     CertificateInvalid {

@@ -1,17 +1,24 @@
 //! Terminates TLS: certificates, their rotation, and what is negotiated.
 //!
-//! Owns the server side of TLS: 1.3 (1.2 by choice), ALPN, the choice of a certificate by server name, and
-//! session tickets. There is no early data: it can be replayed, and calls have effects (RFC 8446, appendix E.5).
+//! Owns the server side of TLS: 1.3 (1.2 by choice), ALPN, the choice of a certificate by server name, clients'
+//! certificates, session tickets, and the bounds of a handshake in time and number. There is no early data: it
+//! can be replayed, and calls have effects (RFC 8446, appendix E.5). The key exchange is X25519MLKEM768 with
+//! every client that asks for it first, and classical with the others.
 //!
-//! Leaves to others: sockets and the handshake's deadline (`listener`), when to look for changed files (whoever
-//! calls [`Server::reload`]), and trust in servers that we call (the rooms that call them).
+//! Leaves to others: sockets (`listener`), when to look for changed files (whoever calls [`Server::reload`]),
+//! what a client's certificate says of the caller, and trust in servers that we call (the rooms that call them).
 //!
 //! Must not use the process-wide default provider: what is negotiated is decided here.
+//!
+//! INVARIANT: a ticket opens only under the listener, and the authorities of clients, that it was made under.
+//! It carries who the client was, and whoever takes it believes that without another proof.
 
 mod certificate;
+mod clients;
 mod config;
 mod der;
 mod error;
+mod handshake;
 #[cfg(test)]
 mod tests;
 
@@ -22,18 +29,20 @@ use jiff::Timestamp;
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, version};
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::clock;
 
 use certificate::{Certificate, Pem};
 
+pub use clients::PeerCertificate;
 pub use config::*;
 pub use error::TlsError;
+pub use handshake::{Accepted, Acceptor, HandshakeError, HandshakeFault};
 
 /// The server side of one listener. Connections keep the certificate that they began with; new ones get the
 /// one that was loaded last.
@@ -42,7 +51,8 @@ pub struct Server {
     config: Config,
     provider: Arc<CryptoProvider>,
     loaded: Arc<ArcSwap<Loaded>>,
-    acceptor: TlsAcceptorDebug,
+    trust: Arc<ArcSwap<Trust>>,
+    acceptor: Acceptor,
 }
 
 impl Server {
@@ -58,12 +68,16 @@ impl Server {
         let loaded = Loaded::new(config, &pems, &provider)?;
         loaded.warn_of_dates(config, clock::wall());
         let loaded = Arc::new(ArcSwap::from_pointee(loaded));
-        let server = server_config(config, &provider, Arc::clone(&loaded))?;
+        let authorities = read_authorities(config)?;
+        let trust = Trust::new(config, authorities.as_deref(), &provider, &loaded)?;
+        let trust = Arc::new(ArcSwap::from_pointee(trust));
+        let acceptor = Acceptor::new(Arc::clone(&trust), config.handshakes, config.handshake_time);
         Ok(Self {
             config: config.clone(),
             provider,
             loaded,
-            acceptor: TlsAcceptorDebug(TlsAcceptor::from(Arc::new(server))),
+            trust,
+            acceptor,
         })
     }
 
@@ -74,18 +88,36 @@ impl Server {
     /// As [`Server::load`], each time until the files are good again; the last good ones stay in use.
     pub fn reload(&self) -> Result<bool, TlsError> {
         let pems = read(&self.config)?;
-        if fingerprint(&pems) == self.loaded.load().fingerprint {
-            return Ok(false);
+        let authorities = read_authorities(&self.config)?;
+        let loaded = match fingerprint(&pems) == self.loaded.load().fingerprint {
+            true => None,
+            false => Some(Loaded::new(&self.config, &pems, &self.provider)?),
+        };
+        let trust = match authorities.as_deref().map(blake3::hash) == self.trust.load().fingerprint
+        {
+            true => None,
+            false => Some(Trust::new(
+                &self.config,
+                authorities.as_deref(),
+                &self.provider,
+                &self.loaded,
+            )?),
+        };
+        // All or nothing: both are good here.
+        let changed = loaded.is_some() || trust.is_some();
+        if let Some(loaded) = loaded {
+            loaded.warn_of_dates(&self.config, clock::wall());
+            self.loaded.store(Arc::new(loaded));
         }
-        let loaded = Loaded::new(&self.config, &pems, &self.provider)?;
-        loaded.warn_of_dates(&self.config, clock::wall());
-        self.loaded.store(Arc::new(loaded));
-        Ok(true)
+        if let Some(trust) = trust {
+            self.trust.store(Arc::new(trust));
+        }
+        Ok(changed)
     }
 
     /// Performs handshakes; it sees every reload, so it need not be asked for again.
-    pub fn acceptor(&self) -> TlsAcceptor {
-        self.acceptor.0.clone()
+    pub fn acceptor(&self) -> Acceptor {
+        self.acceptor.clone()
     }
 
     /// When the first of the certificates ends, as far as their dates can be told.
@@ -120,9 +152,46 @@ impl HttpVersion {
     }
 }
 
+/// Whom we believe, and the sessions that were begun under it.
+struct Trust {
+    /// Of the authorities' file.
+    fingerprint: Option<blake3::Hash>,
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+    config: Arc<ServerConfig>,
+}
+
+impl Trust {
+    fn new(
+        config: &Config,
+        authorities: Option<&[u8]>,
+        provider: &Arc<CryptoProvider>,
+        loaded: &Arc<ArcSwap<Loaded>>,
+    ) -> Result<Self, TlsError> {
+        let verifier = match config.clients.as_ref().zip(authorities) {
+            Some((clients, pem)) => Some(clients::verifier(clients, pem, provider)?),
+            None => None,
+        };
+        let server = server_config(config, provider, verifier.clone(), Arc::clone(loaded))?;
+        Ok(Self {
+            fingerprint: authorities.map(blake3::hash),
+            verifier,
+            config: Arc::new(server),
+        })
+    }
+}
+
+impl std::fmt::Debug for Trust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trust")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}
+
 fn server_config(
     config: &Config,
     provider: &Arc<CryptoProvider>,
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
     loaded: Arc<ArcSwap<Loaded>>,
 ) -> Result<ServerConfig, TlsError> {
     let versions: &[_] = if config.allow_tls12 {
@@ -130,17 +199,21 @@ fn server_config(
     } else {
         &[&version::TLS13]
     };
-    let mut server = ServerConfig::builder_with_provider(Arc::clone(provider))
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(versions)
-        .map_err(TlsError::Setup)?
-        .with_no_client_auth()
-        .with_cert_resolver(Arc::new(Resolver(loaded)));
+        .map_err(TlsError::Setup)?;
+    let builder = match verifier {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let mut server = builder.with_cert_resolver(Arc::new(Resolver(loaded)));
     server.alpn_protocols = config
         .versions
         .iter()
         .map(|version| version.alpn().to_vec())
         .collect();
-    // Tickets carry the session themselves, sealed with keys that rotate: resumption without memory.
+    // Tickets carry the session themselves, sealed with keys that rotate: resumption without memory. The keys,
+    // and the memory for clients of TLS 1.2 without tickets, are this configuration's own.
     server.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::Setup)?;
     server.max_early_data_size = 0;
     Ok(server)
@@ -218,6 +291,11 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
+fn read_authorities(config: &Config) -> Result<Option<Vec<u8>>, TlsError> {
+    let clients = config.clients.as_ref();
+    clients.map(clients::read_authorities).transpose()
+}
+
 fn read(config: &Config) -> Result<Vec<Pem>, TlsError> {
     config.certificates.iter().map(Pem::read).collect()
 }
@@ -228,13 +306,4 @@ fn fingerprint(pems: &[Pem]) -> blake3::Hash {
         pem.hash(&mut hasher);
     }
     hasher.finalize()
-}
-
-/// The library's acceptor has no `Debug`, and ours must not print keys.
-struct TlsAcceptorDebug(TlsAcceptor);
-
-impl std::fmt::Debug for TlsAcceptorDebug {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsAcceptor")
-    }
 }

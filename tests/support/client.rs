@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::http1::{Message, Wire};
-use super::tls::Certificates;
+use super::tls::{Certificates, Identity};
 use super::within;
 
 /// Plain or TLS: the tests do not care.
@@ -36,6 +36,24 @@ impl Client {
             .connector(b"http/1.1")
             .connect(name, stream.unwrap());
         Self::over(within("a TLS handshake", handshake).await.unwrap())
+    }
+
+    /// Connects over TLS with a certificate; `None` when lictor does not take it.
+    pub(crate) async fn try_connect_as(
+        address: SocketAddr,
+        certificates: &Certificates,
+        identity: Option<&Identity>,
+    ) -> Option<Self> {
+        let stream = within("a connection", TcpStream::connect(address)).await;
+        let name = ServerName::try_from("localhost").unwrap();
+        let handshake = certificates
+            .connector_as(b"http/1.1", identity)
+            .connect(name, stream.unwrap());
+        // In TLS 1.3 the client learns with the first answer that it was refused (RFC 8446, section 4.4.2).
+        let mut client = Self::over(within("a TLS handshake", handshake).await.ok()?);
+        let probe = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+        client.try_exchange("GET", probe).await.ok()?;
+        Some(client)
     }
 
     fn over(stream: impl Stream + 'static) -> Self {

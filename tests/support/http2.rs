@@ -35,6 +35,16 @@ impl Http2 {
         Self { sender }
     }
 
+    /// Connects in plain text, as somebody who knows that HTTP/2 is spoken (RFC 9113, section 3.3).
+    pub(crate) async fn connect_plain(address: SocketAddr) -> Self {
+        let stream = within("a connection", TcpStream::connect(address)).await;
+        let io = TokioIo::new(stream.unwrap());
+        let connected = handshake(TokioExecutor::new(), io).await;
+        let (sender, connection) = connected.unwrap();
+        tokio::spawn(connection);
+        Self { sender }
+    }
+
     /// Sends a request, and gives back the head of its answer; the body is still to come.
     pub(crate) async fn send(
         &self,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -19,7 +19,22 @@ pub(crate) struct Certificates {
     pub(crate) certificate: PathBuf,
     /// The key, PEM.
     pub(crate) key: PathBuf,
-    authority: CertificateDer<'static>,
+    issuer: CertifiedIssuer<'static, KeyPair>,
+}
+
+/// What a client proves itself with.
+pub(crate) struct Identity {
+    certificate: CertificateDer<'static>,
+    key: Vec<u8>,
+}
+
+impl Identity {
+    /// The SHA-256 of the certificate, in hexadecimal digits.
+    pub(crate) fn sha256(&self) -> String {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &self.certificate);
+        let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+        digits.collect()
+    }
 }
 
 impl Certificates {
@@ -34,7 +49,7 @@ impl Certificates {
         let files = Self {
             certificate: folder.join("tls.crt"),
             key: folder.join("tls.key"),
-            authority: issuer.der().clone(),
+            issuer,
         };
         std::fs::write(&files.certificate, leaf.pem()).unwrap();
         std::fs::write(&files.key, key.serialize_pem()).unwrap();
@@ -49,16 +64,49 @@ impl Certificates {
         within("a TLS handshake", handshake).await.unwrap()
     }
 
+    /// The certificate of the authority, PEM.
+    pub(crate) fn authority(&self) -> String {
+        self.issuer.pem()
+    }
+
+    /// A certificate for a client, with its key.
+    pub(crate) fn identity(&self) -> Identity {
+        let key = KeyPair::generate().unwrap();
+        let leaf = CertificateParams::new(["caller.test".to_owned()]).unwrap();
+        let leaf = leaf.signed_by(&key, &self.issuer).unwrap();
+        Identity {
+            certificate: leaf.der().clone(),
+            key: key.serialize_der(),
+        }
+    }
+
     /// A client that trusts the authority and offers this protocol (RFC 7301).
     pub(crate) fn connector(&self, protocol: &[u8]) -> TlsConnector {
+        self.connector_as(protocol, None)
+    }
+
+    /// The same client with a certificate of its own.
+    pub(crate) fn connector_as(
+        &self,
+        protocol: &[u8],
+        identity: Option<&Identity>,
+    ) -> TlsConnector {
         let mut roots = RootCertStore::empty();
-        roots.add(self.authority.clone()).unwrap();
+        roots.add(self.issuer.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let mut config = match identity {
+            Some(Identity { certificate, key }) => {
+                let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
+                builder
+                    .with_client_auth_cert(vec![certificate.clone()], key)
+                    .unwrap()
+            }
+            None => builder.with_no_client_auth(),
+        };
         config.alpn_protocols = vec![protocol.to_vec()];
         TlsConnector::from(Arc::new(config))
     }

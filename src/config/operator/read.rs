@@ -203,10 +203,7 @@ impl Reader<'_> {
             versions.dedup();
             operator.versions = versions;
         }
-        let tls = self.section(fields.take("tls"));
-        if let Some(tls) = tls {
-            self.tls(tls, operator);
-        }
+        let tls = fields.take("tls");
         if let Some(mut limits) = self.section(fields.take("limits")) {
             self.limits(&mut limits, &mut operator.listener.limits);
             limits.finish(self.report);
@@ -214,6 +211,10 @@ impl Reader<'_> {
         if let Some(mut deadlines) = self.section(fields.take("deadlines")) {
             self.deadlines(&mut deadlines, &mut operator.listener.deadlines);
             deadlines.finish(self.report);
+        }
+        // After what it takes over.
+        if let Some(tls) = self.section(tls) {
+            self.tls(tls, operator);
         }
         if let Some(entry) = fields.take("dangerousPlainHttp") {
             let plain = boolean(&entry.value, "`dangerousPlainHttp`", self.report);
@@ -263,8 +264,32 @@ impl Reader<'_> {
                 tls.allow_tls12 = allow;
             }
         }
-        fields.refuse(&["clientCertificates"], self.report);
+        if let Some(clients) = self.section(fields.take("clientCertificates")) {
+            let clients = self.client_certificates(clients);
+            if let Some(tls) = &mut operator.tls {
+                tls.clients = clients;
+            }
+        }
         fields.finish(self.report);
+    }
+
+    fn client_certificates(&mut self, mut fields: Fields<'_>) -> Option<tls::ClientCertificates> {
+        let authorities = fields.require("ca", self.report);
+        let authorities = authorities.and_then(|entry| self.path(&entry.value, "`ca`"));
+        // Whoever names an authority and nothing else means it.
+        let mut mode = Some(tls::ClientMode::Required);
+        if let Some(entry) = fields.take("mode") {
+            let words = [
+                ("optional", tls::ClientMode::Optional),
+                ("required", tls::ClientMode::Required),
+            ];
+            mode = word(&entry.value, "`mode`", &words, self.report);
+        }
+        fields.finish(self.report);
+        Some(tls::ClientCertificates {
+            authorities: authorities?,
+            mode: mode?,
+        })
     }
 
     fn certificate(&mut self, node: &Node, operator: &mut Operator) {
@@ -289,6 +314,9 @@ impl Reader<'_> {
         }
         if let Some(count) = size(self.count(fields, "perSource", MANY)) {
             limits.per_source = count;
+        }
+        if let Some(count) = size(self.count(fields, "handshakes", MANY)) {
+            limits.handshakes = count;
         }
         if let Some(count) = size(self.count(fields, "headers", 10_000)) {
             limits.headers = count;
