@@ -9,6 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::client::{compare, whole as whole_came};
 use crate::clock;
 use crate::site;
 use crate::wire::Reader;
@@ -18,6 +19,9 @@ struct Answers {
     message: Vec<u8>,
     large: Vec<u8>,
     indiscretion: Vec<u8>,
+    receipt: Vec<u8>,
+    /// What an upload has to be.
+    upload: Vec<u8>,
 }
 
 /// Serves until the process ends.
@@ -27,6 +31,8 @@ pub(crate) async fn run(address: SocketAddr) -> io::Result<()> {
         message: whole(&site::message()),
         large: whole(&site::large()),
         indiscretion: whole(&site::indiscretion()),
+        receipt: whole(&site::receipt()),
+        upload: site::upload(),
     });
     let mut streams = 0_u64;
     loop {
@@ -40,8 +46,16 @@ pub(crate) async fn run(address: SocketAddr) -> io::Result<()> {
 }
 
 async fn serve(mut stream: TcpStream, answers: &Answers, mut task: u64) -> io::Result<()> {
-    let mut reader = Reader::new(16 * 1024);
+    let mut reader = Reader::new(64 * 1024);
     while let Some(head) = reader.head(&mut stream).await? {
+        if head.line.contains(site::UPLOADS) {
+            let mut seen = 0;
+            let mut sink = |piece: &[u8]| compare(piece, &answers.upload, &mut seen);
+            reader.body(&mut stream, &head, &mut sink).await?;
+            whole_came(seen, &answers.upload)?;
+            stream.write_all(&answers.receipt).await?;
+            continue;
+        }
         let (mut streaming, mut indiscreet) = (false, false);
         // Requests are smaller than what is read at once, so their bodies come in one piece.
         let mut sink = |piece: &[u8]| {

@@ -4,26 +4,33 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tokio::process::Command;
 
+use crate::client::Target;
 use crate::probe::Control;
 use crate::process::{Service, pinned};
 use crate::secrets::{AUDIENCE, GROUP, ISSUER, Secrets};
 use crate::template::fill;
-use crate::workload::Workload;
+use crate::workload::{Kind, Workload};
 
 /// A proxy in one configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
+    /// Nobody: the backend itself.
+    Backend,
     Envoy,
     /// Every token's signature is verified, as without configuration.
     EnvoyCacheOff,
+    /// TLS, tokens, RBAC, rate limit: what it has of what lictor has.
+    EnvoyFull,
     /// RBAC decides on the JSON-RPC method, which a filter reads from the body.
     EnvoyMethod,
     Haproxy,
     Hyper,
     Lictor(Build),
+    /// TLS, tokens, a policy with several roles, rules and quotas, scan.
+    LictorFull(Build),
     LictorScan(Build),
     Nginx,
 }
@@ -40,6 +47,8 @@ pub(crate) enum Build {
 /// A program, in all its configurations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Family {
+    /// No proxy at all.
+    Backend,
     Envoy,
     Haproxy,
     Hyper,
@@ -66,25 +75,47 @@ impl Part {
 impl Contender {
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Self::Backend => "no proxy",
             Self::Envoy => "Envoy",
             Self::EnvoyCacheOff => "Envoy, token cache off",
+            Self::EnvoyFull => "Envoy, with TLS, JWT, RBAC, limit",
             Self::EnvoyMethod => "Envoy, reading the method",
             Self::Haproxy => "HAProxy",
             Self::Hyper => "bare hyper",
             Self::Lictor(Build::Main) => "lictor",
             Self::Lictor(Build::Base) => "lictor-base",
+            Self::LictorFull(Build::Main) => "lictor, everything on",
+            Self::LictorFull(Build::Base) => "lictor-base, everything on",
             Self::LictorScan(Build::Main) => "lictor, scan on",
             Self::LictorScan(Build::Base) => "lictor-base, scan on",
             Self::Nginx => "nginx",
         }
     }
 
+    /// Whether it terminates TLS in this row.
+    pub(crate) fn tls(self, workload: Workload) -> bool {
+        workload.tls() || self.is_full()
+    }
+
+    /// Whether it verifies tokens in this row.
+    pub(crate) fn token(self, workload: Workload) -> bool {
+        workload.token() || self.is_full()
+    }
+
+    /// Whether it has everything on that it has, for many callers.
+    pub(crate) fn is_full(self) -> bool {
+        matches!(self, Self::EnvoyFull | Self::LictorFull(_))
+    }
+
     pub(crate) fn family(self) -> Family {
         match self {
-            Self::Envoy | Self::EnvoyCacheOff | Self::EnvoyMethod => Family::Envoy,
+            Self::Backend => Family::Backend,
+            Self::Envoy | Self::EnvoyCacheOff | Self::EnvoyFull | Self::EnvoyMethod => {
+                Family::Envoy
+            }
             Self::Haproxy => Family::Haproxy,
             Self::Hyper => Family::Hyper,
-            Self::Lictor(_) | Self::LictorScan(_) => Family::Lictor,
+            Self::Lictor(_) | Self::LictorFull(_) | Self::LictorScan(_) => Family::Lictor,
             Self::Nginx => Family::Nginx,
         }
     }
@@ -93,6 +124,7 @@ impl Contender {
     pub(crate) fn base(self) -> Option<Self> {
         match self {
             Self::Lictor(Build::Main) => Some(Self::Lictor(Build::Base)),
+            Self::LictorFull(Build::Main) => Some(Self::LictorFull(Build::Base)),
             Self::LictorScan(Build::Main) => Some(Self::LictorScan(Build::Base)),
             _ => None,
         }
@@ -100,28 +132,35 @@ impl Contender {
 
     /// What it must refuse under a workload before it is measured.
     pub(crate) fn controls(self, workload: Workload) -> &'static [Control] {
-        match (workload.token(), self) {
-            (false, _) => &[],
-            (true, Self::Envoy | Self::EnvoyCacheOff | Self::Hyper | Self::Nginx) => {
-                &[Control::Token]
-            }
+        match (self.token(workload), self) {
+            (false, _) | (true, Self::Backend) => &[],
+            (
+                true,
+                Self::Envoy | Self::EnvoyCacheOff | Self::EnvoyFull | Self::Hyper | Self::Nginx,
+            ) => &[Control::Token],
             (true, Self::EnvoyMethod | Self::Haproxy | Self::Lictor(_)) => {
                 &[Control::Token, Control::Method]
             }
-            (true, Self::LictorScan(_)) => &[Control::Token, Control::Method, Control::Scan],
+            (true, Self::LictorFull(_) | Self::LictorScan(_)) => {
+                &[Control::Token, Control::Method, Control::Scan]
+            }
         }
     }
 
     /// Name of the folder of its files.
     fn folder(self) -> &'static str {
         match self {
+            Self::Backend => "backend",
             Self::Envoy => "envoy",
             Self::EnvoyCacheOff => "envoy-cache-off",
+            Self::EnvoyFull => "envoy-full",
             Self::EnvoyMethod => "envoy-method",
             Self::Haproxy => "haproxy",
             Self::Hyper => "hyper",
             Self::Lictor(Build::Main) => "lictor",
             Self::Lictor(Build::Base) => "lictor-base",
+            Self::LictorFull(Build::Main) => "lictor-full",
+            Self::LictorFull(Build::Base) => "lictor-base-full",
             Self::LictorScan(Build::Main) => "lictor-scan",
             Self::LictorScan(Build::Base) => "lictor-base-scan",
             Self::Nginx => "nginx",
@@ -131,12 +170,24 @@ impl Contender {
 
 /// Who takes part in a row, in the order of the table.
 pub(crate) fn parts(workload: Workload) -> Vec<Part> {
-    use Contender::{Envoy, EnvoyCacheOff, EnvoyMethod, Haproxy, Hyper, Nginx};
+    use Contender::{Backend, Envoy, EnvoyCacheOff, EnvoyFull, EnvoyMethod, Haproxy, Hyper, Nginx};
     use Part::{Cannot, Takes};
     const LICTOR: Contender = Contender::Lictor(Build::Main);
+    const FULL: Contender = Contender::LictorFull(Build::Main);
     const SCANNING: Contender = Contender::LictorScan(Build::Main);
     match workload {
-        Workload::Plain | Workload::Tls => [Hyper, Nginx, Haproxy, Envoy, LICTOR].map(Takes).into(),
+        Workload::Plain
+        | Workload::Tls
+        | Workload::H2
+        | Workload::Handshake
+        | Workload::Upload
+        | Workload::Idle
+        | Workload::IdleTls => [Hyper, Nginx, Haproxy, Envoy, LICTOR].map(Takes).into(),
+        Workload::Everything => [Envoy, EnvoyFull, FULL].map(Takes).into(),
+        Workload::Rate => [Backend, Hyper, Nginx, Haproxy, Envoy, LICTOR, FULL]
+            .map(Takes)
+            .into(),
+        Workload::Start => [Nginx, Haproxy, Envoy, LICTOR, FULL].map(Takes).into(),
         Workload::Jwt => vec![
             Cannot(Hyper, "has no policy"),
             Cannot(Nginx, "has no JWT without a subscription"),
@@ -229,13 +280,27 @@ pub(crate) struct Stage<'a> {
     pub(crate) core: usize,
 }
 
+/// A proxy with its files, not started yet.
+pub(crate) struct Ready {
+    command: Command,
+    log: PathBuf,
+    pub(crate) address: SocketAddr,
+}
+
+impl Ready {
+    /// Starts it; it may not listen at once.
+    pub(crate) fn start(self) -> anyhow::Result<Service> {
+        Service::start(self.command, &self.log)
+    }
+}
+
 impl Stage<'_> {
-    /// Starts a proxy for a workload; it may not listen yet.
-    pub(crate) fn start(
+    /// Writes what a proxy needs for a workload.
+    pub(crate) fn prepare(
         &self,
         contender: Contender,
         workload: Workload,
-    ) -> anyhow::Result<(Service, SocketAddr)> {
+    ) -> anyhow::Result<Ready> {
         let folder = self.folder.join(contender.folder());
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
@@ -243,8 +308,33 @@ impl Stage<'_> {
         fs::create_dir_all(&folder)?;
         let address = free_address()?;
         let command = self.command(contender, workload, &folder, address)?;
-        let service = Service::start(command, &folder.join("messages"))?;
-        Ok((service, address))
+        Ok(Ready {
+            command,
+            log: folder.join("messages"),
+            address,
+        })
+    }
+
+    /// How to ask a proxy in a row.
+    pub(crate) fn target(
+        &self,
+        contender: Contender,
+        workload: Workload,
+        address: SocketAddr,
+    ) -> Target {
+        let token = if contender.is_full() {
+            &self.secrets.tokens
+        } else {
+            &self.secrets.token
+        };
+        let certificate = &self.secrets.certificate;
+        Target {
+            address,
+            certificate: contender.tls(workload).then(|| certificate.clone()),
+            token: contender.token(workload).then(|| token.clone()),
+            http2: workload.streams().is_some(),
+            credulous: workload == Workload::Handshake,
+        }
     }
 
     fn command(
@@ -261,7 +351,11 @@ impl Stage<'_> {
             Ok(path)
         };
         let command = match contender {
-            Contender::Envoy | Contender::EnvoyCacheOff | Contender::EnvoyMethod => {
+            Contender::Backend => bail!("the backend is there already"),
+            Contender::Envoy
+            | Contender::EnvoyCacheOff
+            | Contender::EnvoyFull
+            | Contender::EnvoyMethod => {
                 let config = file("envoy.yaml", include_str!("../conf/envoy.yaml"))?;
                 let mut command = self.program(&self.programs.envoy)?;
                 command.arg("-c").arg(config);
@@ -278,13 +372,15 @@ impl Stage<'_> {
                 let mut command = self.program(&std::env::current_exe()?)?;
                 command.args(["hyper-proxy", "--listen", &address.to_string()]);
                 command.args(["--upstream", &self.backend.to_string()]);
-                if workload.tls() {
+                if contender.tls(workload) {
                     command.arg("--certificate").arg(&self.secrets.certificate);
                     command.arg("--key").arg(&self.secrets.key);
                 }
                 command
             }
-            Contender::Lictor(build) | Contender::LictorScan(build) => {
+            Contender::Lictor(build)
+            | Contender::LictorFull(build)
+            | Contender::LictorScan(build) => {
                 let keys = folder.join("policies/keys");
                 fs::create_dir_all(&keys)?;
                 fs::create_dir_all(folder.join("state"))?;
@@ -328,12 +424,24 @@ impl Stage<'_> {
         address: SocketAddr,
     ) -> String {
         let flags = [
-            (workload.tls(), "tls"),
-            (!workload.tls(), "plain"),
-            (workload.token(), "jwt"),
-            (!workload.token(), "open"),
+            (contender.tls(workload), "tls"),
+            (!contender.tls(workload), "plain"),
+            (workload.streams().is_some(), "http2"),
+            (workload.streams().is_none(), "http1"),
+            (contender.token(workload), "jwt"),
+            (!contender.token(workload), "open"),
+            (contender.is_full(), "full"),
             (workload == Workload::Stream, "stream"),
-            (matches!(contender, Contender::LictorScan(_)), "scan"),
+            (workload == Workload::Upload, "upload"),
+            (workload.kind() == Kind::Idle, "idle"),
+            (workload.kind() != Kind::Idle, "busy"),
+            (
+                matches!(
+                    contender,
+                    Contender::LictorFull(_) | Contender::LictorScan(_)
+                ),
+                "scan",
+            ),
             (contender != Contender::EnvoyCacheOff, "cache"),
             (contender == Contender::EnvoyMethod, "method"),
         ];

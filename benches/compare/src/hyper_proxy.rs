@@ -8,13 +8,13 @@ use std::task::{Context, Poll, ready};
 
 use anyhow::Context as _;
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Request, Response, Uri, Version, header};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::client::conn::http1 as client;
-use hyper::server::conn::http1 as server;
+use hyper::server::conn::{http1 as server, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -61,7 +61,11 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
             match tls {
                 Some(tls) => {
                     if let Ok(stream) = tls.accept(stream).await {
-                        serve(stream, pool).await;
+                        if stream.get_ref().1.alpn_protocol() == Some(secrets::HTTP2) {
+                            serve_http2(stream, pool).await;
+                        } else {
+                            serve(stream, pool).await;
+                        }
                     }
                 }
                 None => serve(stream, pool).await,
@@ -79,6 +83,37 @@ where
     let _ = server::Builder::new()
         .serve_connection(TokioIo::new(stream), service)
         .await;
+}
+
+async fn serve_http2<S>(stream: S, pool: Arc<Pool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request| forward_http2(request, Arc::clone(&pool)));
+    let _ = http2::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+async fn forward_http2(
+    mut request: Request<Incoming>,
+    pool: Arc<Pool>,
+) -> Result<Response<Returning>, Box<dyn std::error::Error + Send + Sync>> {
+    one_version_down(&mut request)?;
+    forward(request, pool).await
+}
+
+/// A request of HTTP/2 as one of HTTP/1.1: the target's authority becomes the field `host`.
+fn one_version_down(request: &mut Request<Incoming>) -> Result<(), http::Error> {
+    *request.version_mut() = Version::HTTP_11;
+    let path = request.uri().path_and_query().cloned();
+    let path = path.map_or_else(|| Uri::from_static("/"), Uri::from);
+    let uri = std::mem::replace(request.uri_mut(), path);
+    if let Some(authority) = uri.authority() {
+        let host = authority.as_str().try_into()?;
+        request.headers_mut().insert(header::HOST, host);
+    }
+    Ok(())
 }
 
 async fn forward(

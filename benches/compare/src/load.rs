@@ -2,49 +2,48 @@
 //!
 //! It also reads the proxy's CPU time, at the very moments at which it begins and ends to count.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use rustls::pki_types::ServerName;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-use tokio_rustls::TlsConnector;
 
+use crate::client::{Caller, Target, accepted, compare, exchange, whole};
 use crate::clock;
 use crate::histogram::Histogram;
+use crate::http2;
 use crate::proc;
-use crate::secrets;
 use crate::site::{self, Ask};
 use crate::wire::{Reader, invalid};
 
 /// What to ask, of whom, for how long.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
-    /// Address of the proxy.
-    #[arg(long)]
-    address: SocketAddr,
+    #[command(flatten)]
+    target: Target,
     /// What to ask for.
     #[arg(long, value_enum)]
-    ask: AskName,
+    ask: Ask,
     /// Connections at the same time.
     #[arg(long)]
     connections: usize,
-    /// Certificate to trust (PEM); plain HTTP without it.
+    /// Streams of each connection at the same time, of HTTP/2.
+    #[arg(long, default_value_t = 1)]
+    streams: usize,
+    /// Make a new connection for every request.
     #[arg(long)]
-    certificate: Option<PathBuf>,
-    /// File with the bearer token to send.
+    anew: bool,
+    /// Requests a second, whatever the answers take; as many as can be without it.
     #[arg(long)]
-    token: Option<PathBuf>,
+    rate: Option<u32>,
     /// Milliseconds before anything is counted.
     #[arg(long)]
     warm_up: u64,
@@ -54,14 +53,6 @@ pub(crate) struct Options {
     /// Process whose CPU time and memory are read, with its children.
     #[arg(long)]
     pid: u32,
-}
-
-/// [`Ask`] on the command line.
-#[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum AskName {
-    Large,
-    Message,
-    Stream,
 }
 
 /// What was seen while counting.
@@ -80,30 +71,20 @@ pub(crate) struct Sample {
 
 /// Runs the load and says what was seen; the first wrong answer ends it with an error.
 pub(crate) async fn run(options: Options) -> anyhow::Result<Sample> {
-    let ask = match options.ask {
-        AskName::Large => Ask::Large,
-        AskName::Message => Ask::Message,
-        AskName::Stream => Ask::Stream,
-    };
-    let token = match &options.token {
-        Some(path) => Some(fs::read_to_string(path).context("cannot read the token")?),
-        None => None,
-    };
-    let tls = match &options.certificate {
-        Some(path) => Some(TlsConnector::from(Arc::new(secrets::client_config(path)?))),
-        None => None,
-    };
+    let ask = options.ask;
     let job = Rc::new(Job {
-        address: options.address,
+        caller: Caller::new(&options.target, ask)?,
         ask,
-        request: ask.request(token.as_deref()),
-        expected: match ask {
-            Ask::Large => site::large(),
-            Ask::Message => site::message(),
-            Ask::Stream => Vec::new(),
-        },
+        expected: ask.answer(),
         stream_bytes: site::stream_bytes(),
-        tls,
+        way: if options.target.http2 {
+            Way::Streams(options.streams)
+        } else if options.anew {
+            Way::Anew
+        } else {
+            Way::KeepAlive
+        },
+        pace: options.rate.map(Pace::start),
         tally: RefCell::new(Tally::new()),
     });
     let mut connections = JoinSet::new();
@@ -112,7 +93,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Sample> {
         // Streams begin one after another, else their events would all come in the same instant.
         let delay = match ask {
             Ask::Stream => site::PACE.mul_f64(index as f64 / options.connections as f64),
-            Ask::Large | Ask::Message => Duration::ZERO,
+            Ask::Large | Ask::Message | Ask::Upload => Duration::ZERO,
         };
         connections.spawn_local(async move {
             sleep(delay).await;
@@ -132,7 +113,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Sample> {
     let sample = Sample {
         count: match ask {
             Ask::Large => tally.bytes as f64 / site::LARGE_BYTES as f64,
-            Ask::Message | Ask::Stream => tally.count as f64,
+            Ask::Message | Ask::Stream | Ask::Upload => tally.count as f64,
         },
         seconds,
         cpu_micros: cpu.as_secs_f64() * 1e6,
@@ -158,13 +139,65 @@ async fn wait(connections: &mut JoinSet<io::Result<()>>, time: Duration) -> anyh
     }
 }
 
+/// How connections are used.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    /// Each for one request.
+    Anew,
+    /// Each for one request after another.
+    KeepAlive,
+    /// Each for this many at the same time.
+    Streams(usize),
+}
+
+/// Requests that are due at fixed times, so that a slow answer does not put off the requests behind it.
+struct Pace {
+    due: Arc<Semaphore>,
+    begin: Instant,
+    interval: Duration,
+    taken: Cell<u32>,
+}
+
+impl Pace {
+    /// A thread of its own keeps the time: the runtime's timers know milliseconds only.
+    fn start(rate: u32) -> Self {
+        let interval = Duration::from_secs(1) / rate;
+        let begin = clock::now();
+        let due = Arc::new(Semaphore::new(0));
+        let permits = Arc::clone(&due);
+        // Else the kernel may let a sleeper lie for 50 µs more; where it does not allow it, it stays so.
+        let _ = fs::write("/proc/self/timerslack_ns", "1");
+        std::thread::spawn(move || {
+            for index in 1_u32.. {
+                clock::sleep_until(begin + interval * index);
+                permits.add_permits(1);
+            }
+        });
+        Self {
+            due,
+            begin,
+            interval,
+            taken: Cell::new(0),
+        }
+    }
+
+    /// Waits for the next request that is due, and says when it was.
+    async fn next(&self) -> io::Result<Instant> {
+        let permit = self.due.acquire().await;
+        permit.map_err(|_| invalid("time has ended"))?.forget();
+        let index = self.taken.get() + 1;
+        self.taken.set(index);
+        Ok(self.begin + self.interval * index)
+    }
+}
+
 struct Job {
-    address: SocketAddr,
+    caller: Caller,
     ask: Ask,
-    request: Vec<u8>,
     expected: Vec<u8>,
     stream_bytes: usize,
-    tls: Option<TlsConnector>,
+    way: Way,
+    pace: Option<Pace>,
     tally: RefCell<Tally>,
 }
 
@@ -191,48 +224,68 @@ impl Tally {
 
 impl Job {
     async fn connection(&self) -> io::Result<()> {
-        let stream = TcpStream::connect(self.address).await?;
-        stream.set_nodelay(true)?;
-        match &self.tls {
+        if let Way::Anew = self.way {
+            return self.anew().await;
+        }
+        let stream = self.caller.connect().await?;
+        match self.caller.tls() {
             Some(tls) => {
-                let name = ServerName::try_from(secrets::SERVER_NAME)
-                    .map_err(|_| invalid("server name is none"))?;
+                let name = self.caller.name()?;
                 self.exchanges(tls.connect(name, stream).await?).await
             }
             None => self.exchanges(stream).await,
         }
     }
 
-    async fn exchanges<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> io::Result<()> {
-        let mut reader = Reader::new(match self.ask {
-            Ask::Large => 256 * 1024,
-            Ask::Message | Ask::Stream => 8 * 1024,
-        });
+    async fn anew(&self) -> io::Result<()> {
+        let tls = self.caller.tls();
+        let tls = tls.ok_or_else(|| invalid("handshakes need a certificate"))?;
         loop {
             let start = clock::now();
-            stream.write_all(&self.request).await?;
+            let stream = self.caller.connect().await?;
+            let mut stream = tls.connect(self.caller.name()?, stream).await?;
+            exchange(&mut stream, self.caller.request(), &self.expected).await?;
+            stream.shutdown().await?;
+            self.tally.borrow_mut().record(start.elapsed());
+        }
+    }
+
+    async fn exchanges<S: AsyncRead + AsyncWrite + Unpin>(&self, stream: S) -> io::Result<()> {
+        match self.way {
+            Way::Streams(streams) => {
+                let question = site::question();
+                let done = |asked: Instant| self.tally.borrow_mut().record(asked.elapsed());
+                http2::exchanges(stream, streams, &question, &self.expected, done).await
+            }
+            Way::Anew | Way::KeepAlive => self.one_by_one(stream).await,
+        }
+    }
+
+    async fn one_by_one<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) -> io::Result<()> {
+        let mut reader = Reader::new(match self.ask {
+            Ask::Large => 256 * 1024,
+            Ask::Message | Ask::Stream | Ask::Upload => 8 * 1024,
+        });
+        loop {
+            let start = match &self.pace {
+                Some(pace) => pace.next().await?,
+                None => clock::now(),
+            };
+            stream.write_all(self.caller.request()).await?;
             stream.flush().await?;
             let Some(head) = reader.head(&mut stream).await? else {
                 return Ok(());
             };
-            if head.status() != 200 {
-                let mut text = head.line.clone();
-                let mut sink = |piece: &[u8]| {
-                    text.push(' ');
-                    text.push_str(&String::from_utf8_lossy(piece));
-                    Ok(())
-                };
-                reader.body(&mut stream, &head, &mut sink).await?;
-                return Err(io::Error::other(text));
-            }
+            accepted(&mut stream, &mut reader, &head).await?;
             match self.ask {
-                Ask::Large | Ask::Message => {
+                Ask::Large | Ask::Message | Ask::Upload => {
                     let mut seen = 0;
-                    let mut sink = |piece: &[u8]| self.compare(piece, &mut seen);
+                    let mut sink = |piece: &[u8]| {
+                        self.tally.borrow_mut().bytes += piece.len();
+                        compare(piece, &self.expected, &mut seen)
+                    };
                     reader.body(&mut stream, &head, &mut sink).await?;
-                    if seen != self.expected.len() {
-                        return Err(invalid("answer is too short"));
-                    }
+                    whole(seen, &self.expected)?;
                     self.tally.borrow_mut().record(start.elapsed());
                 }
                 Ask::Stream => {
@@ -245,16 +298,6 @@ impl Job {
                 }
             }
         }
-    }
-
-    fn compare(&self, piece: &[u8], seen: &mut usize) -> io::Result<()> {
-        let end = *seen + piece.len();
-        if self.expected.get(*seen..end) != Some(piece) {
-            return Err(invalid("answer is not what the backend sent"));
-        }
-        *seen = end;
-        self.tally.borrow_mut().bytes += piece.len();
-        Ok(())
     }
 }
 
@@ -293,11 +336,18 @@ mod tests {
     async fn against(answer: Vec<u8>) -> anyhow::Result<Sample> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let options = Options {
-            address: listener.local_addr()?,
-            ask: AskName::Message,
+            target: Target {
+                address: listener.local_addr()?,
+                certificate: None,
+                token: None,
+                http2: false,
+                credulous: false,
+            },
+            ask: Ask::Message,
             connections: 2,
-            certificate: None,
-            token: None,
+            streams: 1,
+            anew: false,
+            rate: None,
             warm_up: 50,
             measure: 100,
             pid: std::process::id(),
@@ -332,6 +382,19 @@ mod tests {
     async fn right_answers_are_counted() {
         let sample = against(answer("200 OK", &site::message())).await.unwrap();
         assert!(sample.count > 0.0 && sample.p99_micros >= sample.p50_micros);
+    }
+
+    #[tokio::test]
+    async fn requests_are_due_at_fixed_times_and_not_before() {
+        let pace = Pace::start(1000);
+        // Nobody asked for a while: those that were due meanwhile are still due when they were.
+        sleep(Duration::from_millis(20)).await;
+        let first = pace.next().await.unwrap();
+        for index in 1..40_u32 {
+            let due = pace.next().await.unwrap();
+            assert_eq!(due, first + Duration::from_millis(1) * index);
+            assert!(due <= clock::now());
+        }
     }
 
     #[tokio::test]

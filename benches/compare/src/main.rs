@@ -3,18 +3,24 @@
 //! `run` is the whole comparison; the other verbs are the processes that it starts.
 
 mod backend;
+mod client;
 mod clock;
 mod contender;
 mod histogram;
+mod http2;
 mod hyper_proxy;
+mod idle;
 mod load;
 mod probe;
 mod proc;
 mod process;
+mod results;
 mod run;
 mod secrets;
 mod site;
+mod start;
 mod table;
+mod target;
 mod template;
 mod wire;
 mod workload;
@@ -40,6 +46,8 @@ enum Verb {
     },
     /// Serves as the bare hyper proxy.
     HyperProxy(hyper_proxy::Options),
+    /// Leaves connections to a proxy waiting and prints the memory that they take, as JSON.
+    Idle(idle::Options),
     /// Asks a proxy and prints what was seen, as JSON.
     Load(load::Options),
     /// Asks a proxy for what it must not give.
@@ -68,6 +76,10 @@ fn serve(verb: Verb) -> anyhow::Result<()> {
         }
         // Not in a `LocalSet`: its extra queue is not part of the floor.
         Verb::HyperProxy(options) => runtime.block_on(hyper_proxy::run(options))?,
+        Verb::Idle(options) => {
+            let memory = LocalSet::new().block_on(&runtime, idle::run(options))?;
+            println!("{}", serde_json::to_string(&memory)?);
+        }
         Verb::Load(options) => {
             let sample = LocalSet::new().block_on(&runtime, load::run(options))?;
             println!("{}", serde_json::to_string(&sample)?);

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::secrets;
+use crate::secrets::{self, Trust};
 use crate::site::{self, Ask};
 use crate::wire::Reader;
 
@@ -58,7 +58,11 @@ pub(crate) struct Options {
 /// Fails at the first control that is not on.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let token = fs::read_to_string(&options.token).context("cannot read the token")?;
-    let tls = TlsConnector::from(Arc::new(secrets::client_config(&options.certificate)?));
+    let tls = TlsConnector::from(Arc::new(secrets::client_config(
+        &options.certificate,
+        false,
+        Trust::Chain,
+    )?));
     let ask = async |request: Vec<u8>| -> anyhow::Result<Vec<u8>> {
         let stream = TcpStream::connect(options.address).await?;
         let name = ServerName::try_from(secrets::SERVER_NAME)?;

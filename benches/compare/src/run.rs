@@ -15,12 +15,14 @@ use tokio::time::{sleep, timeout};
 
 use crate::clock;
 use crate::contender::{Contender, Family, Part, Programs, Stage, free_address, parts};
+use crate::idle::Memory;
 use crate::load::Sample;
 use crate::proc;
 use crate::process::{Service, pinned};
+use crate::results::{Line, Results};
 use crate::secrets::Secrets;
-use crate::table::{self, Line};
-use crate::workload::Workload;
+use crate::workload::{Kind, Workload};
+use crate::{start, table};
 
 /// What to compare, and how long.
 #[derive(Debug, clap::Args)]
@@ -49,6 +51,10 @@ pub(crate) struct Options {
 
 /// How long a proxy may take to listen.
 const START: Duration = Duration::from_secs(10);
+/// How long the opening of all connections that then wait may take, before the first ones are closed for it.
+const WAITING: Duration = Duration::from_secs(60);
+/// How often each proxy is started.
+const STARTS: usize = 9;
 
 /// Runs everything and gives the table; whatever was started has ended when this returns.
 pub(crate) async fn run(options: Options) -> anyhow::Result<String> {
@@ -91,7 +97,7 @@ async fn compare(options: &Options, services: &mut Vec<Service>) -> anyhow::Resu
     } else {
         options.rows.clone()
     };
-    let mut lines = Vec::new();
+    let mut results = Results::default();
     for workload in rows {
         let row = Row {
             options,
@@ -99,7 +105,11 @@ async fn compare(options: &Options, services: &mut Vec<Service>) -> anyhow::Resu
             workload,
             load_core,
         };
-        lines.extend(row.measure(services).await?);
+        match workload.kind() {
+            Kind::Idle => results.memory.extend(row.memory(services).await),
+            Kind::Load => results.loads.extend(row.loads(services).await),
+            Kind::Start => results.starts.extend(row.starts().await),
+        }
         // The backend was first and stays.
         let mut proxies = services.split_off(1);
         stop(&mut proxies).await;
@@ -107,7 +117,7 @@ async fn compare(options: &Options, services: &mut Vec<Service>) -> anyhow::Resu
     let versions = options.programs.versions().await;
     let seconds = begin.elapsed().as_secs();
     let foot = foot(options, &versions, seconds);
-    Ok(format!("{}\n{foot}", table::render(&lines)))
+    Ok(format!("{}\n{foot}", table::render(&results)))
 }
 
 /// One workload, all proxies.
@@ -119,30 +129,106 @@ struct Row<'a> {
 }
 
 /// A proxy that takes part, and what was seen of it.
-struct Entry {
+struct Entry<T> {
     contender: Contender,
-    /// Its place among the services and its address; `None` once it has failed.
-    runs: Option<(usize, SocketAddr)>,
-    samples: Vec<Sample>,
+    /// `None` once it has failed.
+    runs: Option<Running>,
+    samples: Vec<T>,
+}
+
+/// A proxy that runs.
+#[derive(Debug, Clone, Copy)]
+struct Running {
+    /// Its place among the services.
+    place: usize,
+    address: SocketAddr,
+}
+
+/// What a slice is of.
+struct Slice {
+    /// Whether it is the proxy's first.
+    is_first: bool,
+    contender: Contender,
+    address: SocketAddr,
+    pid: u32,
 }
 
 impl Row<'_> {
-    async fn measure(&self, services: &mut Vec<Service>) -> anyhow::Result<Vec<Line>> {
+    /// CPU time under load.
+    async fn loads(&self, services: &mut Vec<Service>) -> Vec<Line> {
+        let load = async |slice: Slice| {
+            let sample = self.load(&slice).await?;
+            let cpu = sample.cpu_micros / sample.count;
+            let rate = sample.count / sample.seconds;
+            self.say(slice.contender, &format!("{cpu:.1} µs, {rate:.0}/s"));
+            Ok(sample)
+        };
+        self.measure(services, self.options.slices, load).await
+    }
+
+    /// Memory of connections that wait. Once: what was closed leaves traces in memory.
+    async fn memory(&self, services: &mut Vec<Service>) -> Vec<Line<Memory>> {
+        let wait = async |slice: Slice| {
+            let memory = self.wait(&slice).await?;
+            let each = memory.kib_per_connection();
+            let words = format!(
+                "{:.1} MiB, {each:.1} KiB per connection",
+                memory.empty_mib()
+            );
+            self.say(slice.contender, &words);
+            Ok(memory)
+        };
+        self.measure(services, 1, wait).await
+    }
+
+    /// Starts of proxies, in turn.
+    async fn starts(&self) -> Vec<Line<Duration>> {
+        let takes = |part| match part {
+            Part::Takes(contender) => Some(contender),
+            Part::Cannot(..) => None,
+        };
+        let lines = self.parts().into_iter().filter_map(takes);
+        let mut lines = lines
+            .map(|contender| self.line(contender, Vec::new()))
+            .collect::<Vec<_>>();
+        for _ in 0..STARTS {
+            for line in &mut lines {
+                match start::first_answer(self.stage, line.contender).await {
+                    Ok(time) => line.samples.push(time),
+                    Err(error) => self.say(line.contender, &format!("not measured: {error:#}")),
+                }
+            }
+        }
+        lines
+    }
+
+    async fn measure<T>(
+        &self,
+        services: &mut Vec<Service>,
+        slices: usize,
+        look: impl AsyncFn(Slice) -> anyhow::Result<T>,
+    ) -> Vec<Line<T>> {
         let mut entries = Vec::new();
         for part in self.parts() {
             entries.push(self.enter(part, services).await);
         }
-        for slice in 0..self.options.slices {
+        for slice in 0..slices {
             for entry in &mut entries {
-                self.slice(slice, entry, services).await;
+                self.slice(slice == 0, entry, services, &look).await;
             }
         }
-        let lines = entries.into_iter().map(|entry| Line {
+        let entries = entries.into_iter();
+        entries
+            .map(|entry| self.line(entry.contender, entry.samples))
+            .collect()
+    }
+
+    fn line<T>(&self, contender: Contender, samples: Vec<T>) -> Line<T> {
+        Line {
             workload: self.workload,
-            contender: entry.contender,
-            samples: entry.samples,
-        });
-        Ok(lines.collect())
+            contender,
+            samples,
+        }
     }
 
     /// Those who were asked for, each lictor followed by the one that it is held against.
@@ -163,11 +249,16 @@ impl Row<'_> {
         wanted
     }
 
-    async fn enter(&self, part: Part, services: &mut Vec<Service>) -> Entry {
+    async fn enter<T>(&self, part: Part, services: &mut Vec<Service>) -> Entry<T> {
         let (contender, runs) = match part {
             Part::Cannot(contender, why) => {
                 self.say(contender, why);
                 (contender, None)
+            }
+            Part::Takes(Contender::Backend) => {
+                let address = self.stage.backend;
+                let runs = Running { place: 0, address };
+                (Contender::Backend, Some(runs))
             }
             Part::Takes(contender) => match self.start(contender, services).await {
                 Ok(runs) => (contender, Some(runs)),
@@ -188,13 +279,16 @@ impl Row<'_> {
         &self,
         contender: Contender,
         services: &mut Vec<Service>,
-    ) -> anyhow::Result<(usize, SocketAddr)> {
-        let (mut service, address) = self.stage.start(contender, self.workload)?;
+    ) -> anyhow::Result<Running> {
+        let ready = self.stage.prepare(contender, self.workload)?;
+        let address = ready.address;
+        let mut service = ready.start()?;
         let listening = listens(&mut service, address).await;
         services.push(service);
         listening?;
         self.probe(contender, address).await?;
-        Ok((services.len() - 1, address))
+        let place = services.len() - 1;
+        Ok(Running { place, address })
     }
 
     async fn probe(&self, contender: Contender, address: SocketAddr) -> anyhow::Result<()> {
@@ -213,21 +307,27 @@ impl Row<'_> {
         finished(command, START).await.map(drop)
     }
 
-    async fn slice(&self, slice: usize, entry: &mut Entry, services: &[Service]) {
-        let Some((place, address)) = entry.runs else {
+    async fn slice<T>(
+        &self,
+        is_first: bool,
+        entry: &mut Entry<T>,
+        services: &[Service],
+        look: &impl AsyncFn(Slice) -> anyhow::Result<T>,
+    ) {
+        let Some(runs) = entry.runs else {
             return;
         };
-        let Some(service) = services.get(place) else {
+        let Some(service) = services.get(runs.place) else {
             return;
         };
-        match self.load(slice, service.pid, address).await {
-            Ok(sample) => {
-                let cpu = sample.cpu_micros / sample.count;
-                let rate = sample.count / sample.seconds;
-                let seen = format!("{cpu:.1} µs, {rate:.0}/s");
-                self.say(entry.contender, &seen);
-                entry.samples.push(sample);
-            }
+        let slice = Slice {
+            is_first,
+            contender: entry.contender,
+            address: runs.address,
+            pid: service.pid,
+        };
+        match look(slice).await {
+            Ok(sample) => entry.samples.push(sample),
             Err(error) => {
                 let words = service.last_words();
                 let text = format!("not measured: {error:#}{words}");
@@ -238,34 +338,45 @@ impl Row<'_> {
         }
     }
 
-    async fn load(&self, slice: usize, pid: u32, address: SocketAddr) -> anyhow::Result<Sample> {
+    /// One of our own verbs on the core of the load, with what both kinds of it want to know.
+    fn asking(&self, verb: &str, slice: &Slice) -> anyhow::Result<Command> {
+        let mut command = pinned(self.load_core, std::env::current_exe()?);
+        let target = self
+            .stage
+            .target(slice.contender, self.workload, slice.address);
+        command.arg(verb).args(target.arguments());
+        command.args(["--connections", &self.workload.connections().to_string()]);
+        command.args(["--pid", &slice.pid.to_string()]);
+        Ok(command)
+    }
+
+    async fn load(&self, slice: &Slice) -> anyhow::Result<Sample> {
         let options = self.options;
-        let warm_up = if slice == 0 {
+        let warm_up = if slice.is_first {
             options.warm_up * 2
         } else {
             options.warm_up
         };
-        let mut command = pinned(self.load_core, std::env::current_exe()?);
-        command.args(["load", "--ask", self.workload.ask_name()]);
-        let numbers = [
-            ("--address", address.to_string()),
-            ("--connections", self.workload.connections().to_string()),
-            ("--warm-up", warm_up.to_string()),
-            ("--measure", options.measure.to_string()),
-            ("--pid", pid.to_string()),
-        ];
-        for (name, value) in numbers {
-            command.args([name, &value]);
+        let mut command = self.asking("load", slice)?;
+        command.args(["--ask", self.workload.ask().name()]);
+        command.args(["--warm-up", &warm_up.to_string()]);
+        command.args(["--measure", &options.measure.to_string()]);
+        if let Some(streams) = self.workload.streams() {
+            command.args(["--streams", &streams.to_string()]);
         }
-        if self.workload.tls() {
-            command.arg("--certificate");
-            command.arg(&self.stage.secrets.certificate);
+        if let Some(rate) = self.workload.rate() {
+            command.args(["--rate", &rate.to_string()]);
         }
-        if self.workload.token() {
-            command.arg("--token").arg(&self.stage.secrets.token);
+        if self.workload == Workload::Handshake {
+            command.arg("--anew");
         }
         let patience = Duration::from_millis(warm_up + options.measure) + START;
         let output = finished(command, patience).await?;
+        Ok(serde_json::from_slice(&output)?)
+    }
+
+    async fn wait(&self, slice: &Slice) -> anyhow::Result<Memory> {
+        let output = finished(self.asking("idle", slice)?, WAITING).await?;
         Ok(serde_json::from_slice(&output)?)
     }
 

@@ -6,8 +6,12 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crate::http2::Question;
+
 /// Bytes of the large answer.
 pub(crate) const LARGE_BYTES: usize = 10 * 1024 * 1024;
+/// Bytes of the upload: as many as proxies take by default.
+const UPLOAD_BYTES: usize = 1024 * 1024;
 /// Events of one stream, and the pause between two of them: two seconds at fifty pieces a second, as
 /// models stream. Twice that, and the core of backend and load becomes the limit.
 pub(crate) const EVENTS: usize = 100;
@@ -28,14 +32,16 @@ spread on the ten year note has narrowed while volume stayed level; nothing in t
 suggests that a larger buyer is waiting, so the quote below holds until the close of business. ";
 
 /// What is asked of the agent in one workload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Ask {
-    /// An A2A message, answered by about 1 KiB of JSON.
-    Message,
     /// A document of [`LARGE_BYTES`].
     Large,
+    /// An A2A message, answered by about 1 KiB of JSON.
+    Message,
     /// An A2A message, answered by a stream of [`EVENTS`] events.
     Stream,
+    /// A body of [`UPLOAD_BYTES`], answered by [`receipt`].
+    Upload,
 }
 
 impl Ask {
@@ -48,15 +54,68 @@ impl Ask {
                 let fields = common(token);
                 format!("GET /10m HTTP/1.1\r\n{fields}accept: */*\r\n\r\n").into_bytes()
             }
+            Self::Upload => {
+                let fields = common(token);
+                let head = format!(
+                    "POST {UPLOADS} HTTP/1.1\r\n{fields}accept: */*\r\ncontent-type: application/octet-stream\r\n\
+                     content-length: {UPLOAD_BYTES}\r\n\r\n"
+                );
+                [head.into_bytes(), upload()].concat()
+            }
+        }
+    }
+
+    /// The body of the answer; empty for streams, whose events differ.
+    pub(crate) fn answer(self) -> Vec<u8> {
+        match self {
+            Self::Large => large(),
+            Self::Message => message(),
+            Self::Stream => Vec::new(),
+            Self::Upload => receipt(),
+        }
+    }
+
+    /// The name on the load's command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Large => "large",
+            Self::Message => "message",
+            Self::Stream => "stream",
+            Self::Upload => "upload",
         }
     }
 }
 
+/// Where uploads go.
+pub(crate) const UPLOADS: &str = "/uploads";
+
+/// What is uploaded.
+pub(crate) fn upload() -> Vec<u8> {
+    prose(UPLOAD_BYTES).into_bytes()
+}
+
+/// The answer to an upload that came as it was sent.
+pub(crate) fn receipt() -> Vec<u8> {
+    br#"{"received":true}"#.to_vec()
+}
+
+/// [`Ask::Message`] over HTTP/2.
+pub(crate) fn question() -> Question {
+    let body = body("SendMessage", QUESTION);
+    let length = body.len().to_string();
+    let fields = [
+        ("user-agent", "compare"),
+        ("accept", "application/json, text/event-stream"),
+        ("a2a-version", "1.0"),
+        ("content-type", "application/json"),
+        ("content-length", length.as_str()),
+    ];
+    Question::new("agent.example", &fields, body.into_bytes())
+}
+
 /// An A2A call that asks this.
 pub(crate) fn call(method: &str, question: &str, token: Option<&str>) -> Vec<u8> {
-    let body = format!(
-        r#"{{"jsonrpc":"2.0","id":"q-1","method":"{method}","params":{{"message":{{"messageId":"m-question","role":"ROLE_USER","parts":[{{"text":"{question}"}}]}}}}}}"#
-    );
+    let body = body(method, question);
     format!(
         "POST / HTTP/1.1\r\n{}accept: application/json, text/event-stream\r\na2a-version: 1.0\r\n\
          content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
@@ -64,6 +123,12 @@ pub(crate) fn call(method: &str, question: &str, token: Option<&str>) -> Vec<u8>
         body.len(),
     )
     .into_bytes()
+}
+
+fn body(method: &str, question: &str) -> String {
+    format!(
+        r#"{{"jsonrpc":"2.0","id":"q-1","method":"{method}","params":{{"message":{{"messageId":"m-question","role":"ROLE_USER","parts":[{{"text":"{question}"}}]}}}}}}"#
+    )
 }
 
 fn common(token: Option<&str>) -> String {

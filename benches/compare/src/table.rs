@@ -3,124 +3,148 @@
 use std::fmt::Write as _;
 
 use crate::contender::Contender;
-use crate::load::Sample;
+use crate::idle::Memory;
+use crate::results::{Line, Results, median, millis};
+use crate::target;
 use crate::workload::Workload;
 
-/// One line: a proxy under a workload.
-#[derive(Debug)]
-pub(crate) struct Line {
-    pub(crate) workload: Workload,
-    pub(crate) contender: Contender,
-    /// Empty where it did not take part or failed.
-    pub(crate) samples: Vec<Sample>,
+/// The tables that have something to tell.
+pub(crate) fn render(results: &Results) -> String {
+    let mut text = String::new();
+    for table in [
+        loads(results),
+        builds(results),
+        rate(results),
+        memory(results),
+        starts(results),
+        target::render(results),
+    ] {
+        text.push_str(&table);
+    }
+    text.trim_start().to_owned()
 }
 
-impl Line {
-    fn cpu(&self) -> Option<f64> {
-        self.median(|sample| sample.cpu_micros / sample.count)
-    }
-
-    fn median(&self, value: impl Fn(&Sample) -> f64) -> Option<f64> {
-        let mut values = self.samples.iter().map(value).collect::<Vec<_>>();
-        values.sort_by(f64::total_cmp);
-        median(&values)
-    }
-
-    /// CPU time beside another line's, slice by slice.
-    fn ratios(&self, base: &Self) -> Vec<f64> {
-        let cpu = |sample: &Sample| sample.cpu_micros / sample.count;
-        let slices = self.samples.iter().zip(&base.samples);
-        slices
-            .map(|(ours, theirs)| cpu(ours) / cpu(theirs))
-            .collect()
-    }
-}
-
-/// The middle of sorted values.
-fn median(values: &[f64]) -> Option<f64> {
-    let upper = values.get(values.len() / 2).copied();
-    if values.len() % 2 == 1 {
-        return upper;
-    }
-    let lower = values.get((values.len() / 2).checked_sub(1)?).copied();
-    Some((lower? + upper?) / 2.0)
-}
-
-/// The table.
-pub(crate) fn render(lines: &[Line]) -> String {
-    let mut text = String::from(
+fn loads(results: &Results) -> String {
+    let mut table = Table::new(
         "| workload | proxy | CPU µs | to Envoy | per second | p50 µs | p99 µs | RSS MiB | peak MiB | core busy |\n\
          |---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
     );
-    let mut last = None;
-    for line in lines {
-        let title = match last {
-            Some(workload) if workload == line.workload => "",
-            _ => line.workload.title(),
-        };
-        last = Some(line.workload);
-        let reference = reference(lines, line.workload);
-        let ratio = line.cpu().zip(reference).map(|(cpu, envoy)| cpu / envoy);
-        let cells = [
-            number(line.cpu(), 1),
-            number(ratio, 2),
-            number(line.median(|sample| sample.count / sample.seconds), 0),
-            number(line.median(|sample| sample.p50_micros as f64), 0),
-            number(line.median(|sample| sample.p99_micros as f64), 0),
-            number(line.median(|sample| sample.rss_kib as f64 / 1024.0), 1),
-            number(line.median(|sample| sample.peak_kib as f64 / 1024.0), 1),
-            percent(line.median(|sample| sample.cpu_micros / 1e6 / sample.seconds)),
-        ];
-        let name = line.contender.name();
-        let _ = writeln!(text, "| {title} | {name} | {} |", cells.join(" | "));
+    for line in &results.loads {
+        let busy = line.median(|sample| sample.cpu_micros / 1e6 / sample.seconds);
+        table.line(
+            line,
+            &[
+                number(line.cpu(), 1),
+                number(results.to_envoy(line), 2),
+                number(line.median(|sample| sample.count / sample.seconds), 0),
+                number(line.median(|sample| sample.p50_micros as f64), 0),
+                number(line.median(|sample| sample.p99_micros as f64), 0),
+                number(line.median(|sample| sample.rss_kib as f64 / 1024.0), 1),
+                number(line.median(|sample| sample.peak_kib as f64 / 1024.0), 1),
+                percent(busy),
+            ],
+        );
     }
-    text.push_str(&builds(lines));
-    text
+    table.text
 }
 
 /// What the measured lictor costs beside the other one; empty without another.
-///
-/// Slice by slice, since those of one round lie close together in time: the median of their ratios is
-/// calmer than the ratio of the medians, and their spread says how much of it is noise.
-fn builds(lines: &[Line]) -> String {
-    let mut text = String::new();
-    for line in lines {
-        let mut others = lines.iter().filter(|base| base.workload == line.workload);
-        let base = others.find(|base| line.contender.base() == Some(base.contender));
-        let Some(mut ratios) = base.map(|base| line.ratios(base)) else {
-            continue;
-        };
-        ratios.sort_by(f64::total_cmp);
-        let (Some(middle), Some(least), Some(most)) =
-            (median(&ratios), ratios.first(), ratios.last())
-        else {
-            continue;
-        };
-        if text.is_empty() {
-            text.push_str(
-                "\n| workload | proxy | to lictor-base | least | most |\n|---|---|--:|--:|--:|\n",
-            );
+fn builds(results: &Results) -> String {
+    let mut table = Table::new(
+        "| workload | proxy | CPU to lictor-base | least | most |\n|---|---|--:|--:|--:|\n",
+    );
+    for line in &results.loads {
+        let ratios = results.to_base(line);
+        if let (Some(least), Some(most)) = (ratios.first().copied(), ratios.last().copied()) {
+            let cells = [median(ratios), Some(least), Some(most)];
+            table.line(line, &cells.map(|ratio| number(ratio, 3)));
         }
-        let (title, name) = (line.workload.title(), line.contender.name());
-        let _ = writeln!(
-            text,
-            "| {title} | {name} | {middle:.3} | {least:.3} | {most:.3} |"
-        );
     }
-    text
+    table.text
 }
 
-/// Envoy's CPU time under this workload; the scan has none of its own and is held against the row
-/// that it adds to.
-fn reference(lines: &[Line], workload: Workload) -> Option<f64> {
-    let workload = match workload {
-        Workload::Scan => Workload::Jwt,
-        Workload::Jwt | Workload::Large | Workload::Plain | Workload::Stream | Workload::Tls => {
-            workload
+/// What each proxy adds at a fixed rate.
+fn rate(results: &Results) -> String {
+    let mut table = Table::new(
+        "| workload | proxy | p50 µs | p99 µs | added at p50 | added at p99 |\n|---|---|--:|--:|--:|--:|\n",
+    );
+    let lines = results.loads.iter();
+    for line in lines.filter(|line| line.workload == Workload::Rate) {
+        let added = |time: fn(&crate::load::Sample) -> u64| {
+            results
+                .added(line, time)
+                .filter(|_| line.contender != Contender::Backend)
+        };
+        table.line(
+            line,
+            &[
+                number(line.median(|sample| sample.p50_micros as f64), 0),
+                number(line.median(|sample| sample.p99_micros as f64), 0),
+                number(added(|sample| sample.p50_micros), 0),
+                number(added(|sample| sample.p99_micros), 0),
+            ],
+        );
+    }
+    table.text
+}
+
+fn memory(results: &Results) -> String {
+    let mut table = Table::new(
+        "| workload | proxy | MiB without | MiB with | KiB per connection | MiB after |\n|---|---|--:|--:|--:|--:|\n",
+    );
+    for line in &results.memory {
+        table.line(
+            line,
+            &[
+                number(line.median(Memory::empty_mib), 1),
+                number(line.median(|memory| memory.full_kib as f64 / 1024.0), 1),
+                number(line.median(Memory::kib_per_connection), 1),
+                number(line.median(|memory| memory.after_kib as f64 / 1024.0), 1),
+            ],
+        );
+    }
+    table.text
+}
+
+fn starts(results: &Results) -> String {
+    let mut table =
+        Table::new("| workload | proxy | first answer, ms | slowest |\n|---|---|--:|--:|\n");
+    for line in &results.starts {
+        let slowest = line.samples.iter().max().map(millis);
+        table.line(line, &[number(line.median(millis), 1), number(slowest, 1)]);
+    }
+    table.text
+}
+
+/// A table whose lines name their workload where it changes; empty until it has a line.
+struct Table {
+    head: &'static str,
+    text: String,
+    last: Option<Workload>,
+}
+
+impl Table {
+    fn new(head: &'static str) -> Self {
+        Self {
+            head,
+            text: String::new(),
+            last: None,
         }
-    };
-    let mut found = lines.iter().filter(|line| line.workload == workload);
-    found.find(|line| line.contender == Contender::Envoy)?.cpu()
+    }
+
+    fn line<T, const N: usize>(&mut self, line: &Line<T>, cells: &[String; N]) {
+        let title = match self.last.replace(line.workload) {
+            Some(last) if last == line.workload => "",
+            Some(_) => line.workload.title(),
+            None => {
+                self.text.push('\n');
+                self.text.push_str(self.head);
+                line.workload.title()
+            }
+        };
+        let name = line.contender.name();
+        let _ = writeln!(self.text, "| {title} | {name} | {} |", cells.join(" | "));
+    }
 }
 
 fn number(value: Option<f64>, digits: usize) -> String {
@@ -135,54 +159,29 @@ fn percent(share: Option<f64>) -> String {
 mod tests {
     use super::*;
     use crate::contender::Build;
-
-    fn line(workload: Workload, contender: Contender, cpu: &[f64]) -> Line {
-        let samples = cpu.iter().map(|cpu| Sample {
-            count: 10.0,
-            seconds: 1.0,
-            cpu_micros: cpu * 10.0,
-            p50_micros: 1,
-            p99_micros: 2,
-            rss_kib: 1024,
-            peak_kib: 2048,
-        });
-        Line {
-            workload,
-            contender,
-            samples: samples.collect(),
-        }
-    }
+    use crate::results::tests::{line, loads};
 
     #[test]
     fn ratio_is_of_medians_and_the_scan_borrows_its_reference() {
-        let table = render(&[
+        let table = render(&loads(vec![
             line(Workload::Jwt, Contender::Envoy, &[50.0, 40.0, 90.0]),
             line(Workload::Jwt, Contender::Nginx, &[]),
             line(Workload::Scan, Contender::LictorScan(Build::Main), &[25.0]),
-        ]);
+        ]));
         assert!(table.contains("| Envoy | 50.0 | 1.00 |"), "{table}");
         assert!(table.contains("|  | nginx | – | – |"), "{table}");
-        assert!(
-            table.contains("| lictor, scan on | 25.0 | 0.50 |"),
-            "{table}"
-        );
+        let scan = "| lictor, scan on | 25.0 | 0.50 |";
+        assert!(table.contains(scan), "{table}");
         assert!(!table.contains("lictor-base"), "{table}");
     }
 
     #[test]
     fn two_lictors_are_compared_slice_by_slice() {
-        let table = render(&[
-            line(
-                Workload::Plain,
-                Contender::Lictor(Build::Main),
-                &[9.0, 30.0, 10.0],
-            ),
-            line(
-                Workload::Plain,
-                Contender::Lictor(Build::Base),
-                &[10.0, 30.0, 20.0],
-            ),
-        ]);
+        let lictor = Contender::Lictor;
+        let table = render(&loads(vec![
+            line(Workload::Plain, lictor(Build::Main), &[9.0, 30.0, 10.0]),
+            line(Workload::Plain, lictor(Build::Base), &[10.0, 30.0, 20.0]),
+        ]));
         let found = table.contains("| lictor | 0.900 | 0.500 | 1.000 |");
         assert!(found, "{table}");
     }

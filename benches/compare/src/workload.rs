@@ -2,7 +2,7 @@
 
 use crate::site::Ask;
 
-/// One kind of load.
+/// One row of the comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Workload {
     /// HTTP/1.1 keep-alive.
@@ -13,20 +13,55 @@ pub(crate) enum Workload {
     Jwt,
     /// The same with the scan.
     Scan,
-    /// 10 MiB bodies.
+    /// Everything on for 1,000 callers, beside proxies with nothing on and without TLS.
+    Everything,
+    /// HTTP/2 over TLS 1.3, many streams on few connections.
+    H2,
+    /// A connection, a full TLS 1.3 handshake and one request, again and again.
+    Handshake,
+    /// Bodies of 1 MiB towards the agent.
+    Upload,
+    /// Bodies of 10 MiB from the agent.
     Large,
     /// 200 streams at the same time.
     Stream,
+    /// 4,000 requests a second, whatever the answers take.
+    Rate,
+    /// Memory of idle connections.
+    Idle,
+    /// Memory of idle TLS connections.
+    IdleTls,
+    /// Time from start to the first answer.
+    Start,
+}
+
+/// How a row is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Connections that wait, and the memory that they take.
+    Idle,
+    /// A load in slices, and the CPU time that it costs.
+    Load,
+    /// Processes that are started again and again.
+    Start,
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Plain,
         Self::Tls,
         Self::Jwt,
         Self::Scan,
+        Self::Everything,
+        Self::H2,
+        Self::Handshake,
+        Self::Upload,
         Self::Large,
         Self::Stream,
+        Self::Rate,
+        Self::Idle,
+        Self::IdleTls,
+        Self::Start,
     ];
 
     pub(crate) fn title(self) -> &'static str {
@@ -35,40 +70,65 @@ impl Workload {
             Self::Tls => "the same over TLS 1.3",
             Self::Jwt => "+ JWT, RBAC, quota",
             Self::Scan => "+ scan",
+            Self::Everything => "everything on, 1,000 callers",
+            Self::H2 => "HTTP/2 over TLS 1.3",
+            Self::Handshake => "TLS 1.3 handshakes",
+            Self::Upload => "1 MiB uploads",
             Self::Large => "10 MiB bodies",
             Self::Stream => "200 SSE streams",
+            Self::Rate => "4,000 requests a second",
+            Self::Idle => "idle connections",
+            Self::IdleTls => "idle TLS connections",
+            Self::Start => "start",
+        }
+    }
+
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::Idle | Self::IdleTls => Kind::Idle,
+            Self::Start => Kind::Start,
+            _ => Kind::Load,
         }
     }
 
     pub(crate) fn ask(self) -> Ask {
         match self {
-            Self::Plain | Self::Tls | Self::Jwt | Self::Scan => Ask::Message,
             Self::Large => Ask::Large,
             Self::Stream => Ask::Stream,
-        }
-    }
-
-    /// The name of [`Self::ask`] on the load's command line.
-    pub(crate) fn ask_name(self) -> &'static str {
-        match self.ask() {
-            Ask::Message => "message",
-            Ask::Large => "large",
-            Ask::Stream => "stream",
+            Self::Upload => Ask::Upload,
+            _ => Ask::Message,
         }
     }
 
     pub(crate) fn connections(self) -> usize {
-        match self.ask() {
-            Ask::Message => 32,
-            Ask::Large => 4,
-            Ask::Stream => 200,
+        match self {
+            Self::H2 | Self::Large | Self::Upload => 4,
+            Self::Handshake => 8,
+            Self::Idle | Self::IdleTls => 5000,
+            Self::Stream => 200,
+            _ => 32,
         }
     }
 
-    pub(crate) fn tls(self) -> bool {
-        matches!(self, Self::Tls | Self::Jwt | Self::Scan)
+    /// Streams of each connection; `None` is HTTP/1.1.
+    pub(crate) fn streams(self) -> Option<usize> {
+        (self == Self::H2).then_some(16)
     }
 
+    /// Requests a second, where they do not wait for the answers before them.
+    pub(crate) fn rate(self) -> Option<u32> {
+        (self == Self::Rate).then_some(4000)
+    }
+
+    /// Whether every proxy of the row terminates TLS.
+    pub(crate) fn tls(self) -> bool {
+        matches!(
+            self,
+            Self::Tls | Self::Jwt | Self::Scan | Self::H2 | Self::Handshake | Self::IdleTls
+        )
+    }
+
+    /// Whether every proxy of the row verifies tokens.
     pub(crate) fn token(self) -> bool {
         matches!(self, Self::Jwt | Self::Scan)
     }
