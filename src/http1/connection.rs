@@ -156,11 +156,14 @@ enum After<T> {
     Switched(T),
 }
 
-/// Whether the caller may still be sending.
+/// Whether what the caller still sends is read off before the stream is dropped: to close a socket with unread
+/// bytes resets the connection, and the reset overtakes the answer (RFC 9112, section 9.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Linger {
-    Yes,
+    /// When more is there than was answered, as from a caller that sends ahead.
+    IfMore,
     No,
+    Yes,
 }
 
 /// How far the sending of an answer is.
@@ -310,7 +313,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         drop(body);
         if persistence == Persistence::Close {
             return After::Close(if inflow.is_over() {
-                Linger::No
+                Linger::IfMore
             } else {
                 Linger::Yes
             });
@@ -392,7 +395,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
                     *sending = Sending::Cut;
                 }
             }
+            let waiting = self.outbox.len();
             let flushed = self.outbox.poll_flush(self.io, cx)?;
+            if self.is_half_closed && self.outbox.len() < waiting {
+                // Somebody takes it: whoever has gone answers with a reset.
+                self.alarm.set(clock::now() + HALF_CLOSED);
+            }
             if flushed.is_ready() && *sending != Sending::Running {
                 return Poll::Ready(Ok(*sending));
             }
@@ -458,12 +466,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         if flushed.is_err() || self.io.shutdown().await.is_err() {
             return Ended::Gone;
         }
-        if linger == Linger::Yes {
-            // To close a socket with unread bytes resets the connection, and the reset overtakes the answer
-            // (RFC 9112, section 9.6).
+        let lingers = match linger {
+            Linger::IfMore => !self.inbox.is_empty() || self.has_more().await,
+            Linger::No => false,
+            Linger::Yes => true,
+        };
+        if lingers {
             let _late = tokio::time::timeout(LINGER, self.read_off()).await;
         }
         Ended::Closed
+    }
+
+    /// Whether something has arrived that nobody has read.
+    async fn has_more(&mut self) -> bool {
+        std::future::poll_fn(|cx| {
+            let filled = poll_fill(cx, self.io, &mut self.inbox, READ_HEAD);
+            Poll::Ready(matches!(filled, Poll::Ready(Ok(1..))))
+        })
+        .await
     }
 
     async fn read_off(&mut self) {
@@ -496,7 +516,7 @@ const READ_HEAD: usize = 4 * 1024;
 /// Bytes of an answer that wait for the caller before no more are taken from the agent.
 const ENOUGH: usize = 64 * 1024;
 
-/// How long a caller that has closed its side is answered. Arbitrary.
+/// How long a caller that has closed its side is waited for while nothing moves. Arbitrary.
 const HALF_CLOSED: Duration = Duration::from_secs(1);
 
 /// How long a connection waits for its next request after the process was told to stop, so that a request

@@ -61,13 +61,13 @@ impl Finder {
             }
             self.line = end + 1;
         }
-        // What begins with other bytes is another protocol, and nobody waits for the end of its line.
-        let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r');
-        if self.line == 0 && !unseen.iter().all(is_text) {
-            return Err(HeadError::Syntax(httparse::Error::Token));
-        }
         self.looked_at = bytes.len();
         Ok(None)
+    }
+
+    /// Whether the end of the first line is still to come.
+    const fn is_in_first_line(&self) -> bool {
+        self.line == 0
     }
 
     /// Whether anything was seen.
@@ -96,7 +96,15 @@ pub(super) fn take(
     if !finder.has_begun() && buffer[..] == b"\r"[..] {
         return Ok(None);
     }
-    match finder.find(buffer)? {
+    let looked_at = finder.looked_at;
+    let found = finder.find(buffer)?;
+    // What begins with other bytes is another protocol, and nobody waits for the end of its line.
+    let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r');
+    let unseen = buffer.get(looked_at..).unwrap_or_default();
+    if found.is_none() && finder.is_in_first_line() && !unseen.iter().all(is_text) {
+        return Err(HeadError::Syntax(httparse::Error::Token));
+    }
+    match found {
         Some(length) if length <= limits.bytes => {
             let head = buffer.split_to(length).freeze();
             *finder = Finder::default();

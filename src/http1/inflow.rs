@@ -4,7 +4,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll};
 
-use bytes::BytesMut;
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::body::{Body, Feed};
@@ -153,7 +153,7 @@ impl Inflow {
                     .unwrap_or(usize::MAX)
                     .min(buffer.len());
                 *left -= length as u64;
-                let piece = buffer.split_to(length).freeze();
+                let piece = take_piece(buffer, length);
                 if *left == 0 {
                     self.rest = Rest::None;
                 }
@@ -200,6 +200,17 @@ impl Inflow {
     }
 }
 
+/// These bytes off the buffer. Few of them are copied, so that a body that trickles does not keep a whole buffer
+/// alive for each drop.
+fn take_piece(buffer: &mut BytesMut, length: usize) -> Bytes {
+    if length >= WORTH_SHARING {
+        return buffer.split_to(length).freeze();
+    }
+    let piece = Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default());
+    buffer.advance(length);
+    piece
+}
+
 /// Reads what there is, into at least `room` bytes of spare room.
 pub(super) fn poll_fill<S: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
@@ -215,6 +226,9 @@ pub(super) fn poll_fill<S: AsyncRead + Unpin>(
 
 /// The end of a body that a caller was told it need not send, thrown away when little is missing.
 const SOON: u64 = 64 * 1024;
+
+/// A piece that is smaller is copied.
+pub(super) const WORTH_SHARING: usize = 1024;
 
 /// A read of a body.
 const LEAST: usize = 4 * 1024;

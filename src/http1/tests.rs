@@ -374,6 +374,47 @@ async fn a_caller_that_closes_its_side_gets_a_moment_for_its_answer() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_caller_that_closes_its_side_gets_all_that_it_takes_however_slowly() {
+    let mut slow = peer_with_window(64);
+    let body = "x".repeat(1000);
+    slow.send(&format!(
+        "POST / HTTP/1.1\r\n{HOST}content-length: 1000\r\n\r\n{body}"
+    ))
+    .await;
+    slow.stream.shutdown().await.unwrap();
+    let start = clock::now();
+    let mut got = Vec::new();
+    while slow.stream.read_buf(&mut got).await.unwrap() > 0 {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    assert!(got.ends_with(body.as_bytes()), "{}", got.len());
+    assert!(clock::now() - start > Duration::from_secs(5));
+    assert_eq!(slow.served.await.unwrap(), Ended::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_after_the_last_request_is_read_off_and_not_answered() {
+    let mut peer = peer();
+    let last = format!("GET / HTTP/1.1\r\n{HOST}connection: close\r\n\r\n");
+    peer.send(&last.repeat(3000)).await;
+    let start = clock::now();
+    let got = peer.rest().await;
+    assert_eq!(got.matches("HTTP/1.1 200 OK").count(), 1, "{got}");
+    peer.send("more").await;
+    drop(peer.stream);
+    assert_eq!(peer.served.await.unwrap(), Ended::Closed);
+    assert!(clock::now() - start < Duration::from_secs(1));
+
+    // Nothing is waited for where nothing is on its way.
+    let mut alone = self::peer();
+    alone.send(&last).await;
+    let start = clock::now();
+    alone.rest().await;
+    assert_eq!(alone.served.await.unwrap(), Ended::Closed);
+    assert_eq!(clock::now(), start);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_draining_connection_answers_what_is_on_its_way_and_says_goodbye() {
     let mut peer = peer();
     peer.send(&format!("GET / HTTP/1.1\r\n{HOST}\r\n")).await;

@@ -74,6 +74,8 @@ reasons! {
     DefaultDeny "default-deny" Downstream,
     /// A deny rule matched.
     DenyRule "deny-rule" Downstream,
+    /// The request expects what nobody can promise (RFC 9110, section 10.1.1).
+    ExpectationFailed "expectation-failed" Downstream,
     /// The head of the request has more bytes or fields than the operator allows.
     HeadTooLarge "head-too-large" Downstream,
     /// A version of HTTP that is not spoken here.

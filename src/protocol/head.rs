@@ -88,6 +88,11 @@ fn check(parts: &Parts, media: Media) -> Result<Box<str>, Refusal> {
     message::check(parts)?;
     let path = path::decode(parts.uri.path())
         .map_err(|error| Refusal::new(Reason::MalformedRequest).detail(error))?;
+    // RFC 9110, section 7.1: the server as a whole, and only OPTIONS has something to ask of it.
+    if &*path == "*" && parts.method != Method::OPTIONS {
+        let refusal = Refusal::new(Reason::MalformedRequest);
+        return Err(refusal.detail("an asterisk is no target for this method"));
+    }
     if let Some(field) = overrides::contradiction(parts) {
         let refusal = Refusal::new(Reason::VersionMismatch);
         return Err(refusal.detail(format_args!("`{field}` contradicts the request line")));

@@ -1,11 +1,13 @@
 //! Whether a request is one HTTP message, for one host, whoever reads it.
 
-use http::Method;
-use http::header::{EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::Authority;
+use http::{Method, Version};
 
 use crate::model::{Reason, Refusal};
+
+use super::overrides::is_spelt_with_underscores;
 
 /// Checks the method, the framing that the server left visible, and the host.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
@@ -27,8 +29,19 @@ fn check_method(method: &Method) -> Result<(), Refusal> {
 }
 
 /// `chunked` once, or nothing. Any other coding would have to be undone before the body can be judged
-/// (RFC 9112, section 7).
+/// (RFC 9112, section 7). And no other spelling of the fields that frame: we would not frame by it, and who
+/// takes an underscore for a hyphen would. HTTP/2 lets several equal lengths be one; HTTP/1 has no such rule.
 fn check_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let framing = [CONTENT_LENGTH, TRANSFER_ENCODING];
+    if framing
+        .iter()
+        .any(|name| is_spelt_with_underscores(headers, name))
+    {
+        return Err(malformed("a field that frames is spelt with an underscore"));
+    }
+    if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some() {
+        return Err(malformed("the length is there more than once"));
+    }
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
     match (codings.next(), codings.next()) {
@@ -44,7 +57,8 @@ fn check_expectation(headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.get_all(EXPECT).iter().all(continues) {
         return Ok(());
     }
-    Err(malformed("the request expects what nobody can promise"))
+    Err(Refusal::new(Reason::ExpectationFailed)
+        .detail("the request expects what nobody can promise"))
 }
 
 /// One host, said once: in `Host`, in the target, or in both alike. RFC 9112, section 3.2, lets a target
@@ -63,13 +77,16 @@ fn check_host(parts: &Parts) -> Result<(), Refusal> {
     if fields.next().is_some() {
         return Err(malformed("`host` is there more than once"));
     }
+    // RFC 9112, section 3.2: in HTTP/1 the field is there, whatever the target is.
+    let may_be_in_target_only = parts.version == Version::HTTP_2;
     let host = match (field.map(HeaderValue::to_str), target) {
         (Some(Err(_)), _) => return Err(malformed("`host` is not plain text")),
         (Some(Ok(field)), Some(target)) if !field.eq_ignore_ascii_case(target) => {
             return Err(malformed("`host` and the target name two hosts"));
         }
-        (Some(Ok(host)), _) | (None, Some(host)) => host,
-        (None, None) => return Err(malformed("the request names no host")),
+        (Some(Ok(host)), _) => host,
+        (None, Some(host)) if may_be_in_target_only => host,
+        (None, _) => return Err(malformed("the request names no host")),
     };
     if is_host(host) {
         return Ok(());
@@ -98,7 +115,12 @@ fn is_host(text: &str) -> bool {
     // No sign: `parse` takes `+80`.
     let is_port =
         |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
-    !name.is_empty() && name.bytes().all(is_of_name) && port.is_some_and(is_port)
+    // A last dot ends the name of a host that is not to be searched for.
+    let has_labels = |name: &str| {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        text.starts_with('[') || name.split('.').all(|label| !label.is_empty())
+    };
+    has_labels(name) && name.bytes().all(is_of_name) && port.is_some_and(is_port)
 }
 
 fn malformed(detail: &str) -> Refusal {
@@ -121,12 +143,36 @@ mod tests {
             "[::1]",
             "[::1]:8443",
             "a_b-c.d:65535",
+            "a.",
         ] {
             assert!(is_host(good), "{good}");
         }
         for bad in [
-            "", ":80", "a b", "a,b", "u@a", "a/b", "a:", "a:b", "a:+80", "a:65536", "[::1", "[a]",
-            "[::1]80", "[::1]:", "a:1:2", "a?", "a#", "a\\b", "a\tb",
+            "",
+            ":80",
+            "a b",
+            "a,b",
+            "u@a",
+            "a/b",
+            "a:",
+            "a:b",
+            "a:+80",
+            "a:65536",
+            "[::1",
+            "[a]",
+            "[::1]80",
+            "[::1]:",
+            "a:1:2",
+            "a?",
+            "a#",
+            "a\\b",
+            "a\tb",
+            ".",
+            "..",
+            ".a",
+            "a..b",
+            "[]",
+            "[fe80::1%25eth0]",
         ] {
             assert!(!is_host(bad), "{bad}");
         }

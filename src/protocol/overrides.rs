@@ -1,6 +1,6 @@
 //! Header fields by which a request claims to be another one.
 
-use http::header::HeaderName;
+use http::header::{HeaderMap, HeaderName};
 use http::request::Parts;
 
 /// Fields that common frameworks take for the method.
@@ -24,7 +24,7 @@ pub(super) fn contradiction(parts: &Parts) -> Option<&'static HeaderName> {
     let differs = |name: &HeaderName, expected: &[u8]| {
         let mut values = parts.headers.get_all(name).iter();
         values.any(|value| value.as_bytes().trim_ascii() != expected)
-            || is_spelt_with_underscores(parts, name)
+            || is_spelt_with_underscores(&parts.headers, name)
     };
     let methods = METHODS.iter().map(|name| (name, method));
     let targets = TARGETS.iter().map(|name| (name, target));
@@ -36,7 +36,7 @@ pub(super) fn contradiction(parts: &Parts) -> Option<&'static HeaderName> {
 
 /// Whether the field is there as `x_http_method_override`, which servers that hand fields to programs as
 /// variables read as the same name. Nobody writes it so who means well.
-fn is_spelt_with_underscores(parts: &Parts, name: &HeaderName) -> bool {
+pub(super) fn is_spelt_with_underscores(headers: &HeaderMap, name: &HeaderName) -> bool {
     let name = name.as_str();
     let same = |theirs: &str| {
         theirs.len() == name.len()
@@ -46,5 +46,5 @@ fn is_spelt_with_underscores(parts: &Parts, name: &HeaderName) -> bool {
                 .zip(name.bytes())
                 .all(|(theirs, ours)| theirs == ours || (theirs == b'_' && ours == b'-'))
     };
-    parts.headers.keys().any(|theirs| same(theirs.as_str()))
+    headers.keys().any(|theirs| same(theirs.as_str()))
 }

@@ -49,7 +49,8 @@ pub(super) fn decode(path: &str) -> Result<Box<str>, PathError> {
     } else {
         path.to_owned()
     };
-    if path.contains(';') {
+    // Also an escaped one: some decode first.
+    if decoded.contains(';') {
         return Err(PathError::Parameter);
     }
     if decoded.contains('\\') {
@@ -145,6 +146,7 @@ mod tests {
             ("/./admin", Err(PathError::DotSegment)),
             ("/public/..;/admin", Err(PathError::Parameter)),
             ("/admin;x=1", Err(PathError::Parameter)),
+            ("/public/..%3B/admin", Err(PathError::Parameter)),
             ("/%252e%252e/admin", Err(PathError::DoubleEncoding)),
             ("/%25%32%65", Err(PathError::DoubleEncoding)),
             ("//admin", Err(PathError::EmptySegment)),

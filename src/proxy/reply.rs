@@ -117,6 +117,12 @@ const fn catalogue(reason: Reason) -> Entry {
             "PERMISSION_DENIED",
             "You are not allowed to make this call.",
         ),
+        Reason::ExpectationFailed => entry(
+            StatusCode::EXPECTATION_FAILED,
+            -31016,
+            "EXPECTATION_FAILED",
+            "The request expects what this service does not do.",
+        ),
         Reason::HeadTooLarge => entry(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             -31011,

@@ -155,8 +155,10 @@ fn one<'a>(headers: &'a HeaderMap, name: &HeaderName) -> One<'a> {
 }
 
 /// RFC 9110, section 7.6.1, and RFC 2616, section 13.5.1, whose list older agents still follow.
-static HOP_BY_HOP: [HeaderName; 9] = [
+static HOP_BY_HOP: [HeaderName; 10] = [
     CONNECTION,
+    // Was meant for whoever would upgrade (RFC 7540, section 3.2.1), and nobody does.
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     PROXY_AUTHENTICATE,

@@ -15,6 +15,8 @@ pub(crate) struct Message {
     pub(crate) body: Vec<u8>,
     /// Whether the body ended as its framing promised.
     pub(crate) complete: bool,
+    /// The head as it came.
+    pub(crate) raw: Vec<u8>,
 }
 
 impl Message {
@@ -103,6 +105,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.stream.shutdown().await
     }
 
+    pub(crate) const fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// The connection itself; what was read ahead is lost.
     pub(crate) fn into_stream(self) -> S {
         self.stream
@@ -113,26 +119,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let Some(mut message) = self.head().await? else {
             return Ok(None);
         };
+        self.request_body(&mut message).await?;
+        Ok(Some(message))
+    }
+
+    /// The body of a request whose head was read.
+    pub(crate) async fn request_body(&mut self, message: &mut Message) -> io::Result<()> {
         let length = if message.field("transfer-encoding").is_some() {
             Length::Chunked
         } else {
-            Length::Known(content_length(&message).unwrap_or(0))
+            Length::Known(content_length(message).unwrap_or(0))
         };
-        self.body(&mut message, length).await?;
-        Ok(Some(message))
+        self.body(message, length).await
     }
 
     /// The next final response to a request of this method; interim ones are passed over.
     pub(crate) async fn response(&mut self, method: &str) -> io::Result<Message> {
         let mut message = self.response_head().await?;
+        self.response_body(&mut message, method).await?;
+        Ok(message)
+    }
+
+    /// The body of a response whose head was read.
+    pub(crate) async fn response_body(
+        &mut self,
+        message: &mut Message,
+        method: &str,
+    ) -> io::Result<()> {
         let length = match message.status() {
-            204 | 304 => Length::Known(0),
+            100..200 | 204 | 304 => Length::Known(0),
             _ if method == "HEAD" => Length::Known(0),
             _ if message.field("transfer-encoding").is_some() => Length::Chunked,
-            _ => content_length(&message).map_or(Length::UntilClose, Length::Known),
+            _ => content_length(message).map_or(Length::UntilClose, Length::Known),
         };
-        self.body(&mut message, length).await?;
-        Ok(message)
+        self.body(message, length).await
     }
 
     /// The head of the next final response; its body stays on the wire.
@@ -153,7 +173,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Ok(Some(std::mem::take(&mut self.ahead)))
     }
 
-    async fn head(&mut self) -> io::Result<Option<Message>> {
+    /// The next head; `None` when the peer ended the connection instead.
+    pub(crate) async fn head(&mut self) -> io::Result<Option<Message>> {
         loop {
             if let Some(end) = find(&self.ahead, b"\r\n\r\n") {
                 let head: Vec<u8> = self.ahead.drain(..end + 4).collect();
@@ -276,6 +297,7 @@ fn parse_head(head: &[u8]) -> Message {
     Message {
         line,
         fields,
+        raw: head.to_vec(),
         ..Message::default()
     }
 }

@@ -7,11 +7,14 @@
     reason = "each test file is a crate of its own and uses a part; which part differs"
 )]
 
+pub(crate) mod cases;
 pub(crate) mod client;
 pub(crate) mod frames;
 pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod lictor;
+pub(crate) mod recorder;
+pub(crate) mod runner;
 pub(crate) mod secrets;
 pub(crate) mod tls;
 pub(crate) mod upstream;
