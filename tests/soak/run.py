@@ -50,7 +50,7 @@ async def soak(cases: Cases, lictors: list[Lictor], seconds: int) -> None:
     loads = [traffic.Load(lictor) for lictor in lictors]
     before = [lictor.descriptors() for lictor in lictors]
     for load in loads:
-        load.start(traffic.OVER_TLS if load.lictor.tls else traffic.ALL)
+        load.start(traffic.ALL)
     until = time.monotonic() + seconds
     reloads = [asyncio.create_task(reload(lictor, until)) for lictor in lictors]
     memory: list[list[int]] = [[] for _ in lictors]
@@ -102,7 +102,7 @@ async def reload(lictor: Lictor, until: float) -> int:
 async def stop(lictor: Lictor) -> tuple[traffic.Load, int]:
     """Load, and SIGTERM in the middle of it. Gives the exit code."""
     load = traffic.Load(lictor)
-    load.start(traffic.AT_A_STOP_OVER_TLS if lictor.tls else traffic.AT_A_STOP)
+    load.start(traffic.AT_A_STOP)
     await asyncio.sleep(1.5)
     load.is_stopping = True
     lictor.process.send_signal(signal.SIGTERM)

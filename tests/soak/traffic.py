@@ -124,8 +124,6 @@ async def dying(load: Load) -> None:
     await asyncio.sleep(0.1)
 
 
-ALL = {keep_alive: 6, short: 2, upload: 2, events: 6, aborts: 2, dying: 1}
-OVER_TLS = ALL | {http2: 4}
+ALL = {keep_alive: 6, short: 2, upload: 2, events: 6, http2: 4, aborts: 2, dying: 1}
 # Those that notice a stop in the middle of what they do.
-AT_A_STOP = {keep_alive: 8, events: 4, upload: 1}
-AT_A_STOP_OVER_TLS = AT_A_STOP | {http2: 4}
+AT_A_STOP = {keep_alive: 8, events: 4, upload: 1, http2: 4}
