@@ -12,267 +12,180 @@
 //! `unknown` where the call ended before anybody knew who called. `findings` are equal ones counted
 //! together and at most 64; `findingsTotal` counts them all.
 
-use std::fmt::Display;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
 
-use crate::model::{Action, DecisionId, Operation, Ownership, Place, Principal, Reason};
+use crate::model::{Operation, Ownership};
 
-use super::record::{Counted, Generation, MAX_LIST, Outcome, Record};
+use super::json::Object;
+use super::record::{Counted, MAX_LIST, Outcome, Record};
 use super::start::Origin;
 
 /// Appends the line of a call.
 pub(super) fn call(out: &mut Vec<u8>, origin: &Origin, sequence: u64, record: &Record) {
-    let principal = record.principal.as_deref();
-    write(
-        out,
-        &CallLine {
-            v: VERSION,
-            kind: "call",
-            time: Micros(record.time),
-            instance: &origin.instance,
-            sequence,
-            decision_id: record.decision_id.map(Text),
-            request_id: record.request_id.as_ref().map(|id| id.as_str()),
-            generation: record.generation.as_ref().map(GenerationLine::from),
-            agent: &origin.agent,
-            tenant: principal.map_or(UNKNOWN, |principal| principal.tenant.as_str()),
-            identity: principal.map(|principal| principal.identity.as_str()),
-            principal: principal.map(|principal: &Principal| principal.id.as_str()),
-            groups: principal
-                .iter()
-                .flat_map(|principal| principal.groups.iter().take(MAX_LIST))
-                .map(|group| &**group)
-                .collect(),
-            source: record.source.map(Text),
-            client_certificate: record.client_certificate.as_deref(),
-            dialect: record.dialect.map(|dialect| dialect.as_str()),
-            action: record.action.as_ref().map(Text),
-            operation: record.operation.map(operation),
-            task: record.task.as_ref().map(|task| task.as_str()),
-            context: record.context.as_ref().map(|context| context.as_str()),
-            references: record.references.iter().map(|task| task.as_str()).collect(),
-            facts: record.facts.map(|facts| FactsLine {
-                task: ownership(facts.task),
-                context: ownership(facts.context),
-            }),
-            method: record.http_method.as_ref().map(http::Method::as_str),
-            path: record.path.as_deref(),
-            decision: record.decision.as_str(),
-            reason: record.reason.map(Reason::as_str),
-            fault: record.reason.map(|reason| reason.fault().as_str()),
-            rule: record.rule.as_deref().map(|rule| RuleLine {
-                name: &rule.name,
-                place: rule.place.as_ref().map(Text),
-            }),
-            quota: record.quota.as_deref(),
-            detail: record.detail.as_deref(),
-            status: record.status,
-            upstream_status: record.upstream_status,
-            request_bytes: record.request_bytes,
-            response_bytes: record.response_bytes,
-            duration_us: micros(record.duration),
-            upstream_us: micros(record.upstream),
-            downstream_us: micros(record.downstream),
-            lictor_us: micros(record.lictor(record.duration)),
-            held_bytes_max: record.held_bytes_max,
-            findings: record.findings.iter().map(FindingLine::from).collect(),
-            findings_total: record.findings_total,
-            outcome: record.outcome.unwrap_or(Outcome::Aborted).as_str(),
-        },
-    );
+    let mut line = begin(out, origin, sequence, "call", record.time);
+    who(&mut line, record);
+    what(&mut line, record);
+    decision(&mut line, record);
+    course(&mut line, record);
+    end(line);
 }
 
 /// Appends the line that says how many records are missing before it.
 pub(super) fn loss(out: &mut Vec<u8>, origin: &Origin, sequence: u64, at: Timestamp, records: u64) {
-    write(
-        out,
-        &LossLine {
-            v: VERSION,
-            kind: "loss",
-            time: Micros(at),
-            instance: &origin.instance,
-            sequence,
-            agent: &origin.agent,
-            records,
-        },
-    );
+    let mut line = begin(out, origin, sequence, "loss", at);
+    line.number("records", records);
+    end(line);
 }
 
 /// The beginning of every line: what a file ends in after its last line feed must begin like it.
 pub(super) const PREFIX: &[u8] = br#"{"v":"#;
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct CallLine<'a> {
-    v: u8,
-    kind: &'static str,
-    time: Micros,
-    instance: &'a str,
+fn begin<'out>(
+    out: &'out mut Vec<u8>,
+    origin: &Origin,
     sequence: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decision_id: Option<Text<DecisionId>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    generation: Option<GenerationLine<'a>>,
-    agent: &'a str,
-    tenant: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    identity: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    principal: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    groups: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<Text<SocketAddr>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_certificate: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    dialect: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<Text<&'a Action>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    task: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    context: Option<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    references: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    facts: Option<FactsLine>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-    decision: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule: Option<RuleLine<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quota: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_status: Option<u16>,
-    request_bytes: u64,
-    response_bytes: u64,
-    duration_us: u64,
-    upstream_us: u64,
-    downstream_us: u64,
-    lictor_us: u64,
-    held_bytes_max: u64,
-    findings: Vec<FindingLine<'a>>,
-    findings_total: u64,
-    outcome: &'static str,
-}
-
-#[derive(Serialize)]
-struct GenerationLine<'a> {
-    number: u64,
-    hash: &'a str,
-}
-
-impl<'a> From<&'a Generation> for GenerationLine<'a> {
-    fn from(generation: &'a Generation) -> Self {
-        Self {
-            number: generation.number,
-            hash: &generation.hash,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FactsLine {
-    task: &'static str,
-    context: &'static str,
-}
-
-#[derive(Serialize)]
-struct RuleLine<'a> {
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    place: Option<Text<&'a Place>>,
-}
-
-#[derive(Serialize)]
-struct FindingLine<'a> {
-    detector: &'a str,
-    action: &'static str,
-    severity: &'static str,
-    channel: &'a str,
-    offset: u64,
-    length: u64,
-    preview: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    fingerprint: &'a str,
-    count: u64,
-}
-
-impl<'a> From<&'a Counted> for FindingLine<'a> {
-    fn from(Counted { finding, count }: &'a Counted) -> Self {
-        Self {
-            detector: finding.detector,
-            action: finding.action.as_str(),
-            severity: finding.severity.as_str(),
-            channel: &finding.channel,
-            offset: finding.offset,
-            length: finding.length,
-            preview: &finding.preview,
-            fingerprint: &finding.fingerprint,
-            count: *count,
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct LossLine<'a> {
-    v: u8,
     kind: &'static str,
-    time: Micros,
-    instance: &'a str,
-    sequence: u64,
-    agent: &'a str,
-    records: u64,
+    time: Timestamp,
+) -> Object<'out> {
+    let mut line = Object::new(out);
+    line.number("v", VERSION);
+    line.word("kind", kind);
+    // RFC 3339 in UTC with exactly six digits, so that equal lengths sort as times.
+    line.display("time", format_args!("{time:.6}"));
+    line.text("instance", &origin.instance);
+    line.number("sequence", sequence);
+    line.text("agent", &origin.agent);
+    line
 }
 
-/// A value whose text is its `Display`.
-struct Text<T>(T);
+fn end(line: Object<'_>) {
+    line.end().push(b'\n');
+}
 
-impl<T: Display> Serialize for Text<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+/// Who called, and under which names the call is known.
+fn who(line: &mut Object<'_>, record: &Record) {
+    if let Some(id) = record.decision_id {
+        line.text("decisionId", id.text(&mut [0; 32]));
+    }
+    if let Some(id) = &record.request_id {
+        line.text("requestId", id.as_str());
+    }
+    if let Some(generation) = &record.generation {
+        line.object("generation", |inner| {
+            inner.number("number", generation.number);
+            inner.text("hash", &generation.hash);
+        });
+    }
+    let principal = record.principal.as_deref();
+    let tenant = principal.map_or(UNKNOWN, |principal| principal.tenant.as_str());
+    line.text("tenant", tenant);
+    if let Some(principal) = principal {
+        line.text("identity", principal.identity.as_str());
+        line.text("principal", principal.id.as_str());
+        let groups = principal.groups.iter().take(MAX_LIST);
+        line.texts("groups", groups.map(|group| &**group));
+    }
+    if let Some(source) = record.source {
+        line.address("source", source);
+    }
+    if let Some(certificate) = record.client_certificate.as_deref() {
+        line.text("clientCertificate", certificate);
     }
 }
 
-/// RFC 3339 in UTC with exactly six digits, so that equal lengths sort as times.
-struct Micros(Timestamp);
-
-impl Serialize for Micros {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:.6}", self.0))
+/// What was asked.
+fn what(line: &mut Object<'_>, record: &Record) {
+    if let Some(dialect) = record.dialect {
+        line.word("dialect", dialect.as_str());
+    }
+    if let Some(action) = &record.action {
+        line.display("action", action);
+    }
+    if let Some(asked) = record.operation {
+        line.word("operation", operation(asked));
+    }
+    if let Some(task) = &record.task {
+        line.text("task", task.as_str());
+    }
+    if let Some(context) = &record.context {
+        line.text("context", context.as_str());
+    }
+    line.texts(
+        "references",
+        record.references.iter().map(|task| task.as_str()),
+    );
+    if let Some(facts) = record.facts {
+        line.object("facts", |inner| {
+            inner.word("task", ownership(facts.task));
+            inner.word("context", ownership(facts.context));
+        });
+    }
+    if let Some(method) = &record.http_method {
+        line.text("method", method.as_str());
+    }
+    if let Some(path) = record.path.as_deref() {
+        line.text("path", path);
     }
 }
 
-fn write(out: &mut Vec<u8>, line: &impl Serialize) {
-    let before = out.len();
-    // Writing to memory does not fail, and no type above has an error of its own or a map with keys
-    // that are not strings. Were it to fail all the same, half a line must not stay.
-    if let Err(error) = serde_json::to_writer(&mut *out, line) {
-        tracing::error!(error = %error, "an audit record cannot be serialised");
-        out.truncate(before);
-        return;
+/// Whether it was let through, and why or why not.
+fn decision(line: &mut Object<'_>, record: &Record) {
+    line.word("decision", record.decision.as_str());
+    if let Some(reason) = record.reason {
+        line.word("reason", reason.as_str());
+        line.word("fault", reason.fault().as_str());
     }
-    out.push(b'\n');
+    if let Some(rule) = record.rule.as_deref() {
+        line.object("rule", |inner| {
+            inner.text("name", &rule.name);
+            if let Some(place) = &rule.place {
+                inner.display("place", place);
+            }
+        });
+    }
+    if let Some(quota) = record.quota.as_deref() {
+        line.text("quota", quota);
+    }
+    if let Some(detail) = record.detail.as_deref() {
+        line.text("detail", detail);
+    }
+}
+
+/// What became of it.
+fn course(line: &mut Object<'_>, record: &Record) {
+    if let Some(status) = record.status {
+        line.number("status", status);
+    }
+    if let Some(status) = record.upstream_status {
+        line.number("upstreamStatus", status);
+    }
+    line.number("requestBytes", record.request_bytes);
+    line.number("responseBytes", record.response_bytes);
+    line.number("durationUs", micros(record.duration));
+    line.number("upstreamUs", micros(record.upstream));
+    line.number("downstreamUs", micros(record.downstream));
+    line.number("lictorUs", micros(record.lictor(record.duration)));
+    line.number("heldBytesMax", record.held_bytes_max);
+    line.objects("findings", &record.findings, finding);
+    line.number("findingsTotal", record.findings_total);
+    let outcome = record.outcome.unwrap_or(Outcome::Aborted);
+    line.word("outcome", outcome.as_str());
+}
+
+fn finding(line: &mut Object<'_>, Counted { finding, count }: &Counted) {
+    line.word("detector", finding.detector);
+    line.word("action", finding.action.as_str());
+    line.word("severity", finding.severity.as_str());
+    line.text("channel", &finding.channel);
+    line.number("offset", finding.offset);
+    line.number("length", finding.length);
+    line.text("preview", &finding.preview);
+    if !finding.fingerprint.is_empty() {
+        line.text("fingerprint", &finding.fingerprint);
+    }
+    line.number("count", *count);
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -17,6 +17,7 @@ mod append;
 mod config;
 mod error;
 mod file;
+mod json;
 mod line;
 mod metrics;
 mod open;

@@ -137,7 +137,7 @@ pub(super) fn put_head(
         Coding::Chunked => staged.put_slice(b"transfer-encoding: chunked\r\n"),
         Coding::Length(length) => {
             staged.put_slice(b"content-length: ");
-            put_number(staged, length);
+            staged.put_slice(itoa::Buffer::new().format(length).as_bytes());
             staged.put_slice(b"\r\n");
         }
         Coding::None | Coding::UntilClose => {}
@@ -176,20 +176,6 @@ fn put_fields<'a>(
         staged.put_slice(value.as_bytes());
         staged.put_slice(b"\r\n");
     }
-}
-
-fn put_number(staged: &mut BytesMut, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut used = 0;
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        used += 1;
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    staged.put_slice(digits.get(digits.len() - used..).unwrap_or_default());
 }
 
 /// The moment of the answer (RFC 9110, section 6.6.1), written once a second for each thread.

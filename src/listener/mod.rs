@@ -65,6 +65,16 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Holds up the drain; says when to finish.
     pub guard: drain::Guard,
+    /// Its place under the caps: keep it as long as the connection lives.
+    pub place: Place,
+}
+
+/// A connection's place under the caps of its listener and of its source; given back when it is dropped,
+/// also by a task that is aborted or panics.
+#[derive(Debug)]
+pub struct Place {
+    _of_source: sources::Place,
+    _of_listener: stats::Open,
 }
 
 impl Listener {
@@ -213,7 +223,7 @@ impl Connections {
             stats.refused_listener.fetch_add(1, Relaxed);
             return;
         };
-        let Some(place) = sources.enter(peer.ip()) else {
+        let Some(of_source) = sources.enter(peer.ip()) else {
             stats.refused_source.fetch_add(1, Relaxed);
             return;
         };
@@ -225,12 +235,13 @@ impl Connections {
             stream,
             peer,
             guard: guard.clone(),
+            place: Place {
+                _of_source: of_source,
+                _of_listener: open,
+            },
         });
-        self.tasks.spawn(async move {
-            // Moved in, so that they are given back also when the task is aborted or panics.
-            let _held = (place, open);
-            life.await;
-        });
+        // Spawned as it is: a future around it would hold it twice, once before it is awaited.
+        self.tasks.spawn(life);
     }
 
     fn ended(&self, ended: Result<(), JoinError>) {

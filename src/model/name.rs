@@ -106,12 +106,17 @@ impl DecisionId {
     pub const fn new(uuid: Uuid) -> Self {
         Self(uuid)
     }
+
+    /// The id as it is shown, without an allocation.
+    pub fn text<'buffer>(&self, buffer: &'buffer mut [u8; 32]) -> &'buffer str {
+        self.0.simple().encode_lower(buffer)
+    }
 }
 
 impl From<DecisionId> for RequestId {
     /// An exchange whose caller gave it no id has the decision's.
     fn from(id: DecisionId) -> Self {
-        Self(Arc::from(id.to_string()))
+        Self(Arc::from(id.text(&mut [0; 32])))
     }
 }
 
@@ -123,7 +128,7 @@ impl fmt::Debug for DecisionId {
 
 impl fmt::Display for DecisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.simple())
+        f.write_str(self.text(&mut [0; 32]))
     }
 }
 

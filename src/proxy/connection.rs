@@ -84,21 +84,26 @@ impl Front {
             stream,
             peer,
             guard,
+            place: _held,
         } = connection;
         let stream = Guarded::new(stream, self.config.deadlines.write_stall);
         let Some(acceptor) = &self.tls else {
             let inlet = self.inlet(peer, None);
             return self.unagreed(stream, inlet, guard).await;
         };
-        let (stream, inlet) = match acceptor.accept(stream).await {
-            Ok(accepted) => (accepted.stream, self.inlet(peer, accepted.client)),
+        // Both boxed: the room of a handshake is given back when it is over, and an async function holds what
+        // it is given by value twice.
+        let (stream, inlet) = match Box::pin(acceptor.accept(stream)).await {
+            Ok(accepted) => (Box::new(accepted.stream), self.inlet(peer, accepted.client)),
             Err(error) => return self.failed(peer, &error),
         };
         match tls::negotiated(&stream) {
             // A client that offers no protocol speaks HTTP/1.1 by custom, and what it likes by right.
             None => self.unagreed(stream, inlet, guard).await,
             Some(HttpVersion::H1) => self.http1(stream, inlet, guard, false).await,
-            Some(HttpVersion::H2) => self.http2(stream, Bytes::new(), inlet, guard).await,
+            Some(HttpVersion::H2) => {
+                Box::pin(self.http2(stream, Bytes::new(), inlet, guard)).await;
+            }
         }
     }
 
@@ -120,7 +125,7 @@ impl Front {
         match self.versions {
             Versions::Both => self.http1(stream, inlet, guard, true).await,
             Versions::Http1 => self.http1(stream, inlet, guard, false).await,
-            Versions::Http2 => self.http2(stream, Bytes::new(), inlet, guard).await,
+            Versions::Http2 => Box::pin(self.http2(stream, Bytes::new(), inlet, guard)).await,
         }
     }
 
@@ -273,6 +278,12 @@ impl Reset for Guarded<TcpStream> {
     fn reset(&self) {
         // A socket that refuses is dead, and its reader knows.
         let _dead = self.get_ref().set_zero_linger();
+    }
+}
+
+impl<S: Reset> Reset for Box<S> {
+    fn reset(&self) {
+        (**self).reset();
     }
 }
 

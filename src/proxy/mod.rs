@@ -8,6 +8,7 @@
 
 mod answer;
 mod connection;
+mod decision;
 mod farewell;
 mod frames;
 mod headers;

@@ -1,12 +1,12 @@
 //! One call, room by room.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::request;
 use http::{HeaderMap, Method, Request, Response, Version};
-use uuid::Uuid;
 
 use crate::audit::Outcome;
 use crate::clock;
@@ -18,6 +18,7 @@ use crate::upstream::{Deadlines, Forwarded};
 
 use super::answer::{Answer, Answered, Judged};
 use super::connection::Inlet;
+use super::decision::fresh_decision;
 use super::inbound::{CallerBody, Inbound};
 use super::panic::unless_panic;
 use super::reply::{self, Addressee};
@@ -43,7 +44,7 @@ impl Proxy {
         request: Request<CallerBody>,
     ) -> Response<ReplyBody> {
         let snapshot = self.snapshot();
-        let decision = DecisionId::new(Uuid::now_v7());
+        let decision = fresh_decision();
         let request_id = request_id(request.headers(), decision);
         let mut toll = Toll::new(Arc::clone(&self), decision, request_id.clone());
         let record = toll.record();
@@ -61,7 +62,7 @@ impl Proxy {
             started: clock::now(),
         };
         // A panic is a bug of ours. It must not become a call that passed, nor end the connection's others.
-        let outcome = unless_panic(walk.go(request)).await;
+        let outcome = unless_panic(pin!(walk.go(request))).await;
         let outcome = outcome.unwrap_or_else(|_panicked| {
             self.parts.calls.panics.inc();
             let refusal = Refusal::new(Reason::Internal).detail("panic");
@@ -106,7 +107,7 @@ impl Proxy {
     /// Records what came on a connection and was no request, so that it never became a call, and says what
     /// to answer.
     pub(super) fn unread(self: Arc<Self>, inlet: &Inlet, refusal: &Refusal) -> Response<Bytes> {
-        let decision = DecisionId::new(Uuid::now_v7());
+        let decision = fresh_decision();
         let request_id = RequestId::from(decision);
         let generation = self.snapshot().generation.clone();
         let mut toll = Toll::new(self, decision, request_id.clone());

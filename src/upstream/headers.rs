@@ -29,8 +29,15 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
             headers.remove(name);
         }
     }
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
+    remove_hop_by_hop(headers);
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // A look at the few fields that are there costs less than a search for each that might be.
+    if headers.keys().any(|name| HOP_BY_HOP.contains(name)) {
+        for name in &HOP_BY_HOP {
+            headers.remove(name);
+        }
     }
 }
 
@@ -74,9 +81,7 @@ pub(super) fn prepare(request: &mut Request<RequestBody>, host: &HeaderValue) {
         Method::PATCH | Method::POST | Method::PUT
     );
     let headers = request.headers_mut();
-    for name in &HOP_BY_HOP {
-        headers.remove(name);
-    }
+    remove_hop_by_hop(headers);
     // The body follows at once: the caller was told to go on long ago, or sent it unasked.
     headers.remove(EXPECT);
     headers.remove(CONTENT_LENGTH);
