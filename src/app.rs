@@ -559,7 +559,7 @@ fn fingerprint_key(folder: &Path) -> anyhow::Result<[u8; 32]> {
         )
     })?;
     let mut key = [0; 32];
-    aws_lc_rs::rand::fill(&mut key).map_err(|_| anyhow!("the system gives no random bytes"))?;
+    getrandom::fill(&mut key).map_err(|_| anyhow!("the system gives no random bytes"))?;
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)

@@ -270,15 +270,15 @@ pub(super) fn is_member(key: &str, name: &str) -> bool {
 
 /// Whether a key would be the member `name` to a reader that ignores case and underscores.
 fn is_spelling(key: &str, name: &str) -> bool {
-    let mut key = key.chars().filter(|char| *char != '_').map(fold);
-    let mut name = name.chars().map(fold);
-    loop {
-        match (key.next(), name.next()) {
-            (None, None) => return true,
-            (left, right) if left == right => {}
-            _ => return false,
-        }
+    if key.is_ascii() {
+        // Nearly every key is, and most differ in their first letter.
+        let letters = key.bytes().filter(|byte| *byte != b'_');
+        return letters
+            .map(|byte| byte.to_ascii_lowercase())
+            .eq(name.bytes().map(|byte| byte.to_ascii_lowercase()));
     }
+    let letters = key.chars().filter(|char| *char != '_');
+    letters.map(fold).eq(name.chars().map(fold))
 }
 
 /// Simple case folding of what can fold to an ASCII letter: two more characters do (Unicode,

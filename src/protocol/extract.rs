@@ -116,7 +116,8 @@ impl Extractor {
         // One byte above the limit is kept, as the mark of a string that is too long to be an id.
         let room = (MAX_STRING_BYTES + 1).saturating_sub(self.buffer.len());
         if kind != Kind::Ignored {
-            self.buffer.extend(bytes.iter().take(room));
+            let kept = bytes.get(..room).unwrap_or(bytes);
+            self.buffer.extend_from_slice(kept);
         }
     }
 

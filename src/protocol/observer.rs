@@ -21,8 +21,8 @@ impl Carrier {
         if essence.eq_ignore_ascii_case("text/event-stream") {
             return Some(Self::EventStream);
         }
-        let essence = essence.to_ascii_lowercase();
-        (essence.ends_with("/json") || essence.ends_with("+json")).then_some(Self::Json)
+        let (_, suffix) = essence.rsplit_once(['/', '+'])?;
+        suffix.eq_ignore_ascii_case("json").then_some(Self::Json)
     }
 }
 

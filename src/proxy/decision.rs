@@ -38,7 +38,7 @@ impl Pool {
         if self.used >= IDS {
             // Fails only where the system has no random bytes at all. Then ids that are unique in this
             // process are made of what there is, a counter.
-            if aws_lc_rs::rand::fill(self.bytes.as_flattened_mut()).is_err() {
+            if getrandom::fill(self.bytes.as_flattened_mut()).is_err() {
                 self.count_on();
             }
             self.used = 0;
