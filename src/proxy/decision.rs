@@ -72,7 +72,7 @@ mod tests {
             .map(|_| fresh_decision().to_string())
             .collect();
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), ids.len());
-        let times: Vec<_> = ids.iter().map(|id| &id[..12]).collect();
+        let times: Vec<_> = ids.iter().filter_map(|id| id.get(..12)).collect();
         assert!(times.is_sorted());
         assert!(ids.iter().all(|id| id.as_bytes()[12] == b'7'), "{}", ids[0]);
     }
