@@ -4,9 +4,12 @@
 //! foreign text is looked at for what JSON escapes. A general serialiser cost five times as much, a seventh of
 //! all that a small call costs.
 
+use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::Write as _;
 use std::net::SocketAddr;
+
+use jiff::Timestamp;
 
 /// An object that is being written at the end of a buffer.
 pub(super) struct Object<'out> {
@@ -64,6 +67,21 @@ impl<'out> Object<'out> {
             return put_text(self.out, &shown);
         }
         self.out.push(b'"');
+    }
+
+    /// A field with a moment: RFC 3339 in UTC with exactly six digits, so that equal lengths sort as times.
+    pub(super) fn time(&mut self, key: &'static str, value: Timestamp) {
+        self.key(key);
+        self.out.push(b'"');
+        put_second(self.out, value);
+        let micros = value.subsec_microsecond().unsigned_abs();
+        self.out.push(b'.');
+        // A number in front keeps the zeros.
+        let mut digits = itoa::Buffer::new();
+        let digits = digits.format(1_000_000 + micros).as_bytes();
+        self.out
+            .extend_from_slice(digits.get(1..).unwrap_or_default());
+        self.out.extend_from_slice(b"Z\"");
     }
 
     /// A field with an address and its port.
@@ -135,12 +153,32 @@ impl<'out> Object<'out> {
     }
 }
 
+/// The second that a moment is in; the last one is remembered, as most records are of the same.
+fn put_second(out: &mut Vec<u8>, time: Timestamp) {
+    thread_local! {
+        static LAST: RefCell<(i64, Vec<u8>)> = const { RefCell::new((i64::MIN, Vec::new())) };
+    }
+    LAST.with_borrow_mut(|(second, text)| {
+        if *second != time.as_second() {
+            *second = time.as_second();
+            text.clear();
+            // Writing to memory does not fail.
+            let _ = write!(text, "{:.0}", jiff::tz::TimeZone::UTC.to_datetime(time));
+        }
+        out.extend_from_slice(text);
+    });
+}
+
 fn put_number(out: &mut Vec<u8>, number: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    if text.bytes().any(is_escaped) {
+    // Without an early end, so that many bytes are looked at at once.
+    if text
+        .bytes()
+        .fold(false, |found, byte| found | is_escaped(byte))
+    {
         // Seldom. A text is always serialised, and writing to memory does not fail.
         let _ = serde_json::to_writer(&mut *out, text);
         return;
@@ -158,6 +196,24 @@ const fn is_escaped(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn moments_have_six_digits_and_sort() {
+        let show = |nanos| {
+            let mut out = Vec::new();
+            Object::new(&mut out).time("t", Timestamp::from_nanosecond(nanos).unwrap());
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(show(0), r#"{"t":"1970-01-01T00:00:00.000000Z""#);
+        assert_eq!(
+            show(1_795_772_096_000_042_999),
+            r#"{"t":"2026-11-27T09:34:56.000042Z""#
+        );
+        assert_eq!(
+            show(1_795_772_096_999_999_999),
+            r#"{"t":"2026-11-27T09:34:56.999999Z""#
+        );
+    }
 
     #[test]
     fn any_text_is_read_back_as_it_was() {

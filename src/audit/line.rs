@@ -52,8 +52,7 @@ fn begin<'out>(
     let mut line = Object::new(out);
     line.number("v", VERSION);
     line.word("kind", kind);
-    // RFC 3339 in UTC with exactly six digits, so that equal lengths sort as times.
-    line.display("time", format_args!("{time:.6}"));
+    line.time("time", time);
     line.text("instance", &origin.instance);
     line.number("sequence", sequence);
     line.text("agent", &origin.agent);
