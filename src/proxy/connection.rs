@@ -182,10 +182,11 @@ impl Front {
         let service = service_fn(move |request: Request<Incoming>| {
             let proxy = Arc::clone(&proxy);
             let (inlet, busy) = (inlet.clone(), Busy::new(&calls));
-            async move {
+            // Boxed here: the library moves what it is given from hand to hand until it is a task.
+            Box::pin(async move {
                 let response = proxy.call(inlet, request.map(CallerBody::Http2)).await;
                 Ok::<_, Infallible>(response.map(|body| Leaving::new(body, busy)))
-            }
+            })
         });
         let ended = {
             // Lent, so that a last frame can be sent when the library has stopped.

@@ -215,6 +215,8 @@ fn server_config(
     // Tickets carry the session themselves, sealed with keys that rotate: resumption without memory. The keys,
     // and the memory for clients of TLS 1.2 without tickets, are this configuration's own.
     server.ticketer = aws_lc_rs::Ticketer::new().map_err(TlsError::Setup)?;
+    // One for each handshake: a second is sealed and sent in vain to all clients but browsers.
+    server.send_tls13_tickets = 1;
     server.max_early_data_size = 0;
     Ok(server)
 }
