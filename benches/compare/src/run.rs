@@ -44,6 +44,9 @@ pub(crate) struct Options {
     /// Milliseconds before a slice; twice that before the first.
     #[arg(long, default_value_t = 500)]
     warm_up: u64,
+    /// A page whose lines between `<!-- compare -->` and `<!-- end -->` are to become the tables.
+    #[arg(long)]
+    into: Option<PathBuf>,
     /// Folder for configurations, keys and logs of the run; emptied first.
     #[arg(long)]
     folder: PathBuf,
@@ -67,8 +70,24 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<String> {
         _ = terminate.recv() => Err(anyhow::anyhow!("asked to end")),
     };
     stop(&mut services).await;
-    result
+    let tables = result?;
+    if let Some(page) = &options.into {
+        let text = fs::read_to_string(page).context("cannot read the page")?;
+        let text = placed(&text, &tables).context("the page has no place for the tables")?;
+        fs::write(page, text)?;
+    }
+    Ok(tables)
 }
+
+/// A page with the tables between its marks.
+fn placed(page: &str, tables: &str) -> Option<String> {
+    let (before, rest) = page.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some([before, BEGIN, "\n", tables.trim(), "\n", END, after].concat())
+}
+
+const BEGIN: &str = "<!-- compare -->";
+const END: &str = "<!-- end -->";
 
 async fn compare(options: &Options, services: &mut Vec<Service>) -> anyhow::Result<String> {
     let (proxy_core, load_core) =
@@ -447,4 +466,18 @@ fn processor() -> String {
         || "unknown processor".to_owned(),
         |(_, name)| name.trim().to_owned(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_take_the_place_of_older_ones() {
+        let page = "a\n<!-- compare -->\nold\n<!-- end -->\nb\n";
+        let new = placed(page, "new\n").unwrap();
+        assert_eq!(new, "a\n<!-- compare -->\nnew\n<!-- end -->\nb\n");
+        assert_eq!(placed(&new, "new\n"), Some(new));
+        assert_eq!(placed("no marks", "new"), None);
+    }
 }
