@@ -26,6 +26,7 @@ use crate::identity::{Authenticator, KeyStore};
 use crate::ledger::{self, Ledger};
 use crate::listener::{Listener, ListenerStats};
 use crate::policy::PolicySet;
+use crate::proxy::hygiene::Hygiene;
 use crate::proxy::{self, Front, IdentityHeaders, Proxy, Snapshot, Versions};
 use crate::quota::{Quotas, Store};
 use crate::scan::{self, Detectors};
@@ -335,6 +336,7 @@ impl Compiler {
             detectors: Arc::new(
                 Detectors::compile(&leaks).context("the detectors do not compile")?,
             ),
+            hygiene: Hygiene::compile(policies.http),
         })
     }
 }

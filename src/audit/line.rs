@@ -71,6 +71,9 @@ fn who(line: &mut Object<'_>, record: &Record) {
     if let Some(id) = &record.request_id {
         line.text("requestId", id.as_str());
     }
+    if let Some(id) = record.trace_id {
+        line.display("traceId", id);
+    }
     if let Some(generation) = &record.generation {
         line.object("generation", |inner| {
             inner.number("number", generation.number);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     Action, Call, ContextId, DecisionId, Dialect, Facts, Fault, Finding, Operation, Principal,
-    Reason, Refusal, RequestId, RuleRef, TaskId,
+    Reason, Refusal, RequestId, RuleRef, TaskId, TraceId,
 };
 
 /// All that is recorded of one call. Fields are filled in while the call goes; one that was not reached
@@ -20,6 +20,8 @@ pub struct Record {
     pub decision_id: Option<DecisionId>,
     /// The id under which the exchange appears in every log.
     pub request_id: Option<RequestId>,
+    /// The trace that the call is part of.
+    pub trace_id: Option<TraceId>,
     /// Which policies judged.
     pub generation: Option<Generation>,
     /// Who calls; `None` until a credential was verified or found absent.

@@ -25,6 +25,7 @@ pub use operator::{
 };
 pub use watch::Watcher;
 
+use crate::proxy::hygiene;
 use crate::{identity, policy as rules, quota, scan};
 
 /// What all policy files together say.
@@ -38,6 +39,8 @@ pub struct Policies {
     pub identity: identity::Config,
     /// For `scan`. The fingerprint key is zero: it is state and no policy, so the caller puts it in.
     pub leaks: scan::Config,
+    /// For `proxy::hygiene::Hygiene::compile`.
+    pub http: hygiene::Config,
     /// BLAKE3 of all files' paths and contents, in hex: names this version of the policy.
     pub generation: String,
     /// How many files were read.
@@ -101,6 +104,7 @@ fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Polic
         quotas: checked.quotas,
         identity: checked.identity,
         leaks: checked.leaks,
+        http: checked.http,
         generation,
         files,
         rules: checked.rules,
@@ -118,6 +122,7 @@ pub fn fuzz_policy(data: &[u8]) {
         Ok(policies) => {
             let _set = rules::PolicySet::compile(policies.policy);
             let _quotas = quota::Quotas::compile(policies.quotas);
+            let _hygiene = hygiene::Hygiene::compile(policies.http);
         }
         Err(diagnostics) => {
             let _text = diagnostics.render(false);

@@ -22,6 +22,7 @@ pub use fact::{Facts, Ownership};
 pub use finding::{Finding, LeakAction, Severity};
 pub use name::{
     ContextId, DecisionId, IdentityName, NameError, PrincipalId, RequestId, TaskId, TenantId,
+    TraceId,
 };
 pub use place::{Place, RuleRef};
 pub use principal::{ANONYMOUS, Principal};

@@ -1,6 +1,7 @@
 //! Identifiers: text becomes one of these at the edge, once, and is trusted inside.
 
 use std::fmt;
+use std::num::NonZeroU128;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -110,6 +111,39 @@ impl DecisionId {
     /// The id as it is shown, without an allocation.
     pub fn text<'buffer>(&self, buffer: &'buffer mut [u8; 32]) -> &'buffer str {
         self.0.simple().encode_lower(buffer)
+    }
+
+    /// The id as a number.
+    pub const fn as_u128(self) -> u128 {
+        self.0.as_u128()
+    }
+}
+
+/// Names one trace, through all services that a request passes (W3C Trace Context, section 3.2.2.3).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct TraceId(NonZeroU128);
+
+impl TraceId {
+    /// Zero names nothing (section 3.2.2.3), so the type has none.
+    pub const fn new(number: NonZeroU128) -> Self {
+        Self(number)
+    }
+
+    /// The id as a number.
+    pub const fn as_u128(self) -> u128 {
+        self.0.get()
+    }
+}
+
+impl fmt::Debug for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for TraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
     }
 }
 

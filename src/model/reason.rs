@@ -90,6 +90,8 @@ reasons! {
     MalformedRequest "malformed-request" Downstream,
     /// The operation is known and lictor cannot guard it yet, so it does not pass.
     OperationUnsupported "operation-unsupported" Downstream,
+    /// The request comes from a web page that may not ask.
+    OriginDenied "origin-denied" Downstream,
     /// More work than the limits allow.
     Overloaded "overloaded" Internal,
     /// A rate quota is spent.

@@ -4,7 +4,8 @@
 //! refusals ([`refusal`], [`terminal_event`]) and the reading of ids out of answers ([`Observer`]). It
 //! judges nobody: whether a well-formed call may pass is the policy's business, who owns the task that
 //! it names is the ledger's, and which status a refusal has is the proxy's. The bytes that were read
-//! are the bytes to forward; nothing here rewrites them.
+//! are the bytes to forward; nothing here rewrites them, but for a path where the policy asks for its normal
+//! form ([`normalise_path`]), which is then what is judged.
 //!
 //! Not known yet, and therefore judged as the plain HTTP that they are: A2A over REST and gRPC, A2A 0.1,
 //! MCP and the model APIs.
@@ -17,6 +18,7 @@ mod head;
 mod json;
 mod media;
 mod message;
+mod normal;
 mod observer;
 mod overrides;
 mod path;
@@ -30,5 +32,6 @@ mod tests;
 
 pub use fuzz::fuzz_read_call;
 pub use head::{Body, Head, Malformed, read_head};
+pub use normal::normalise_path;
 pub use observer::{Carrier, Learned, Observer};
 pub use reply::{PublicError, Rendered, Voice, refusal, terminal_event};

@@ -29,13 +29,12 @@ use super::toll::Toll;
 pub(super) struct Answered {
     pub(super) head: response::Parts,
     pub(super) body: Judged,
-    pub(super) admission: Admission,
 }
 
 /// The body of an answer whose head may leave.
 pub(super) enum Judged {
-    /// Judged while it runs.
-    Running(Box<Course>),
+    /// Judged while it runs; what it was admitted with is settled at its end.
+    Running(Box<Course>, Admission),
     /// Judged.
     Whole(Bytes),
 }
@@ -65,6 +64,7 @@ impl Answer<'_> {
         let detectors = &self.snapshot.detectors;
         strip_hop_by_hop(&mut head.headers);
         headers::towards_caller(&mut head.headers);
+        self.snapshot.hygiene.strip_answer(&mut head.headers);
         if !detectors.is_empty() {
             refuse_unreadable(&head)?;
             let mut found = Vec::new();
@@ -85,7 +85,6 @@ impl Answer<'_> {
             return Ok(Answered {
                 head,
                 body: Judged::Whole(Bytes::new()),
-                admission,
             });
         }
         let content_type = head
@@ -108,7 +107,6 @@ impl Answer<'_> {
                 return Ok(Answered {
                     head,
                     body: Judged::Whole(bytes),
-                    admission,
                 });
             }
             Some(scan) => {
@@ -127,8 +125,7 @@ impl Answer<'_> {
         });
         Ok(Answered {
             head,
-            body: Judged::Running(course),
-            admission,
+            body: Judged::Running(course, admission),
         })
     }
 

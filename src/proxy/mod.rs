@@ -3,7 +3,8 @@
 //! Owns what one call passes through, in which order, and what its answer looks like; decides nothing
 //! itself. `connection` serves one connection, `pipeline` one call, `answer` what the agent says before
 //! its head leaves, `screen` what leaves while it runs, `farewell`
-//! lets that arrive when the rest is cut, and `reply` is the single place where a refusal
+//! lets that arrive when the rest is cut, `hygiene` says which fields travel, `trace` which trace a call is
+//! part of, and `reply` is the single place where a refusal
 //! gets its words.
 
 mod answer;
@@ -13,6 +14,7 @@ mod farewell;
 mod frames;
 mod headers;
 mod hold;
+pub mod hygiene;
 mod inbound;
 mod meter;
 mod panic;
@@ -21,6 +23,7 @@ mod reply;
 mod screen;
 mod snapshot;
 mod toll;
+mod trace;
 mod watch;
 
 #[cfg(test)]

@@ -19,12 +19,14 @@ use crate::upstream::{Deadlines, Forwarded};
 use super::answer::{Answer, Answered, Judged};
 use super::connection::Inlet;
 use super::decision::fresh_decision;
+use super::hygiene::{Preflight, Visit};
 use super::inbound::{CallerBody, Inbound};
 use super::panic::unless_panic;
 use super::reply::{self, Addressee};
 use super::screen::{ReplyBody, Screen};
 use super::snapshot::Snapshot;
 use super::toll::Toll;
+use super::trace::Trace;
 use super::{Parts, Proxy};
 
 /// Bytes that somebody unknown may make us read before we know what is asked.
@@ -46,10 +48,14 @@ impl Proxy {
         let snapshot = self.snapshot();
         let decision = fresh_decision();
         let request_id = request_id(request.headers(), decision);
+        let hygiene = &snapshot.hygiene;
+        let visit = hygiene.visit(request.headers(), inlet.is_tls);
+        let trace = Trace::begin(request.headers(), decision, hygiene.continues_traces());
         let mut toll = Toll::new(Arc::clone(&self), decision, request_id.clone());
         let record = toll.record();
         record.source = Some(inlet.source);
         record.client_certificate = inlet.client.as_deref().map(|client| client.sha256().into());
+        record.trace_id = Some(trace.id());
         record.generation = Some(snapshot.generation.clone());
         record.http(request.method(), request.uri().path());
 
@@ -58,6 +64,8 @@ impl Proxy {
             snapshot: &snapshot,
             inlet: &inlet,
             request_id: &request_id,
+            visit: &visit,
+            trace,
             toll: &mut toll,
             started: clock::now(),
         };
@@ -68,11 +76,10 @@ impl Proxy {
             let refusal = Refusal::new(Reason::Internal).detail("panic");
             Err((Addressee::unread(), refusal))
         });
-        match outcome {
+        let mut response = match outcome {
             Ok(Answered {
                 head,
                 body: Judged::Whole(bytes),
-                ..
             }) => {
                 toll.answered(head.status);
                 toll.ended(Outcome::Complete);
@@ -81,8 +88,7 @@ impl Proxy {
             }
             Ok(Answered {
                 head,
-                body: Judged::Running(course),
-                admission,
+                body: Judged::Running(course, admission),
             }) => {
                 toll.answered(head.status);
                 let screen = Screen::new(Arc::clone(&self), *course, admission, toll);
@@ -101,7 +107,9 @@ impl Proxy {
                 toll.delivered(response.body().len());
                 response.map(ReplyBody::whole)
             }
-        }
+        };
+        hygiene.towards_caller(response.headers_mut(), &visit);
+        response
     }
 
     /// Records what came on a connection and was no request, so that it never became a call, and says what
@@ -109,16 +117,20 @@ impl Proxy {
     pub(super) fn unread(self: Arc<Self>, inlet: &Inlet, refusal: &Refusal) -> Response<Bytes> {
         let decision = fresh_decision();
         let request_id = RequestId::from(decision);
-        let generation = self.snapshot().generation.clone();
+        let snapshot = self.snapshot();
         let mut toll = Toll::new(self, decision, request_id.clone());
         let record = toll.record();
         record.source = Some(inlet.source);
-        record.generation = Some(generation);
-        let response = reply::refuse(&Addressee::unread(), refusal, decision, &request_id);
+        record.generation = Some(snapshot.generation.clone());
+        let mut response = reply::refuse(&Addressee::unread(), refusal, decision, &request_id);
         toll.refused(refusal);
         toll.answered(response.status());
         toll.ended(Outcome::Refused);
         toll.delivered(response.body().len());
+        let visit = Visit::unread(inlet.is_tls);
+        snapshot
+            .hygiene
+            .towards_caller(response.headers_mut(), &visit);
         response
     }
 }
@@ -129,6 +141,8 @@ struct Walk<'a> {
     snapshot: &'a Snapshot,
     inlet: &'a Inlet,
     request_id: &'a RequestId,
+    visit: &'a Visit,
+    trace: Trace,
     toll: &'a mut Toll,
     /// When the head of the request was there: from here on the call's time runs.
     started: Instant,
@@ -136,7 +150,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     async fn go(self, request: Request<CallerBody>) -> Result<Answered, Refused> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         #[cfg(test)]
         assert!(
             !parts.headers.contains_key("x-panic"),
@@ -148,7 +162,17 @@ impl Walk<'_> {
         self.refuse_overload()
             .map_err(|refusal| (Addressee::unread(), refusal))?;
         refuse_large_head(&parts, self.inlet).map_err(|refusal| (Addressee::unread(), refusal))?;
+        let hygiene = &self.snapshot.hygiene;
+        if hygiene.normalises_paths() {
+            protocol::normalise_path(&mut parts.uri);
+        }
         let head = protocol::read_head(&parts).map_err(malformed)?;
+        let preflight = hygiene
+            .admit(&parts, self.visit)
+            .map_err(|refusal| (Addressee::unread(), refusal))?;
+        if let Some(preflight) = preflight {
+            return Ok(self.permit(preflight));
+        }
         let caller = self
             .snapshot
             .authenticator
@@ -180,6 +204,16 @@ impl Walk<'_> {
             Refusal::new(Reason::Overloaded).detail(format_args!("above {most} calls in flight"));
         refusal.retry_after = Some(OVERLOADED_RETRY);
         Err(refusal)
+    }
+
+    /// Answers a preflight for the agent.
+    fn permit(self, mut preflight: Preflight) -> Answered {
+        self.toll.allowed(&preflight.rule);
+        reply::mark(&mut preflight.head.headers, self.request_id, &[]);
+        Answered {
+            head: preflight.head,
+            body: Judged::Whole(Bytes::new()),
+        }
     }
 
     async fn read_body(
@@ -302,6 +336,7 @@ impl Walk<'_> {
     ) -> Result<Forwarded, Refusal> {
         let proxy = self.parts();
         let scanned = !self.snapshot.detectors.is_empty();
+        self.snapshot.hygiene.strip_request(&mut parts.headers);
         proxy.identity_headers.towards_agent(
             &mut parts,
             principal,
@@ -309,6 +344,8 @@ impl Walk<'_> {
             self.inlet,
             scanned,
         );
+        let is_known = !principal.is_anonymous();
+        self.trace.towards_agent(&mut parts.headers, is_known);
         let body = inbound
             .into_request_body(limits.request_bytes, proxy.body_idle)
             .map_err(|error| Refusal::new(error.reason()).detail(error))?;
@@ -362,11 +399,11 @@ fn request_id(headers: &HeaderMap, decision: DecisionId) -> RequestId {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     };
-    let given = headers
-        .get(reply::REQUEST_ID)
-        .and_then(|value| value.to_str().ok())
-        .filter(harmless);
-    given
+    let mut values = headers.get_all(reply::REQUEST_ID).iter();
+    // Of two, readers would take different ones.
+    let only = values.next().filter(|_| values.next().is_none());
+    only.and_then(|value| value.to_str().ok())
+        .filter(harmless)
         .and_then(|id| RequestId::new(id).ok())
         .unwrap_or_else(|| decision.into())
 }

@@ -165,6 +165,12 @@ const fn catalogue(reason: Reason) -> Entry {
             "UNSUPPORTED_OPERATION",
             "This operation is not supported.",
         ),
+        Reason::OriginDenied => entry(
+            StatusCode::FORBIDDEN,
+            -31016,
+            "ORIGIN_DENIED",
+            "Pages of this origin may not call this service.",
+        ),
         Reason::Overloaded => entry(
             StatusCode::SERVICE_UNAVAILABLE,
             -31007,

@@ -8,6 +8,8 @@ use crate::policy::PolicySet;
 use crate::quota::Quotas;
 use crate::scan::Detectors;
 
+use super::hygiene::Hygiene;
+
 /// An immutable generation of the policy. A call loads it once and keeps it to its end.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -21,4 +23,6 @@ pub struct Snapshot {
     pub quotas: Quotas,
     /// What must not leave.
     pub detectors: Arc<Detectors>,
+    /// Which fields travel, and which pages may ask.
+    pub hygiene: Hygiene,
 }

@@ -113,6 +113,15 @@ impl Drop for Toll {
     fn drop(&mut self) {
         let record = self.open.record();
         let (allowed, status) = (record.decision == Decision::Allow, record.status);
+        tracing::debug!(
+            request.id = %self.request_id,
+            trace.id = record.trace_id.map(tracing::field::display),
+            decision.id = %self.decision,
+            decision = record.decision.as_str(),
+            reason = record.reason.map(Reason::as_str),
+            status,
+            "call ended"
+        );
         let calls = &self.proxy.parts().calls;
         calls.ended(self.action, allowed, status);
         // Without an outcome the guard's own drop says who went away.

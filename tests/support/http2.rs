@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
+use http::request::Builder;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -56,9 +57,13 @@ impl Http2 {
             .method(method)
             .uri(format!("https://localhost{target}"))
             .header("a2a-version", "1.0")
-            .header("content-type", "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .unwrap();
+            .header("content-type", "application/json");
+        self.request(request, body).await
+    }
+
+    /// Sends a request of one's own.
+    pub(crate) async fn request(&self, request: Builder, body: Vec<u8>) -> Response<Incoming> {
+        let request = request.body(Full::new(Bytes::from(body))).unwrap();
         let mut sender = self.sender.clone();
         let response = within("a response", sender.send_request(request)).await;
         response.unwrap()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Draft, add, defined_twice};
+use super::{Draft, add, set};
 use crate::config::decode::{self, Fields, nearest, word};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::source::Span;
@@ -146,21 +146,4 @@ fn read_hold(entry: &Entry, report: &mut Diagnostics) -> Option<Hold> {
     }
     fields.finish(report);
     Some(hold)
-}
-
-/// A setting of which there is one.
-fn set<T>(
-    place: &mut Option<(Span, T)>,
-    entry: &Entry,
-    value: Option<T>,
-    report: &mut Diagnostics,
-) {
-    match (&place, value) {
-        (Some((first, _)), _) => {
-            let what = format!("`{}`", entry.key.text);
-            report.push(defined_twice(&what, entry.key.span, *first));
-        }
-        (None, Some(value)) => *place = Some((entry.key.span, value)),
-        (None, None) => {}
-    }
 }

@@ -1,5 +1,6 @@
 //! Policy files: sections become each room's checked config.
 
+mod http;
 pub(in crate::config) mod identities;
 mod leaks;
 mod limits;
@@ -15,6 +16,7 @@ use super::diagnostic::{Code, Diagnostic, Diagnostics};
 use super::source::Span;
 use super::tree::{Entry, Kind, Node, quoted};
 use crate::model::{ActionPattern, Protocol, RuleRef};
+use crate::proxy::hygiene;
 use crate::{identity, policy, quota, scan};
 
 /// Statements by name, from all files.
@@ -33,6 +35,7 @@ pub(super) struct Draft {
     quotas: Named<quotas::RawQuota>,
     limits: limits::RawLimits,
     leaks: leaks::RawLeaks,
+    http: http::RawHttp,
 }
 
 /// The checked result.
@@ -41,6 +44,7 @@ pub(super) struct Checked {
     pub(super) quotas: quota::Config,
     pub(super) identity: identity::Config,
     pub(super) leaks: scan::Config,
+    pub(super) http: hygiene::Config,
     /// Roles and rules.
     pub(super) rules: usize,
 }
@@ -52,8 +56,10 @@ const SECTION_HINTS: &[(&str, &str)] = &[
     ("authorization", "rules"),
     ("budget", "quotas"),
     ("budgets", "quotas"),
+    ("cors", "http"),
     ("customers", "tenants"),
     ("dlp", "leaks"),
+    ("headers", "http"),
     ("limit", "quotas"),
     ("ratelimit", "quotas"),
     ("rateLimit", "quotas"),
@@ -104,11 +110,13 @@ impl Draft {
         if let Some(entry) = fields.take("leaks") {
             self.read_leaks(entry, report);
         }
+        if let Some(entry) = fields.take("http") {
+            self.http.read(entry, report);
+        }
         fields.refuse(
             &[
                 "audit",
                 "delegation",
-                "http",
                 "mode",
                 "people",
                 "revoke",
@@ -132,6 +140,7 @@ impl Draft {
         let leaks = self.check_leaks(known_detectors, report);
         let policy = self.check_policy(report);
         let quotas = self.check_quotas(report);
+        let http = self.http.check(report);
         let identities = self.identities.into_values();
         Checked {
             policy,
@@ -140,6 +149,7 @@ impl Draft {
                 jwt: identities.map(|(_, identity)| identity).collect(),
             },
             leaks,
+            http,
             rules,
         }
     }
@@ -242,6 +252,23 @@ fn add<T>(map: &mut Named<T>, entry: &Entry, what: &str, value: T, report: &mut 
         return;
     }
     map.insert(name, (entry.key.span, value));
+}
+
+/// A setting of which there is one.
+fn set<T>(
+    place: &mut Option<(Span, T)>,
+    entry: &Entry,
+    value: Option<T>,
+    report: &mut Diagnostics,
+) {
+    match (&place, value) {
+        (Some((first, _)), _) => {
+            let what = format!("`{}`", entry.key.text);
+            report.push(defined_twice(&what, entry.key.span, *first));
+        }
+        (None, Some(value)) => *place = Some((entry.key.span, value)),
+        (None, None) => {}
+    }
 }
 
 fn defined_twice(what: &str, second: Span, first: Span) -> Diagnostic {

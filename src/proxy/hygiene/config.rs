@@ -1,0 +1,96 @@
+//! The `http` section, checked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Method;
+use http::header::HeaderName;
+
+use crate::model::RuleRef;
+
+use super::origin::Origins;
+use super::removal::FieldPattern;
+use super::security::Security;
+
+/// What the policy says of header fields and of web pages that call.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Which pages of other origins may call and read answers; `None` leaves CORS to the agent.
+    pub cors: Option<CorsConfig>,
+    /// Which origins may call at all; `None` is any.
+    pub origins: Option<Guard>,
+    /// How browsers are told to treat answers.
+    pub security: Security,
+    /// Fields of requests that the agent does not get.
+    pub remove_request: Vec<FieldPattern>,
+    /// Fields of answers that the caller does not get.
+    pub remove_response: Vec<FieldPattern>,
+    /// Whether fields that tell what the agent is made of are removed too.
+    pub hides_server: bool,
+    /// What is done with paths that servers read in different ways.
+    pub paths: Paths,
+    /// Whose word a trace's id is.
+    pub trace_context: TraceContext,
+}
+
+impl Default for Config {
+    /// What holds without the section.
+    fn default() -> Self {
+        Self {
+            cors: None,
+            origins: None,
+            security: Security::Basic,
+            remove_request: Vec::new(),
+            remove_response: Vec::new(),
+            hides_server: true,
+            paths: Paths::Refuse,
+            trace_context: TraceContext::Continue,
+        }
+    }
+}
+
+/// Cross-origin resource sharing (Fetch, section 3.2).
+#[derive(Debug, Clone)]
+pub struct CorsConfig {
+    /// The statement, for records.
+    pub rule: Arc<RuleRef>,
+    /// Whose pages may call.
+    pub origins: Origins,
+    /// By which methods; `*` is one, and means any.
+    pub methods: Vec<Method>,
+    /// With which fields; `*` is one, and means any but `authorization`.
+    pub headers: Vec<HeaderName>,
+    /// Which fields of the answer they may read, besides those of lictor and the few that anybody may.
+    pub expose: Vec<HeaderName>,
+    /// Whether the browser may send cookies and client certificates of its own accord.
+    pub credentials: bool,
+    /// How long a browser may remember what it was told.
+    pub max_age: Option<Duration>,
+}
+
+/// Which origins may call at all: against pages that have a name of their own resolve to our address.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// The statement, for records.
+    pub rule: Arc<RuleRef>,
+    /// The origins.
+    pub origins: Origins,
+}
+
+/// What is done with a path that servers read in different ways.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Paths {
+    /// It is put into its normal form where it has one; that is judged and forwarded.
+    Normalise,
+    /// It is refused.
+    Refuse,
+}
+
+/// Whether a caller may name the trace that its call is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TraceContext {
+    /// It may.
+    Continue,
+    /// Each call begins a trace.
+    Restart,
+}
