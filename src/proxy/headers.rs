@@ -11,22 +11,7 @@ use crate::upstream::strip_hop_by_hop;
 
 use super::connection::Inlet;
 use super::reply::REQUEST_ID;
-
-/// Fields that speak of the caller or of hops before us. Nobody in front of us is trusted with them
-/// yet, so they never pass (`x-lictor-*` is ours altogether).
-const SPOOFABLE: &[&str] = &[
-    "forwarded",
-    "x-forwarded-client-cert",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-port",
-    "x-forwarded-prefix",
-    "x-forwarded-proto",
-    "x-forwarded-user",
-    "x-original-url",
-    "x-real-ip",
-    "x-rewrite-url",
-];
+use super::spoofable::{is_same, is_spoofable};
 
 /// How the agent learns who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,25 +88,10 @@ impl IdentityHeaders {
         }
     }
 
-    /// Whether only lictor may set the field. Servers that hand fields to programs as variables read
-    /// `X_User_Id` and `X-User-Id` as one, so the underscore counts as a hyphen.
+    /// Whether only lictor may set the field.
     fn is_ours(&self, name: &str) -> bool {
-        let same = |ours: &str| {
-            name.len() == ours.len()
-                && name
-                    .bytes()
-                    .zip(ours.bytes())
-                    .all(|(theirs, ours)| theirs == ours || (theirs == b'_' && ours == b'-'))
-        };
         let ours = [&self.tenant, &self.principal, &self.request_id];
-        ours.iter().any(|ours| same(ours.as_str()))
-            || SPOOFABLE.iter().any(|spoofable| same(spoofable))
-            || name
-                .get(..9)
-                .is_some_and(|prefix| prefix == "x-lictor-" || prefix == "x_lictor_")
-            || name
-                .get(..9)
-                .is_some_and(|prefix| prefix == "x-spiffe-" || prefix == "x_spiffe_")
+        ours.iter().any(|ours| is_same(name, ours.as_str())) || is_spoofable(name)
     }
 }
 
@@ -275,6 +245,9 @@ mod tests {
             ("x_user_id", "root"),
             ("x-customer_id", "acme"),
             ("x-lictor-anything", "1"),
+            ("x-lictor_mixed", "1"),
+            ("x.user.id", "root"),
+            ("x-auth-request-user", "root"),
             ("x-forwarded-for", "127.0.0.1"),
             ("forwarded", "for=127.0.0.1"),
         ]);
@@ -289,6 +262,9 @@ mod tests {
             "x_user_id",
             "x-customer_id",
             "x-lictor-anything",
+            "x-lictor_mixed",
+            "x.user.id",
+            "x-auth-request-user",
             "forwarded",
         ] {
             assert!(!headers.contains_key(name), "{name}");

@@ -22,6 +22,7 @@ mod pipeline;
 mod reply;
 mod screen;
 mod snapshot;
+mod spoofable;
 mod toll;
 mod trace;
 mod watch;
