@@ -2,6 +2,9 @@
 
 mod workers;
 
+#[cfg(test)]
+mod tests;
+
 use std::fs;
 use std::io::Write;
 use std::net::SocketAddr;

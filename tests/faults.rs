@@ -108,6 +108,59 @@ async fn a_truncated_body_never_looks_complete() {
 }
 
 #[tokio::test]
+async fn an_agent_that_is_too_slow_is_given_up_at_each_step() {
+    let upstream = Upstream::scripted(|request| {
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n";
+        let silence = Step::Pause(Duration::from_secs(60));
+        match request.target() {
+            "/silent" => vec![silence],
+            "/pausing" => vec![Step::text(head), chunk("first "), silence],
+            "/events" => vec![Step::text(EVENT_STREAM), chunk("data: 1\n\n"), silence],
+            _ => {
+                let mut steps = vec![Step::text(head)];
+                for _ in 0..100 {
+                    steps.extend([chunk("drop "), Step::Pause(Duration::from_millis(200))]);
+                }
+                steps
+            }
+        }
+    })
+    .await;
+    // Idle is shorter than the whole where the whole is not what is tried.
+    let policy = format!(
+        "{EVERYBODY}limits:\n  default: {{ time: 2s, idle: 1s }}\n  \"http:GET /events\": {{ idle: 1s }}\n"
+    );
+    let lictor = Lictor::spawn(&policy, upstream.address).await;
+    let ask = async |path: &str| lictor.client().await.get(path).await;
+    assert_eq!(ask("/silent").await.status(), 504);
+    for path in ["/pausing", "/events", "/trickling"] {
+        let got = ask(path).await;
+        assert_eq!(
+            (got.status(), got.complete),
+            (200, false),
+            "{path}: {got:?}"
+        );
+        assert!(!got.body.is_empty(), "{path}");
+    }
+    let told = eventually("four records", async || {
+        let records = lictor.audit();
+        (records.len() == 4).then_some(records)
+    })
+    .await;
+    for record in told {
+        assert_eq!(record["reason"], "upstream-timeout", "{record}");
+        let outcome = match record["status"].as_u64() {
+            Some(504) => "refused",
+            _ => "upstream-truncated",
+        };
+        assert_eq!(record["outcome"], outcome, "{record}");
+    }
+    let timed_out = r#"lictor_refusals_total{fault="upstream",reason="upstream-timeout"}"#;
+    assert_eq!(lictor.metric(timed_out).await, Some(4.0));
+}
+
+#[tokio::test]
 async fn an_agent_that_is_not_there_is_named() {
     let gone = Upstream::json(finished()).await.address;
     let setup = Setup::new(gone);

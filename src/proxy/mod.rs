@@ -27,9 +27,6 @@ mod toll;
 mod trace;
 mod watch;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -22,7 +22,7 @@ import time
 
 import attacks
 import traffic
-from program import Lictor, free_port
+from program import Lictor, free_port, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 MIB = 1 << 20
@@ -116,6 +116,7 @@ def agent():
     port = free_port()
     process = subprocess.Popen([sys.executable, HERE / "agent.py", str(port)])
     try:
+        wait_for(port)
         yield port
     finally:
         process.kill()

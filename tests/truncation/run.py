@@ -18,7 +18,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -27,7 +26,7 @@ CACHE = ROOT / "target" / "truncation"
 sys.path.append(str(HERE.parent / "soak"))
 
 from agent import FORMS  # noqa: E402
-from program import Lictor, free_port  # noqa: E402
+from program import Lictor, free_port, wait_for  # noqa: E402
 
 WHOLE = [f"/{form}/whole" for form in FORMS]
 CUT = [f"/{form}/{death}" for form in FORMS for death in ("close", "reset")]
@@ -52,7 +51,7 @@ def agent():
     port = free_port()
     process = subprocess.Popen([sys.executable, HERE / "agent.py", str(port)], stderr=subprocess.DEVNULL)
     try:
-        time.sleep(0.5)
+        wait_for(port)
         yield port
     finally:
         process.kill()

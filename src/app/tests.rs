@@ -1,14 +1,11 @@
-//! A bug of ours, met in the middle of a call: in the whole program, within this process.
-
-use std::net::SocketAddr;
-use std::time::Duration;
+//! The whole program within this process: a bug that is met in the middle of a call, and changes of policy under
+//! load.
 
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::app::{self, Running};
-use crate::config::Operator;
+use super::*;
 
 const EVERYBODY: &str =
     "lictor: v1\nrules:\n  all: { allow: \"http:* /**\", from: { anonymous: true } }\n";
@@ -43,13 +40,13 @@ async fn agent() -> SocketAddr {
 
 async fn lictor(home: &TempDir) -> Running {
     let policies = home.path().join("policy.yaml");
-    std::fs::write(&policies, EVERYBODY).unwrap();
+    fs::write(&policies, EVERYBODY).unwrap();
     let url = format!("http://{}", agent().await);
     let mut operator = Operator::standalone(&url, policies).unwrap();
     operator.set_state_dir(home.path().to_owned());
     operator.listener.address = "127.0.0.1:0".parse().unwrap();
     operator.admin.address = "127.0.0.1:0".parse().unwrap();
-    app::start(operator).await.unwrap()
+    start(operator).await.unwrap()
 }
 
 /// What comes back until `end` or the end of the connection.
@@ -98,7 +95,7 @@ async fn a_bug_ends_the_call_that_met_it_and_is_counted_and_recorded() {
     let audit = running.audit.clone();
     drop((stream, probe));
     running.stop().await;
-    let records = std::fs::read_to_string(audit).unwrap();
+    let records = fs::read_to_string(audit).unwrap();
     let told: Vec<(String, String)> = records
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
@@ -111,4 +108,54 @@ async fn a_bug_ends_the_call_that_met_it_and_is_counted_and_recorded() {
     ];
     let told: Vec<_> = told.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     assert_eq!(told, expected, "{records}");
+}
+
+/// Asks again and again on one connection, until it is told to stop. Gives how often.
+async fn keep_asking(address: SocketAddr, mut stop: tokio::sync::watch::Receiver<bool>) -> usize {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut served = 0;
+    while !*stop.borrow_and_update() {
+        let request = "GET /fine HTTP/1.1\r\nhost: a\r\n\r\n";
+        let fine = ask(&mut stream, request, WHOLE).await;
+        assert!(fine.starts_with("HTTP/1.1 200 "), "after {served}: {fine}");
+        assert!(fine.ends_with(WHOLE), "after {served}: {fine}");
+        served += 1;
+    }
+    served
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_reloads_under_load_fail_no_request() {
+    const RELOADS: u64 = 1000;
+    let home = tempfile::tempdir().unwrap();
+    let running = lictor(&home).await;
+    let (stopping, stop) = tokio::sync::watch::channel(false);
+    let callers: Vec<_> = (0..4)
+        .map(|_| tokio::spawn(keep_asking(running.public, stop.clone())))
+        .collect();
+    // The watcher would wait for quiet before each, so it is asked directly, as the watcher does.
+    let path = home.path().join("other.yaml");
+    let reloader = Reloader {
+        path: path.clone(),
+        compiler: Compiler {
+            keys: Arc::clone(&running.keys),
+            fingerprint_key: [7; 32],
+        },
+        proxy: Arc::clone(&running.proxy),
+        controls: ControlMetrics::new(&Registry::new().unwrap()).unwrap(),
+    };
+    for number in 0..RELOADS {
+        fs::write(&path, format!("{EVERYBODY}# {number}\n")).unwrap();
+        let generation = load(&path).unwrap().generation;
+        reloader.reload(&generation);
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(running.proxy.snapshot().generation.number, 1 + RELOADS);
+    stopping.send(true).unwrap();
+    let mut served = 0;
+    for caller in callers {
+        served += caller.await.unwrap();
+    }
+    assert!(served > 0);
+    running.stop().await;
 }
