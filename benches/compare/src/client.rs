@@ -118,6 +118,11 @@ impl Caller {
         ServerName::try_from(secrets::SERVER_NAME).map_err(|_| invalid("server name is none"))
     }
 
+    /// How many callers take turns.
+    pub(crate) fn callers(&self) -> usize {
+        self.requests.len()
+    }
+
     /// The next request: of the next token where there are several.
     pub(crate) fn request(&self) -> &[u8] {
         let turn = self.next.get();

@@ -101,6 +101,10 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<Sample> {
         });
     }
     wait(&mut connections, Duration::from_millis(options.warm_up)).await?;
+    // However slow the machine is: each caller is known before anything is counted.
+    while job.caller.callers() > 1 && job.tally.borrow().count < job.caller.callers() as u64 {
+        wait(&mut connections, MOMENT).await?;
+    }
     let pids = proc::tree(options.pid)?;
     job.tally.replace(Tally::new());
     let before = proc::cpu(&pids);
@@ -138,6 +142,8 @@ async fn wait(connections: &mut JoinSet<io::Result<()>>, time: Duration) -> anyh
         () = sleep(time) => Ok(()),
     }
 }
+
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// How connections are used.
 #[derive(Debug, Clone, Copy)]
