@@ -27,7 +27,7 @@ use crate::config::{self, Diagnostics, Operator, Policies, Watcher};
 use crate::drain::{self, Drain, Guard};
 use crate::identity::{Authenticator, KeyStore};
 use crate::ledger::{self, Ledger};
-use crate::listener::{Listener, ListenerStats};
+use crate::listener::{self, Listener, ListenerStats};
 use crate::policy::PolicySet;
 use crate::proxy::hygiene::Hygiene;
 use crate::proxy::{self, Front, IdentityHeaders, Proxy, Snapshot, Versions};
@@ -99,7 +99,12 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     }
     let audit = audit(&operator, &registry)?;
     let count = workers(&operator);
-    let listeners = Listener::bind_each(&operator.listener, count).map_err(anyhow::Error::from)?;
+    let listening = listener::Config {
+        // Over TLS a word would cost a handshake.
+        farewell: operator.tls.is_none().then(proxy::no_place),
+        ..operator.listener.clone()
+    };
+    let listeners = Listener::bind_each(&listening, count).map_err(anyhow::Error::from)?;
     let listener = listeners.first().context("there is no worker")?;
     let listener_stats = listener.stats();
     let admin = Admin::bind(&operator.admin)
@@ -469,13 +474,23 @@ impl Gauges {
         mut guard: Guard,
     ) {
         let open = transport.connections("public");
-        let over_listener = transport.connections_refused("listener");
-        let over_source = transport.connections_refused("source");
+        let accept_errors = transport.accept_errors.clone();
+        let refused = |listener: &ListenerStats| {
+            let refused = [
+                ("header", &listener.refused_header),
+                ("listener", &listener.refused_listener),
+                ("source", &listener.refused_source),
+                ("untrusted", &listener.refused_untrusted),
+            ];
+            for (cause, count) in refused {
+                advance(&transport.connections_refused(cause), count.load(Relaxed));
+            }
+        };
         let mut panicked = 0;
         loop {
             open.set(signed(self.listener.open.load(Relaxed)));
-            advance(&over_listener, self.listener.refused_listener.load(Relaxed));
-            advance(&over_source, self.listener.refused_source.load(Relaxed));
+            refused(&self.listener);
+            advance(&accept_errors, self.listener.accept_errors.load(Relaxed));
             // Shared with calls, so that it is added to and not set.
             let before = std::mem::replace(&mut panicked, self.listener.panicked.load(Relaxed));
             proxy.parts().calls.panics.inc_by(panicked - before);

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use support::client::Client;
+use support::http1::Wire;
 use support::http2::{Http2, read};
 use support::lictor::{Lictor, Setup};
 use support::tls::Certificates;
@@ -139,4 +140,225 @@ async fn a_required_client_certificate_is_verified_recorded_and_its_authority_is
     assert_eq!(newcomer.get("/").await.status(), 200);
     assert!(connect(Some(&ours)).await.is_none());
     assert_eq!(client.get("/").await.status(), 200);
+}
+
+// --- Proxies in front of us ------------------------------------------------------------------
+
+async fn sources(lictor: &Lictor, count: usize) -> Vec<String> {
+    let records = eventually("the records", async || {
+        let records = lictor.audit();
+        (records.len() >= count).then_some(records)
+    })
+    .await;
+    let source = |record: &serde_json::Value| record["source"].as_str().unwrap().to_owned();
+    records.iter().map(source).collect()
+}
+
+#[tokio::test]
+async fn a_proxy_protocol_header_says_who_calls_before_tls_and_in_the_clear() {
+    let upstream = fine().await;
+    let setup = Setup::new(upstream.address);
+    let certificates = Certificates::generate(setup.home());
+    let listener =
+        |rest: &str| format!("listeners: {{ public: {{ proxyProtocol: required, {rest} }} }}");
+    let tls = "tls: { certificates: [{ cert: tls.crt, key: tls.key }] }";
+    let encrypted = setup
+        .config(listener(&format!("trustedPeers: [127.0.0.1], {tls}")))
+        .start()
+        .await;
+    let mut stream = TcpStream::connect(encrypted.public).await.unwrap();
+    stream
+        .write_all(b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\n")
+        .await
+        .unwrap();
+    let name = rustls::pki_types::ServerName::try_from("localhost").unwrap();
+    let tls = certificates.connector(b"http/1.1").connect(name, stream);
+    let mut wire = Wire::new(within("a handshake", tls).await.unwrap());
+    wire.send(b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        .await
+        .unwrap();
+    assert_eq!(wire.response("GET").await.unwrap().status(), 200);
+    assert_eq!(sources(&encrypted, 1).await, ["192.0.2.7:4711"]);
+    let seen = upstream.requests();
+    assert_eq!(seen[0].field("x-forwarded-for"), Some("192.0.2.7"));
+
+    let plain = Setup::new(upstream.address)
+        .config(listener("trustedPeers: [127.0.0.0/8]"))
+        .start()
+        .await;
+    assert_eq!(said(&plain, GET).await, "", "no header, no answer");
+    let binary = [
+        &b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"[..],
+        &[198, 51, 100, 9, 127, 0, 0, 1, 0, 80, 0, 80],
+        GET,
+    ];
+    assert!(
+        said(&plain, &binary.concat())
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    );
+    assert_eq!(sources(&plain, 1).await, ["198.51.100.9:80"]);
+    let refused = "lictor_connections_refused_total{cause=\"header\"}";
+    eventually("the count", async || {
+        (plain.metric(refused).await == Some(1.0)).then_some(())
+    })
+    .await;
+
+    let closed = Setup::new(upstream.address)
+        .config(listener("trustedPeers: [192.0.2.0/24]"))
+        .start()
+        .await;
+    assert_eq!(said(&closed, &binary.concat()).await, "");
+    let refused = "lictor_connections_refused_total{cause=\"untrusted\"}";
+    eventually("the count", async || {
+        (closed.metric(refused).await == Some(1.0)).then_some(())
+    })
+    .await;
+    assert_eq!(upstream.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn forwarded_fields_count_from_trusted_peers_only() {
+    let upstream = fine().await;
+    let request = |fields: &str| {
+        format!("GET / HTTP/1.1\r\nhost: localhost\r\n{fields}connection: close\r\n\r\n")
+    };
+    let told = request(
+        "x-forwarded-for: 1.1.1.1, 192.0.2.7, 10.0.0.9\r\nx-forwarded-proto: https\r\n\
+         x-forwarded-host: agents.example\r\n",
+    );
+    let trusting = Setup::new(upstream.address)
+        .config("listeners: { public: { trustedPeers: [127.0.0.1, 10.0.0.0/8] } }")
+        .start()
+        .await;
+    assert!(
+        said(&trusting, told.as_bytes())
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    );
+    let plain = request("");
+    assert!(
+        said(&trusting, plain.as_bytes())
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    );
+    let two_stories = request("x-forwarded-for: 192.0.2.7\r\nforwarded: for=1.1.1.1\r\n");
+    assert!(
+        said(&trusting, two_stories.as_bytes())
+            .await
+            .starts_with("HTTP/1.1 400 ")
+    );
+    let got = sources(&trusting, 3).await;
+    assert_eq!(got[0], "192.0.2.7:0");
+    assert!(
+        got[1].starts_with("127.0.0.1:") && got[2].starts_with("127.0.0.1:"),
+        "{got:?}"
+    );
+
+    let wary = Setup::new(upstream.address).start().await;
+    assert!(
+        said(&wary, told.as_bytes())
+            .await
+            .starts_with("HTTP/1.1 200 ")
+    );
+    let seen = upstream.requests();
+    let fields = |at: usize| {
+        ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"]
+            .map(|name| seen[at].field(name))
+    };
+    assert_eq!(seen.len(), 3);
+    assert_eq!(
+        fields(0),
+        [Some("192.0.2.7"), Some("https"), Some("agents.example")]
+    );
+    for at in [1, 2] {
+        assert_eq!(fields(at), [Some("127.0.0.1"), Some("http"), None]);
+    }
+}
+
+// --- Past a bound ----------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_plain_connection_without_a_place_is_told_so() {
+    let upstream = fine().await;
+    let lictor = Setup::new(upstream.address)
+        .config("listeners: { public: { limits: { perSource: 1 } } }")
+        .start()
+        .await;
+    let mut held = lictor.client().await;
+    assert_eq!(held.get("/").await.status(), 200);
+    let long = [GET, &[b'x'; 4096]].concat();
+    for _ in 0..3 {
+        let answer = said(&lictor, &long).await;
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        assert!(answer.contains("retry-after: 1\r\n"), "{answer}");
+    }
+    assert_eq!(held.get("/").await.status(), 200, "an unharmed neighbour");
+    drop(held);
+    eventually("a place", async || {
+        said(&lictor, GET)
+            .await
+            .starts_with("HTTP/1.1 200 ")
+            .then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn out_of_descriptors_lictor_waits_and_recovers() {
+    let upstream = fine().await;
+    let lictor = Setup::new(upstream.address).descriptors(64).start().await;
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        // The kernel makes connections that lictor cannot accept.
+        held.push(TcpStream::connect(lictor.public).await.unwrap());
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    drop(held);
+    eventually("an answer", async || {
+        said(&lictor, GET)
+            .await
+            .starts_with("HTTP/1.1 200 ")
+            .then_some(())
+    })
+    .await;
+    eventually("the count", async || {
+        let count = lictor.metric("lictor_accept_errors_total").await;
+        (count > Some(0.0)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stop_under_load_breaks_no_connection_that_was_made() {
+    let upstream = fine().await;
+    let lictor = Setup::new(upstream.address).start().await;
+    let address = lictor.public;
+    let caller = || async move {
+        let mut answered = 0_u32;
+        while let Ok(stream) = TcpStream::connect(address).await {
+            let mut wire = Wire::new(stream);
+            wire.send(GET).await.unwrap();
+            let answer = within("an answer", wire.response("GET")).await.unwrap();
+            assert!(answer.status() == 200 && answer.complete, "{answer:?}");
+            answered += 1;
+        }
+        answered
+    };
+    let callers: Vec<_> = (0..8).map(|_| tokio::spawn(caller())).collect();
+    eventually("some calls", async || {
+        (upstream.requests().len() > 100).then_some(())
+    })
+    .await;
+    lictor.terminate();
+    let mut answered = 0;
+    for caller in callers {
+        answered += caller.await.unwrap();
+    }
+    let (status, log) = lictor.ended().await;
+    assert!(status.success(), "{log}");
+    assert_eq!(
+        usize::try_from(answered).unwrap(),
+        upstream.requests().len()
+    );
 }

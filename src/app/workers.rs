@@ -66,7 +66,7 @@ impl Workers {
         index: usize,
     ) -> io::Result<thread::JoinHandle<()>>
     where
-        H: Fn(Connection) -> F + Send + 'static,
+        H: Fn(Connection) -> F + Clone + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         let runtime = Builder::new_current_thread().enable_all().build()?;

@@ -117,6 +117,11 @@ impl LogLevel {
 /// Why settings do not fit together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OperatorError {
+    /// Nobody could connect, or nobody's word would count.
+    #[error(
+        "`proxyProtocol` is for trusted peers only, and `trustedPeers` names none; list the networks of the load balancers"
+    )]
+    NobodyTrusted,
     /// Tokens and answers would cross a network in the clear.
     #[error(
         "`{0}` is reachable from elsewhere and has no TLS; give it certificates, bind 127.0.0.1, or say dangerousPlainHttp"
@@ -157,11 +162,7 @@ impl Operator {
         let state_dir = PathBuf::from(LOCAL_STATE_DIR);
         Self {
             agent_name: "agent".to_owned(),
-            listener: listener::Config {
-                address: SocketAddr::new(LOOPBACK, 8443),
-                limits: listener::Limits::default(),
-                deadlines: listener::Deadlines::default(),
-            },
+            listener: listener::Config::new(SocketAddr::new(LOOPBACK, 8443)),
             tls: None,
             versions: vec![tls::HttpVersion::H2, tls::HttpVersion::H1],
             dangerous_plain_http: false,
@@ -229,8 +230,12 @@ impl Operator {
     /// What holds between settings. [`load_operator`] has checked it; whoever changes fields asks again.
     ///
     /// # Errors
-    /// When a plain port could be reached from elsewhere.
+    /// When a plain port could be reached from elsewhere, or a header is asked of peers that nobody trusts.
     pub fn check(&self) -> Result<(), OperatorError> {
+        let is_announced = self.listener.proxy_protocol != listener::ProxyProtocol::Off;
+        if is_announced && self.listener.trusted.is_empty() {
+            return Err(OperatorError::NobodyTrusted);
+        }
         let address = self.listener.address;
         let is_safe = self.tls.is_some()
             || address.ip().to_canonical().is_loopback()

@@ -315,8 +315,8 @@ listeners:
       minVersion: "1.2"
       clientCertificates: { ca: tls/clients.crt, mode: optional }
     versions: [h1, h2]
-    trustedPeers: []
-    proxyProtocol: off
+    trustedPeers: [10.0.0.0/8, "fd00::1"]
+    proxyProtocol: optional
     transparent: off
     limits: { connections: 10, perSource: 5, handshakes: 4, headerBytes: 16KiB, headers: 50, streams: 20 }
     deadlines: { handshake: 1s, header: 2s, bodyIdle: 3s, keepAlive: 4s, writeStall: 5s, drain: 6s }
@@ -357,6 +357,14 @@ runtime: { workers: 3 }
         })
     );
     assert_eq!(tls.versions, operator.versions);
+    let trusted = &operator.listener.trusted;
+    assert!(trusted.contains("10.1.2.3".parse().unwrap()));
+    assert!(trusted.contains("fd00::1".parse().unwrap()));
+    assert!(!trusted.contains("fd00::2".parse().unwrap()));
+    assert_eq!(
+        operator.listener.proxy_protocol,
+        crate::listener::ProxyProtocol::Optional
+    );
     assert_eq!(operator.listener.limits.streams, 20);
     assert_eq!(operator.listener.deadlines.drain, Duration::from_secs(6));
     assert_eq!((operator.upstream.port, operator.upstream.idle), (9000, 7));

@@ -1,7 +1,12 @@
 //! What the room is told.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::trusted::TrustedPeers;
 
 /// One listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +17,37 @@ pub struct Config {
     pub limits: Limits,
     /// How long each step may take.
     pub deadlines: Deadlines,
+    /// Peers whose word on where a caller comes from counts.
+    pub trusted: Arc<TrustedPeers>,
+    /// Whether connections of trusted peers begin with a header that says for whom they connect.
+    pub proxy_protocol: ProxyProtocol,
+    /// What a connection is told for which there is no place; without words it is closed.
+    pub farewell: Option<Bytes>,
+}
+
+impl Config {
+    /// Listens there, with the defaults of all else.
+    pub fn new(address: SocketAddr) -> Self {
+        Self {
+            address,
+            limits: Limits::default(),
+            deadlines: Deadlines::default(),
+            trusted: Arc::default(),
+            proxy_protocol: ProxyProtocol::Off,
+            farewell: None,
+        }
+    }
+}
+
+/// Whether the PROXY protocol is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// No.
+    Off,
+    /// Trusted peers may begin with a header; others are callers.
+    Optional,
+    /// Only trusted peers may connect, and each connection begins with a header.
+    Required,
 }
 
 /// Caps on what one listener holds.

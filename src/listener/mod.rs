@@ -3,24 +3,31 @@
 //! One address may be bound several times, once for each worker: the kernel then spreads the connections,
 //! and no worker waits for another's.
 //!
-//! Owns the listening socket, the caps on connections, and one task per connection. Leaves TLS and
-//! HTTP to the handler that it is given. Must not read or write a byte of a connection.
+//! Owns the listening socket, the caps on connections, the header in which a load balancer says for whom it
+//! connects, and one task per connection. Leaves TLS and HTTP to the handler that it is given. Must not read
+//! or write a byte of a connection that it hands over.
 //!
-//! Above a cap a connection is accepted and closed at once: an answer that costs nothing, where a
-//! full backlog would be a hang.
+//! Above a cap a connection is accepted and closed at once, after a word if there is one for it: an answer that
+//! costs next to nothing, where a full backlog would be a hang. When the process drains, whoever has
+//! connected already is served.
 
+mod announce;
+mod backlog;
 mod config;
 mod error;
 mod guarded;
+mod part;
+mod proxy_protocol;
 mod sources;
 mod stats;
+mod trusted;
 
 #[cfg(test)]
 mod tests;
 
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::{IpAddr, SocketAddr, TcpListener as StdListener};
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
@@ -36,8 +43,11 @@ use crate::drain;
 pub use config::*;
 pub use error::BindError;
 pub use guarded::Guarded;
+pub use proxy_protocol::fuzz_proxy_protocol;
 pub use stats::ListenerStats;
+pub use trusted::TrustedPeers;
 
+use part::Partings;
 use sources::Sources;
 
 /// A bound socket that does not accept yet.
@@ -51,9 +61,10 @@ pub struct Listener {
 /// What the sockets of one address have in common.
 #[derive(Debug)]
 struct Shared {
-    limits: Limits,
+    config: Config,
     sources: Arc<Sources>,
     stats: Arc<ListenerStats>,
+    partings: Arc<Partings>,
 }
 
 /// A connection on its way to the handler.
@@ -61,7 +72,7 @@ struct Shared {
 pub struct Connection {
     /// The bytes, with Nagle's delay off.
     pub stream: TcpStream,
-    /// Who is at the other end, as the kernel says.
+    /// Who is at the other end, as the kernel or a trusted peer says.
     pub peer: SocketAddr,
     /// Holds up the drain; says when to finish.
     pub guard: drain::Guard,
@@ -73,7 +84,7 @@ pub struct Connection {
 /// also by a task that is aborted or panics.
 #[derive(Debug)]
 pub struct Place {
-    _of_source: sources::Place,
+    _of_source: Option<sources::Place>,
     _of_listener: stats::Open,
 }
 
@@ -85,7 +96,7 @@ impl Listener {
     pub fn bind(config: &Config) -> Result<Self, BindError> {
         let socket = listen(config.address, Sharing::No)
             .map_err(|error| BindError::new(config.address, error))?;
-        Ok(Self::new(socket, config.limits))
+        Ok(Self::new(socket, config.clone()))
     }
 
     /// Binds the address once for each worker (`SO_REUSEPORT`): the kernel gives each connection to one of
@@ -114,13 +125,14 @@ impl Listener {
         (0..workers.get()).map(share).collect()
     }
 
-    fn new(socket: StdListener, limits: Limits) -> Self {
+    fn new(socket: StdListener, config: Config) -> Self {
         Self {
             socket,
             shared: Arc::new(Shared {
-                limits,
-                sources: Arc::new(Sources::new(limits.per_source)),
+                sources: Arc::new(Sources::new(config.limits.per_source)),
+                config,
                 stats: Arc::default(),
+                partings: Arc::default(),
             }),
         }
     }
@@ -138,7 +150,8 @@ impl Listener {
         Arc::clone(&self.shared.stats)
     }
 
-    /// Accepts until the drain begins, then closes the socket and waits for the connections.
+    /// Accepts until the drain begins, and then whoever has connected already; closes the socket and waits for
+    /// the connections.
     ///
     /// `handler` makes the future that is a connection's life; each runs as its own task, where a panic
     /// ends that connection only. (Making the future must not panic: return an `async` block.) Dropping
@@ -149,7 +162,7 @@ impl Listener {
     /// When the runtime cannot watch the socket. Later failures are waited out.
     pub async fn serve<H, F>(self, guard: drain::Guard, handler: H) -> io::Result<()>
     where
-        H: Fn(Connection) -> F,
+        H: Fn(Connection) -> F + Clone + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         let socket = TcpListener::from_std(self.socket)?;
@@ -187,6 +200,7 @@ impl Listener {
                 }
             }
         }
+        connections.take_the_rest(&socket, &guard, &handler).await;
         // Closed before waiting: from here on a newcomer is refused by the kernel, not left in a queue.
         drop(socket);
         while let Some(ended) = connections.tasks.join_next().await {
@@ -203,6 +217,41 @@ struct Connections {
 }
 
 impl Connections {
+    /// Admits those who wait for it while the socket is about to be closed.
+    async fn take_the_rest<H, F>(&mut self, socket: &TcpListener, guard: &drain::Guard, handler: &H)
+    where
+        H: Fn(Connection) -> F + Clone + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        if let Err(error) = backlog::refuse_newcomers(socket) {
+            tracing::warn!(%error, "cannot hold newcomers off; some may be reset while lictor stops");
+        }
+        let mut settled = pin!(tokio::time::sleep(backlog::SETTLE));
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut settled => break,
+                Some(ended) = self.tasks.join_next() => self.ended(ended),
+                accepted = socket.accept() => match accepted {
+                    Ok((stream, peer)) => self.admit(stream, peer, guard, handler),
+                    Err(error) if is_of_one_connection(&error) => self.failed(),
+                    // Out of descriptors: those that end make room.
+                    Err(_) => {
+                        self.failed();
+                        tokio::time::sleep(Backoff::FIRST).await;
+                    }
+                },
+            }
+        }
+        for _ in 0..BACKLOG {
+            match backlog::waiting(socket).await {
+                Some(Ok((stream, peer))) => self.admit(stream, peer, guard, handler),
+                Some(Err(_)) => self.failed(),
+                None => break,
+            }
+        }
+    }
+
     fn admit<H, F>(
         &mut self,
         stream: TcpStream,
@@ -210,38 +259,49 @@ impl Connections {
         guard: &drain::Guard,
         handler: &H,
     ) where
-        H: Fn(Connection) -> F,
+        H: Fn(Connection) -> F + Clone + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
-        let Shared {
-            limits,
-            sources,
-            stats,
-        } = &*self.shared;
+        let Shared { config, stats, .. } = &*self.shared;
         stats.accepted.fetch_add(1, Relaxed);
-        let Some(open) = stats.open(limits.connections) else {
+        let is_trusted = config.trusted.contains(peer.ip());
+        if config.proxy_protocol == ProxyProtocol::Required && !is_trusted {
+            stats.refused_untrusted.fetch_add(1, Relaxed);
+            return;
+        }
+        let Some(open) = stats.open(config.limits.connections) else {
             stats.refused_listener.fetch_add(1, Relaxed);
-            return;
-        };
-        let Some(of_source) = sources.enter(peer.ip()) else {
-            stats.refused_source.fetch_add(1, Relaxed);
-            return;
+            return self.refuse(stream);
         };
         if stream.set_nodelay(true).is_err() {
             // Only a socket that is already dead refuses the option.
             return;
         }
+        let guard = guard.clone();
+        if is_trusted && config.proxy_protocol != ProxyProtocol::Off {
+            let shared = Arc::clone(&self.shared);
+            let announced = shared.announced(stream, peer, guard, open, handler.clone());
+            self.tasks.spawn(announced);
+            return;
+        }
+        let Some(place) = self.shared.place(peer.ip(), open) else {
+            return self.refuse(stream);
+        };
         let life = handler(Connection {
             stream,
             peer,
-            guard: guard.clone(),
-            place: Place {
-                _of_source: of_source,
-                _of_listener: open,
-            },
+            guard,
+            place,
         });
         // Spawned as it is: a future around it would hold it twice, once before it is awaited.
         self.tasks.spawn(life);
+    }
+
+    /// Closes a connection for which there is no place.
+    fn refuse(&mut self, stream: TcpStream) {
+        if let Some(said) = self.shared.farewell(stream) {
+            self.tasks.spawn(said);
+        }
     }
 
     fn ended(&self, ended: Result<(), JoinError>) {
@@ -252,6 +312,74 @@ impl Connections {
 
     fn failed(&self) {
         self.shared.stats.accept_errors.fetch_add(1, Relaxed);
+    }
+}
+
+impl Shared {
+    /// A place for one more connection of this source; `None` when it has all that it may. A trusted peer is not
+    /// counted: it holds the connections of many.
+    fn place(&self, source: IpAddr, open: stats::Open) -> Option<Place> {
+        let of_source = if self.config.trusted.contains(source) {
+            None
+        } else {
+            let place = self.sources.enter(source);
+            if place.is_none() {
+                self.stats.refused_source.fetch_add(1, Relaxed);
+            }
+            Some(place?)
+        };
+        Some(Place {
+            _of_source: of_source,
+            _of_listener: open,
+        })
+    }
+
+    /// The last words to a connection; `None` when it is closed without.
+    fn farewell(&self, stream: TcpStream) -> Option<impl Future<Output = ()> + Send + 'static> {
+        let words = self.config.farewell.clone()?;
+        let parting = self.partings.begin()?;
+        Some(parting.say(stream, words))
+    }
+
+    /// Learns for whom the peer of a connection connects, and hands it over as that one's.
+    async fn announced<H, F>(
+        self: Arc<Self>,
+        mut stream: TcpStream,
+        mut peer: SocketAddr,
+        guard: drain::Guard,
+        open: stats::Open,
+        handler: H,
+    ) where
+        H: Fn(Connection) -> F,
+        F: Future<Output = ()>,
+    {
+        let limit = self.config.deadlines.handshake;
+        let header = announce::announced(&mut stream, self.config.proxy_protocol, limit);
+        // Boxed, because it is gone before the connection's life begins.
+        match Box::pin(header).await {
+            Ok(Some(source)) => peer = source,
+            // It speaks for itself.
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!(downstream.addr = %peer, %error, "proxy protocol");
+                self.stats.refused_header.fetch_add(1, Relaxed);
+                return;
+            }
+        }
+        let Some(place) = self.place(peer.ip(), open) else {
+            if let Some(said) = self.farewell(stream) {
+                said.await;
+            }
+            return;
+        };
+        drop(self);
+        let life = handler(Connection {
+            stream,
+            peer,
+            guard,
+            place,
+        });
+        life.await;
     }
 }
 

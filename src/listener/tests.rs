@@ -8,7 +8,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{BindError, Config, Connection, Deadlines, Limits, Listener, ListenerStats};
+use super::{
+    BindError, Config, Connection, Limits, Listener, ListenerStats, ProxyProtocol, TrustedPeers,
+};
 use crate::drain::{self, Drain};
 
 /// A listener whose connections each answer `hi`, then wait for `release` or for the drain.
@@ -22,9 +24,8 @@ struct Running {
 
 fn config(limits: Limits) -> Config {
     Config {
-        address: ([127, 0, 0, 1], 0).into(),
         limits,
-        deadlines: Deadlines::default(),
+        ..Config::new(([127, 0, 0, 1], 0).into())
     }
 }
 
@@ -107,7 +108,8 @@ async fn a_drain_refuses_newcomers_and_waits_for_the_others() {
         tokio::task::yield_now().await;
     }
     assert!(!running.serving.is_finished());
-    running.release.add_permits(1);
+    // Those who came before the drain was heard of are served as well.
+    running.release.add_permits(100_000);
     running.serving.await.unwrap().unwrap();
     assert!(drained.await.unwrap());
 }
@@ -207,4 +209,152 @@ async fn an_address_of_another_machine_is_named() {
     };
     let error = Listener::bind(&other).unwrap_err();
     assert!(matches!(error, BindError::NotOurs(_)), "{error:?}");
+}
+
+/// A listener that says to each connection who it is and what came after its header.
+async fn echo_of(config: Config, bytes: &[&[u8]]) -> (String, Arc<ListenerStats>) {
+    let listener = Listener::bind(&config).unwrap();
+    let address = listener.local_addr().unwrap();
+    let stats = listener.stats();
+    let (_drain, guard) = drain::channel();
+    let serving = tokio::spawn(
+        listener.serve(guard, |mut connection: Connection| async move {
+            let mut rest = Vec::new();
+            connection.stream.read_to_end(&mut rest).await.unwrap();
+            let rest = String::from_utf8_lossy(&rest);
+            let said = format!("{} {rest}", connection.peer.ip());
+            connection.stream.write_all(said.as_bytes()).await.unwrap();
+        }),
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for piece in bytes {
+        // Refused halfway is for the test to judge.
+        let _refused = stream.write_all(piece).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let _refused = stream.shutdown().await;
+    let mut heard = Vec::new();
+    let _reset = stream.read_to_end(&mut heard).await;
+    serving.abort();
+    (String::from_utf8(heard).unwrap(), stats)
+}
+
+fn announcing(mode: ProxyProtocol, trusted: &str) -> Config {
+    Config {
+        trusted: Arc::new(TrustedPeers::new(vec![trusted.parse().unwrap()])),
+        proxy_protocol: mode,
+        ..config(Limits::default())
+    }
+}
+
+#[tokio::test]
+async fn a_header_is_taken_off_to_the_byte_however_it_comes() {
+    use ProxyProtocol::{Optional, Required};
+    let v1 = b"PROXY TCP4 192.0.2.7 198.51.100.1 4711 443\r\nhello";
+    let v2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\x7f\0\0\x01\0P\0Phello";
+    for header in [&v1[..], &v2[..]] {
+        let each: Vec<_> = header.chunks(1).collect();
+        for pieces in [vec![header], each] {
+            for mode in [Optional, Required] {
+                let (heard, _) = echo_of(announcing(mode, "127.0.0.0/8"), &pieces).await;
+                assert_eq!(heard, "192.0.2.7 hello");
+            }
+        }
+    }
+    // What is no header is the caller's, also where it begins like one.
+    for other in ["hello", "PROPFIND", "PRI * HTTP/2.0", "\r\n\r\nhello"] {
+        let (heard, _) = echo_of(announcing(Optional, "127.0.0.1/32"), &[other.as_bytes()]).await;
+        assert_eq!(heard, format!("127.0.0.1 {other}"));
+        let pieces: Vec<_> = other.as_bytes().chunks(1).collect();
+        let (heard, _) = echo_of(announcing(Optional, "127.0.0.1/32"), &pieces).await;
+        assert_eq!(heard, format!("127.0.0.1 {other}"));
+    }
+    // Somebody who is not trusted announces nobody.
+    let (heard, _) = echo_of(announcing(Optional, "10.0.0.0/8"), &[v1]).await;
+    assert!(heard.starts_with("127.0.0.1 PROXY "), "{heard}");
+}
+
+#[tokio::test]
+async fn whoever_must_say_for_whom_it_connects_and_does_not_is_closed_and_counted() {
+    let trusted = || announcing(ProxyProtocol::Required, "127.0.0.1/32");
+    let late = Config {
+        deadlines: super::Deadlines {
+            handshake: Duration::from_millis(50),
+            ..super::Deadlines::default()
+        },
+        ..trusted()
+    };
+    let cases: [(Config, &[u8]); 4] = [
+        (trusted(), b"GET / HTTP/1.1\r\n\r\n"),
+        (
+            trusted(),
+            b"PROXY TCP4 nobody 198.51.100.1 4711 443\r\nhello",
+        ),
+        (trusted(), b"PROXY TCP4 192.0"),
+        (late, b"PRO"),
+    ];
+    for (config, bytes) in cases {
+        let (heard, stats) = echo_of(config, &[bytes]).await;
+        assert_eq!(heard, "");
+        assert_eq!(stats.refused_header.load(Relaxed), 1);
+    }
+    let stranger = announcing(ProxyProtocol::Required, "10.0.0.0/8");
+    let (heard, stats) = echo_of(stranger, &[b"PROXY UNKNOWN\r\n"]).await;
+    assert_eq!(heard, "");
+    assert_eq!(stats.refused_untrusted.load(Relaxed), 1);
+}
+
+#[tokio::test]
+async fn the_cap_of_a_source_is_that_of_the_announced_one() {
+    let limits = Limits {
+        per_source: 1,
+        ..Limits::default()
+    };
+    let config = Config {
+        limits,
+        farewell: Some(bytes::Bytes::from_static(b"no")),
+        ..announcing(ProxyProtocol::Required, "127.0.0.1/32")
+    };
+    let listener = Listener::bind(&config).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (_drain, guard) = drain::channel();
+    let release = Arc::new(Semaphore::new(0));
+    let serving =
+        tokio::spawn(listener.serve(guard, move |connection| answer(connection, release.clone())));
+    let mut held = Vec::new();
+    for (source, expected) in [
+        ("192.0.2.7", "hi"),
+        ("192.0.2.8", "hi"),
+        ("192.0.2.7", "no"),
+    ] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let header = format!("PROXY TCP4 {source} 127.0.0.1 1 2\r\n");
+        stream.write_all(header.as_bytes()).await.unwrap();
+        assert_eq!(greeting(&mut stream).await, expected.as_bytes(), "{source}");
+        held.push(stream);
+    }
+    serving.abort();
+}
+
+#[tokio::test]
+async fn whoever_has_connected_before_the_stop_is_served() {
+    let listener = Listener::bind(&config(Limits::default())).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..50 {
+        waiting.push(TcpStream::connect(address).await.unwrap());
+    }
+    let (drain, guard) = drain::channel();
+    let drained = tokio::spawn(drain.drain(Duration::from_secs(10)));
+    tokio::task::yield_now().await;
+    assert!(guard.is_draining());
+    let release = Arc::new(Semaphore::new(50));
+    let serving =
+        tokio::spawn(listener.serve(guard, move |connection| answer(connection, release.clone())));
+    for stream in &mut waiting {
+        assert_eq!(greeting(stream).await, b"hi");
+    }
+    serving.await.unwrap().unwrap();
+    assert!(drained.await.unwrap());
+    assert!(TcpStream::connect(address).await.is_err());
 }

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -24,6 +24,7 @@ use crate::tls::{self, HandshakeError, HttpVersion, PeerCertificate};
 
 use super::Proxy;
 use super::farewell::Leaving;
+use super::forwarded;
 use super::inbound::CallerBody;
 use super::meter::{Allowances, Flood, Meter};
 use super::screen::ReplyBody;
@@ -207,6 +208,12 @@ impl Front {
             source: peer,
             is_tls: self.tls.is_some(),
             client,
+            trusting: self
+                .config
+                .trusted
+                .contains(peer.ip())
+                .then(|| Arc::clone(&self.config)),
+            host: None,
             most_fields: self.config.limits.headers,
             most_bytes: self.config.limits.header_bytes,
         }
@@ -303,10 +310,28 @@ pub(super) struct Inlet {
     pub(super) is_tls: bool,
     /// The certificate that the caller proved to be its own.
     pub(super) client: Option<Arc<PeerCertificate>>,
+    /// The listener, where the peer is one whose word on the caller counts.
+    pub(super) trusting: Option<Arc<Config>>,
+    /// The host that the caller asked, by the word of such a peer.
+    pub(super) host: Option<HeaderValue>,
     /// Fields that a request may have.
     pub(super) most_fields: usize,
     /// Bytes that its head may have.
     pub(super) most_bytes: usize,
+}
+
+impl Inlet {
+    /// Believes what a trusted peer says in the head of a request about its caller.
+    pub(super) fn hear(&mut self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let Some(config) = &self.trusting else {
+            return Ok(());
+        };
+        let heard = forwarded::hear(headers, &config.trusted)?;
+        self.source = heard.source.unwrap_or(self.source);
+        self.is_tls = heard.is_tls.unwrap_or(self.is_tls);
+        self.host = heard.host;
+        Ok(())
+    }
 }
 
 /// Drives a connection, and ends it when it is idle for too long or, in good order, when the process drains.

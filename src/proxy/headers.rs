@@ -64,6 +64,9 @@ impl IdentityHeaders {
         );
         let scheme = if inlet.is_tls { "https" } else { "http" };
         headers.insert("x-forwarded-proto", HeaderValue::from_static(scheme));
+        if let Some(host) = &inlet.host {
+            headers.insert("x-forwarded-host", host.clone());
+        }
         if scanned {
             // What is coded cannot be read, and two clean ranges can carry one secret.
             headers.insert(
@@ -224,6 +227,8 @@ mod tests {
             source: "192.0.2.7:1".parse().unwrap(),
             is_tls: false,
             client: None,
+            trusting: None,
+            host: None,
             most_fields: 100,
             most_bytes: 1000,
         };

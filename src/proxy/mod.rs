@@ -11,6 +11,7 @@ mod answer;
 mod connection;
 mod decision;
 mod farewell;
+mod forwarded;
 mod frames;
 mod headers;
 mod hold;
@@ -40,6 +41,7 @@ use crate::upstream::Upstream;
 
 pub use connection::{Front, Versions};
 pub use headers::IdentityHeaders;
+pub use reply::no_place;
 pub use screen::{Cut, ReplyBody};
 pub use snapshot::Snapshot;
 

@@ -42,12 +42,13 @@ impl Proxy {
     /// Answers one request. Never fails: whatever goes wrong is an answer too.
     pub(super) async fn call(
         self: Arc<Self>,
-        inlet: Inlet,
+        mut inlet: Inlet,
         request: Request<CallerBody>,
     ) -> Response<ReplyBody> {
         let snapshot = self.snapshot();
         let decision = fresh_decision();
         let request_id = request_id(request.headers(), decision);
+        let heard = inlet.hear(request.headers());
         let hygiene = &snapshot.hygiene;
         let visit = hygiene.visit(request.headers(), inlet.is_tls);
         let trace = Trace::begin(request.headers(), decision, hygiene.continues_traces());
@@ -70,7 +71,7 @@ impl Proxy {
             started: clock::now(),
         };
         // A panic is a bug of ours. It must not become a call that passed, nor end the connection's others.
-        let outcome = unless_panic(pin!(walk.go(request))).await;
+        let outcome = unless_panic(pin!(walk.go(heard, request))).await;
         let outcome = outcome.unwrap_or_else(|_panicked| {
             self.parts.calls.panics.inc();
             let refusal = Refusal::new(Reason::Internal).detail("panic");
@@ -149,7 +150,12 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    async fn go(self, request: Request<CallerBody>) -> Result<Answered, Refused> {
+    /// `heard` is what became of the fields in which proxies tell of the caller.
+    async fn go(
+        self,
+        heard: Result<(), Refusal>,
+        request: Request<CallerBody>,
+    ) -> Result<Answered, Refused> {
         let (mut parts, body) = request.into_parts();
         #[cfg(test)]
         assert!(
@@ -161,6 +167,7 @@ impl Walk<'_> {
             .map_err(|refusal| (Addressee::unread(), refusal))?;
         self.refuse_overload()
             .map_err(|refusal| (Addressee::unread(), refusal))?;
+        heard.map_err(|refusal| (Addressee::unread(), refusal))?;
         refuse_large_head(&parts, self.inlet).map_err(|refusal| (Addressee::unread(), refusal))?;
         let hygiene = &self.snapshot.hygiene;
         if hygiene.normalises_paths() {

@@ -329,6 +329,20 @@ pub(super) fn refuse(
     response
 }
 
+/// What a plain connection is told for which there is no place, before anything of it is read.
+pub fn no_place() -> Bytes {
+    let Entry {
+        status, sentence, ..
+    } = catalogue(Reason::Overloaded);
+    let phrase = status.canonical_reason().unwrap_or_default();
+    Bytes::from(format!(
+        "HTTP/1.1 {} {phrase}\r\nretry-after: 1\r\nconnection: close\r\n\
+         content-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\n\r\n{sentence}",
+        status.as_u16(),
+        sentence.len()
+    ))
+}
+
 /// The event that ends a stream which has begun.
 pub(super) fn end_stream(
     addressee: &Addressee,

@@ -8,6 +8,8 @@ pub struct TransportMetrics {
     connections: GaugeVec,
     connections_refused: CounterVec,
     tls_handshake_errors: CounterVec,
+    /// Times that no connection could be accepted; out of descriptors, mostly.
+    pub accept_errors: Counter,
     upstream_errors: CounterVec,
     /// Connections to the agent, idle ones included.
     pub upstream_connections: Gauge,
@@ -91,6 +93,10 @@ impl TransportMetrics {
                 "lictor_upstream_errors_total",
                 "Exchanges with the agent that failed, by cause.",
                 &["cause"],
+            )?,
+            accept_errors: registry.counter(
+                "lictor_accept_errors_total",
+                "Times that accepting a connection failed.",
             )?,
             tls_handshake_errors: registry.counter_vec(
                 "lictor_tls_handshake_errors_total",

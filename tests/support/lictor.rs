@@ -31,6 +31,8 @@ pub(crate) struct Setup {
     flags: Vec<String>,
     // Where it speaks, if not into the log.
     said_to: Option<(Stdio, Stdio)>,
+    // How many descriptors it may have, if not as many as we.
+    descriptors: Option<u32>,
     // Where its state is, if not at home.
     state: Option<PathBuf>,
     home: TempDir,
@@ -45,6 +47,7 @@ impl Setup {
             config: None,
             flags: Vec::new(),
             said_to: None,
+            descriptors: None,
             state: None,
             home: tempfile::tempdir().unwrap(),
         }
@@ -72,6 +75,12 @@ impl Setup {
     /// With these as standard output and error, instead of the log.
     pub(crate) fn said_to(mut self, output: Stdio, error: Stdio) -> Self {
         self.said_to = Some((output, error));
+        self
+    }
+
+    /// With so many descriptors at most.
+    pub(crate) fn descriptors(mut self, most: u32) -> Self {
+        self.descriptors = Some(most);
         self
     }
 
@@ -116,7 +125,17 @@ impl Setup {
         fs::create_dir_all(&policies).unwrap();
         fs::write(policies.join("policy.yaml"), &self.policy).unwrap();
         let (public, admin) = (free_address(), free_address());
-        let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
+        let program = env!("CARGO_BIN_EXE_lictor");
+        let mut command = match self.descriptors {
+            // The standard library sets no limits; a shell does.
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                let limited = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+                shell.args(["-c", &limited, program]);
+                shell
+            }
+            None => Command::new(program),
+        };
         command.arg("run").current_dir(home);
         // The file first: flags win, so a test's file need not repeat them.
         if let Some(lines) = &self.config {

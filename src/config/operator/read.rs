@@ -1,11 +1,13 @@
 //! The fields of `lictor.yaml`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use ipnet::IpNet;
 
 use super::{AUDIT_FILE, LogFormat, LogLevel, Operator, OperatorError, parse_upstream};
 use crate::config::decode::{
@@ -221,24 +223,48 @@ impl Reader<'_> {
             operator.dangerous_plain_http = plain.unwrap_or(false);
         }
         // Written as they are by default they say what is true.
-        for (name, default) in [("proxyProtocol", "off"), ("transparent", "off")] {
-            if let Some(entry) = fields.take(name)
-                && !matches!(&*entry.value.kind, Kind::Text { text, .. } if text == default)
-            {
-                self.report.push(not_enforced(name, entry.key.span));
-            }
-        }
-        if let Some(entry) = fields.take("trustedPeers")
-            && !matches!(&*entry.value.kind, Kind::List(items) if items.is_empty())
+        if let Some(entry) = fields.take("transparent")
+            && !matches!(&*entry.value.kind, Kind::Text { text, .. } if text == "off")
         {
             self.report
-                .push(not_enforced("trustedPeers", entry.key.span));
+                .push(not_enforced("transparent", entry.key.span));
+        }
+        if let Some(entry) = fields.take("proxyProtocol") {
+            let words = [
+                ("off", listener::ProxyProtocol::Off),
+                ("optional", listener::ProxyProtocol::Optional),
+                ("required", listener::ProxyProtocol::Required),
+            ];
+            let mode = word(&entry.value, "`proxyProtocol`", &words, self.report);
+            operator.listener.proxy_protocol = mode.unwrap_or(listener::ProxyProtocol::Off);
+        }
+        if let Some(entry) = fields.take("trustedPeers") {
+            operator.listener.trusted = Arc::new(self.trusted_peers(&entry.value));
         }
         fields.finish(self.report);
         if let Err(error) = operator.check() {
             let diagnostic = Diagnostic::error(Code::Contradiction, &error).at(at, "");
             self.report.push(diagnostic);
         }
+    }
+
+    fn trusted_peers(&mut self, node: &Node) -> listener::TrustedPeers {
+        let mut networks = Vec::new();
+        for node in decode::one_or_more(node, "`trustedPeers`", self.report) {
+            let Some(text) = text(node, "`trustedPeers`", self.report) else {
+                continue;
+            };
+            let host = |text: &str| text.parse::<IpAddr>().ok().map(IpNet::from);
+            match text.parse().ok().or_else(|| host(text)) {
+                Some(network) => networks.push(network),
+                None => {
+                    let expected = "a network such as 10.0.0.0/8 or an address";
+                    self.report
+                        .push(bad_value(node, "`trustedPeers`", expected));
+                }
+            }
+        }
+        listener::TrustedPeers::new(networks)
     }
 
     fn tls(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
