@@ -16,10 +16,10 @@ use super::sse::SseCarrier;
 use super::text::TextCarrier;
 
 /// Raw bytes that may wait, whatever the hold-back of texts allows: what waits holds up all behind it.
-const MAX_WAITING_BYTES: u64 = 2 << 20;
+pub(super) const MAX_WAITING_BYTES: u64 = 2 << 20;
 
 /// How long the last word of a text that stands whole waits for a next one.
-const SHORT_HOLD: Duration = Duration::from_secs(1);
+pub(super) const SHORT_HOLD: Duration = Duration::from_secs(1);
 
 /// What kind of bytes a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl Scan {
         let reader = match carrier {
             _ if detectors.is_empty() => Reader::Nothing,
             Carrier::Json => Reader::Json(Box::default()),
-            Carrier::Sse => Reader::Sse(Box::default()),
+            Carrier::Sse => Reader::Sse(Box::new(SseCarrier::new())),
             Carrier::Text => Reader::Text(TextCarrier::default()),
         };
         Self {
@@ -273,25 +273,33 @@ impl Scan {
         self.desk.tape.len() > MAX_WAITING_BYTES
     }
 
-    /// The oldest unit that waits has waited long enough.
     fn at_bound(&mut self) -> Result<(), Blocked> {
         let Self { desk, reader, .. } = self;
-        let releases = desk.detectors.config().hold.at_bound == AtBound::Release;
         let end = match reader {
             Reader::Sse(sse) => sse.first_end(desk),
             Reader::Json(_) | Reader::Nothing | Reader::Text(_) => desk.tape.end(),
         };
-        for channel in channels(reader) {
-            if channel.waits_at(&desk.tape).is_none_or(|at| at >= end) {
-                continue;
-            }
-            if !releases && channel.is_anchored(desk) {
-                return Err(Blocked::HoldBound);
-            }
-            channel.let_go(desk)?;
-        }
-        Ok(())
+        at_bound(desk, channels(reader), end)
     }
+}
+
+/// The oldest unit that waits, which ends at `end`, has waited long enough.
+pub(super) fn at_bound<'a>(
+    desk: &mut Desk,
+    channels: impl Iterator<Item = &'a mut Channel>,
+    end: u64,
+) -> Result<(), Blocked> {
+    let releases = desk.detectors.config().hold.at_bound == AtBound::Release;
+    for channel in channels {
+        if channel.waits_at(&desk.tape).is_none_or(|at| at >= end) {
+            continue;
+        }
+        if !releases && channel.is_anchored(desk) {
+            return Err(Blocked::HoldBound);
+        }
+        channel.let_go(desk)?;
+    }
+    Ok(())
 }
 
 fn channels(reader: &mut Reader) -> Box<dyn Iterator<Item = &mut Channel> + '_> {

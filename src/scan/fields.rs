@@ -74,6 +74,12 @@ impl Fields {
 pub(super) struct Map(Vec<(u64, u64)>);
 
 impl Map {
+    /// All of the data lies in one piece from `raw` on.
+    pub(super) fn begin(&mut self, raw: u64) {
+        self.0.clear();
+        self.0.push((0, raw));
+    }
+
     /// Segments over the data, as segments over the tape.
     pub(super) fn segments(&self, of_data: &[Segment], of_tape: &mut Vec<Segment>) {
         of_tape.clear();

@@ -33,11 +33,11 @@ pub fn fuzz_chunking(data: &[u8]) {
     let choose = |of: usize, by: u8| usize::from(by) % of;
     let (Some(carrier), Some(detectors)) = (
         CARRIERS.get(choose(CARRIERS.len(), kind)),
-        detectors().get(choose(ACTIONS.len(), kind / 3)),
+        fuzz_detectors().get(choose(ACTIONS.len(), kind / 3)),
     ) else {
         return;
     };
-    let body = plant(body);
+    let body = fuzz_plant(body);
     let whole = scan(detectors, *carrier, &body, usize::MAX);
     let pieces = scan(detectors, *carrier, &body, usize::from(seed % 16) + 1);
     if matches!(whole.2, Err(Blocked::Finding { .. })) && *carrier != Carrier::Sse {
@@ -56,7 +56,8 @@ pub fn fuzz_chunking(data: &[u8]) {
     }
 }
 
-fn plant(body: &[u8]) -> Vec<u8> {
+/// The same bytes with a sample of a secret for each of the first control characters.
+pub fn fuzz_plant(body: &[u8]) -> Vec<u8> {
     let mut planted = Vec::with_capacity(body.len());
     for byte in body {
         let of = usize::from(*byte).checked_sub(1);
@@ -68,7 +69,8 @@ fn plant(body: &[u8]) -> Vec<u8> {
     planted
 }
 
-fn detectors() -> &'static [Arc<Detectors>] {
+/// All detectors, for each of the actions that make a difference.
+pub fn fuzz_detectors() -> &'static [Arc<Detectors>] {
     static ALL: OnceLock<Vec<Arc<Detectors>>> = OnceLock::new();
     ALL.get_or_init(|| {
         let compile = |action: LeakAction| {

@@ -12,6 +12,7 @@
 mod body;
 mod channel;
 mod config;
+mod data;
 mod detectors;
 mod escape;
 mod event;
@@ -27,12 +28,14 @@ mod tape;
 mod tests;
 mod text;
 mod texts;
+mod websocket;
 mod whole;
 
 pub use body::{Blocked, Carrier, Scan};
 pub use config::{AtBound, Config, Hold};
 pub use detectors::{CompileError, Detectors};
 #[doc(hidden)]
-pub use fuzz::fuzz_chunking;
+pub use fuzz::{fuzz_chunking, fuzz_detectors, fuzz_plant};
 pub use packs::{describe, known_names, sample};
+pub use websocket::{Messages, Payload, Released};
 pub use whole::scan_text;

@@ -11,10 +11,9 @@ use memchr::memchr2;
 
 use super::Blocked;
 use super::channel::{Channel, Desk, Segment};
-use super::escape::{Escape, Unescaped};
-use super::event::{Data, Event, Kind};
+use super::data::DataReader;
 use super::fields::{Fields, Map};
-use super::texts::{Piece, Texts};
+use super::texts::Texts;
 
 /// A larger event is refused: it would have to be held whole.
 const MAX_EVENT_BYTES: usize = 1 << 20;
@@ -22,8 +21,11 @@ const MAX_EVENT_BYTES: usize = 1 << 20;
 /// The key of data that is not JSON: one text over all events.
 const PLAIN_DATA: u64 = 0x706c_6169_6e64_6174;
 
+/// What a finding's channel is called here.
+const NAME: &str = "sse";
+
 /// Reads events as they arrive.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct SseCarrier {
     lines: Lines,
     reader: Reader,
@@ -38,13 +40,20 @@ struct Reader {
     fields: Fields,
     data: Vec<u8>,
     map: Map,
-    event: Event,
-    text: Unescaped,
-    segments: Vec<Segment>,
+    reader: DataReader,
     events: u64,
 }
 
 impl SseCarrier {
+    pub(super) fn new() -> Self {
+        Self {
+            lines: Lines::default(),
+            reader: Reader::default(),
+            texts: Texts::new(NAME),
+            ends: VecDeque::new(),
+        }
+    }
+
     pub(super) fn feed(
         &mut self,
         desk: &mut Desk,
@@ -144,79 +153,9 @@ impl Reader {
         }
         let mut joined = std::mem::take(&mut self.data);
         let data = self.fields.join(event, raw, &mut joined, &mut self.map);
-        let outcome = self.data(desk, texts, data);
+        let outcome = self.reader.read(desk, texts, PLAIN_DATA, data, &self.map);
         self.data = joined;
         outcome
-    }
-
-    fn data(&mut self, desk: &mut Desk, texts: &mut Texts, data: &[u8]) -> Result<(), Blocked> {
-        match self.event.read(data)? {
-            Data::Json => self.leaves(desk, texts, data),
-            Data::Number => {
-                self.plain(desk, texts, data)?;
-                if let [line] = self.segments.as_slice() {
-                    let blanks = data.len() - data.trim_ascii_start().len();
-                    let start = line.raw + blanks as u64;
-                    desk.tape
-                        .quote(start, start + data.trim_ascii().len() as u64);
-                }
-                Ok(())
-            }
-            Data::Text => self.plain(desk, texts, data),
-        }
-    }
-
-    fn leaves(&mut self, desk: &mut Desk, texts: &mut Texts, data: &[u8]) -> Result<(), Blocked> {
-        for leaf in &self.event.leaves {
-            leaf.read(data, &mut self.text);
-            self.map.segments(&self.text.segments, &mut self.segments);
-            let text = leaf.text(data, &self.text);
-            let piece = |whole, restarts| Piece {
-                key: leaf.channel,
-                text,
-                segments: &self.segments,
-                whole,
-                restarts,
-            };
-            match leaf.kind {
-                Kind::Name => texts.name(desk, text, &self.segments)?,
-                Kind::Number => {
-                    texts.name(desk, text, &self.segments)?;
-                    if let Some(only) = self.segments.first() {
-                        desk.tape.quote(only.raw, only.raw + text.len() as u64);
-                    }
-                }
-                Kind::Piece { restarts, .. } => texts.piece(desk, piece(false, restarts))?,
-                Kind::Whole => texts.piece(desk, piece(true, false))?,
-            }
-        }
-        // Several parts of one event are one text, so it ends behind the last of them.
-        for leaf in &self.event.leaves {
-            if matches!(leaf.kind, Kind::Piece { ends: true, .. }) {
-                texts.end(desk, leaf.channel)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Data that is not JSON: as it stands, and with the escapes that a lenient reader may see.
-    fn plain(&mut self, desk: &mut Desk, texts: &mut Texts, data: &[u8]) -> Result<(), Blocked> {
-        if data.contains(&b'\\') {
-            self.text.clear();
-            self.text.read(&mut Escape::default(), data, 0, false);
-            self.map.segments(&self.text.segments, &mut self.segments);
-            texts.name(desk, &self.text.text, &self.segments)?;
-        }
-        self.map
-            .segments(&[Segment::plain(0, data.len())], &mut self.segments);
-        let piece = Piece {
-            key: PLAIN_DATA,
-            text: data,
-            segments: &self.segments,
-            whole: false,
-            restarts: false,
-        };
-        texts.piece(desk, piece)
     }
 }
 

@@ -86,6 +86,11 @@ impl Tape {
         );
     }
 
+    /// Whether anything before `end` will leave as something else.
+    pub(super) fn is_edited_before(&self, end: u64) -> bool {
+        self.edits.front().is_some_and(|edit| edit.start < end)
+    }
+
     /// The first byte of `start..end` that is still here and would leave as it came.
     pub(super) fn first_unedited(&self, start: u64, end: u64) -> Option<u64> {
         let mut at = start.max(self.begin);

@@ -1,4 +1,4 @@
-//! The texts of an event stream.
+//! The texts of a stream of events or messages.
 //!
 //! Each is read by itself and as the next piece of the text that its place in the stream belongs to. A
 //! piece between two blanks is read once: there both readings see the same.
@@ -12,12 +12,11 @@ use super::known::Known;
 /// Texts that may be open at the same time.
 const MAX_TEXTS: usize = 1024;
 
-/// What a finding's channel is called here.
-const NAME: &str = "sse";
-
 /// The texts of one stream.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Texts {
+    /// What a finding's channel is called.
+    name: &'static str,
     open: HashMap<u64, Open, foldhash::fast::FixedState>,
     /// Keys of texts of which something waits.
     waiting: Vec<u64>,
@@ -54,6 +53,17 @@ struct Open {
 }
 
 impl Texts {
+    pub(super) fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            open: HashMap::default(),
+            waiting: Vec::new(),
+            own: Channel::default(),
+            known: Known::default(),
+            events: 0,
+        }
+    }
+
     pub(super) const fn begin_event(&mut self) {
         self.events += 1;
     }
@@ -65,7 +75,7 @@ impl Texts {
         text: &[u8],
         segments: &[Segment],
     ) -> Result<(), Blocked> {
-        if !self.known.holds(text) && self.own.read(desk, NAME, text, segments)? {
+        if !self.known.holds(text) && self.own.read(desk, self.name, text, segments)? {
             self.known.note(text);
         }
         Ok(())
@@ -87,16 +97,16 @@ impl Texts {
         let open = self.open.entry(key).or_default();
         (open.whole, open.last_used) = (whole, self.events);
         if restarts && open.restarted != self.events {
-            open.restart(desk)?;
+            open.restart(desk, self.name)?;
         }
         // Several parts in one event restart their text once.
         open.restarted = self.events;
         let is_apart = open.channel.is_new() || open.is_after_blank || first.is_ascii_whitespace();
         open.is_after_blank = last.is_ascii_whitespace();
         if !(is_apart && open.is_after_blank) {
-            self.own.read(desk, NAME, text, segments)?;
+            self.own.read(desk, self.name, text, segments)?;
         }
-        open.feed(desk, text, segments)?;
+        open.feed(desk, self.name, text, segments)?;
         if open.is_waiting() {
             if !self.waiting.contains(&key) {
                 self.waiting.push(key);
@@ -112,7 +122,7 @@ impl Texts {
         self.waiting.retain(|waiting| *waiting != key);
         self.open
             .remove(&key)
-            .map_or(Ok(()), |mut open| open.finish(desk))
+            .map_or(Ok(()), |mut open| open.finish(desk, self.name))
     }
 
     /// The stream ends.
@@ -121,7 +131,8 @@ impl Texts {
         // In the order in which they were last heard of, so that the findings have one.
         let mut open: Vec<(u64, Open)> = self.open.drain().collect();
         open.sort_unstable_by_key(|(key, open)| (open.last_used, *key));
-        open.iter_mut().try_for_each(|(_, open)| open.finish(desk))
+        open.iter_mut()
+            .try_for_each(|(_, open)| open.finish(desk, self.name))
     }
 
     /// Where on the tape the first undecided byte lies, if any waits.
@@ -161,28 +172,34 @@ impl Texts {
 }
 
 impl Open {
-    fn feed(&mut self, desk: &mut Desk, text: &[u8], segments: &[Segment]) -> Result<(), Blocked> {
+    fn feed(
+        &mut self,
+        desk: &mut Desk,
+        name: &str,
+        text: &[u8],
+        segments: &[Segment],
+    ) -> Result<(), Blocked> {
         let segments = segments.iter().copied();
         if let Some(appended) = &mut self.appended {
-            appended.feed(desk, NAME, text, segments.clone())?;
+            appended.feed(desk, name, text, segments.clone())?;
         }
-        self.channel.feed(desk, NAME, text, segments)
+        self.channel.feed(desk, name, text, segments)
     }
 
     /// What was said is replaced by what comes.
-    fn restart(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
+    fn restart(&mut self, desk: &mut Desk, name: &str) -> Result<(), Blocked> {
         if self.channel.is_new() {
             return Ok(());
         }
         if self.appended.is_none() {
             self.appended = Some(Box::new(self.channel.clone()));
         }
-        self.channel.finish(desk, NAME)
+        self.channel.finish(desk, name)
     }
 
-    fn finish(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
+    fn finish(&mut self, desk: &mut Desk, name: &str) -> Result<(), Blocked> {
         self.channels()
-            .try_for_each(|channel| channel.finish(desk, NAME))
+            .try_for_each(|channel| channel.finish(desk, name))
     }
 
     fn channels(&mut self) -> impl Iterator<Item = &mut Channel> {
