@@ -16,6 +16,7 @@ pub mod telemetry;
 pub mod http1;
 pub mod listener;
 pub mod tls;
+pub mod websocket;
 
 pub mod identity;
 pub mod protocol;
