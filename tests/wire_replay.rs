@@ -7,7 +7,7 @@
 //! refuses on purpose stands in [`EXPECTED`], and nothing else may differ.
 //!
 //! Not replayed: push notifications (`role`), where the agent is the client, which is egress; gRPC
-//! (`connections`), which needs HTTP/2; WebSocket, which is not forwarded yet.
+//! (`connections`), which needs HTTP/2; WebSocket, whose frames `websocket.rs` replays.
 
 #![cfg(test)]
 

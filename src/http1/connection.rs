@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::header::UPGRADE;
 use http::{HeaderMap, Request, Response, response};
 use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -263,6 +264,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
             expects_continue,
         } = head;
         let (method, version) = (parts.method.clone(), parts.version);
+        let is_persistent = is_persistent && !asks_for_websocket(&parts.headers);
         let (body, mut inflow) = Inflow::new(framing, expects_continue, &mut self.inbox);
         // On the heap, and gone before the answer runs: a connection that waits holds none of it.
         let mut call = Box::pin(service.call(Request::from_parts(parts, body)));
@@ -500,6 +502,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         })
         .await;
     }
+}
+
+/// Whether the caller may go on in frames before it is answered. They are never read as a request.
+fn asks_for_websocket(headers: &HeaderMap) -> bool {
+    let mut protocols = headers.get_all(UPGRADE).iter();
+    protocols.any(|protocol| {
+        let name = |part: &[u8]| part.eq_ignore_ascii_case(b"websocket");
+        protocol.as_bytes().windows(b"websocket".len()).any(name)
+    })
 }
 
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

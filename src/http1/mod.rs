@@ -23,3 +23,4 @@ pub use body::Body;
 pub use connection::{Config, Ended, Reply, Service, serve};
 pub use error::{BodyError, HeadError};
 pub use head::HeadLimits;
+pub use outbox::Outbox;

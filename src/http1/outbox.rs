@@ -1,4 +1,4 @@
-//! What is on its way to the caller.
+//! What is on its way to a peer.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -10,7 +10,7 @@ use tokio::io::AsyncWrite;
 
 /// Bytes in the order in which they leave. Small ones are joined into one write; large ones are not copied.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub struct Outbox {
     /// Whole pieces, before `staged`.
     queue: VecDeque<Bytes>,
     staged: BytesMut,
@@ -21,11 +21,12 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// Bytes that wait.
-    pub(super) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.queued + self.staged.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -34,7 +35,8 @@ impl Outbox {
         &mut self.staged
     }
 
-    pub(super) fn push(&mut self, bytes: Bytes) {
+    /// Appends bytes.
+    pub fn push(&mut self, bytes: Bytes) {
         if bytes.len() <= WORTH_COPYING {
             return self.staged.extend_from_slice(&bytes);
         }
@@ -58,7 +60,7 @@ impl Outbox {
     }
 
     /// Writes all of it, and lets it leave.
-    pub(super) fn poll_flush<S: AsyncWrite + Unpin>(
+    pub fn poll_flush<S: AsyncWrite + Unpin>(
         &mut self,
         io: &mut S,
         cx: &mut Context<'_>,

@@ -24,6 +24,7 @@ use super::reply::{self, Addressee};
 use super::screen::{Course, Learner};
 use super::snapshot::Snapshot;
 use super::toll::Toll;
+use super::upgrade::Opening;
 
 /// An answer whose head may leave.
 pub(super) struct Answered {
@@ -35,6 +36,8 @@ pub(super) struct Answered {
 pub(super) enum Judged {
     /// Judged while it runs; what it was admitted with is settled at its end.
     Running(Box<Course>, Admission),
+    /// None: the connection leaves HTTP.
+    Tunnel(Box<Opening>, Admission),
     /// Judged.
     Whole(Bytes),
 }
@@ -67,13 +70,7 @@ impl Answer<'_> {
         self.snapshot.hygiene.strip_answer(&mut head.headers);
         if !detectors.is_empty() {
             refuse_unreadable(&head)?;
-            let mut found = Vec::new();
-            let scanned = headers::scan(&mut head.headers, detectors, &mut found);
-            self.toll.found(found);
-            scanned.map_err(|detector| {
-                Refusal::new(Reason::LeakageDetected)
-                    .detail(format_args!("found {detector} in the head"))
-            })?;
+            headers::screen(&mut head.headers, detectors, self.toll)?;
         }
         reply::mark(&mut head.headers, self.request_id, admission.standings());
         if self.bodiless

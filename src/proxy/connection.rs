@@ -27,7 +27,9 @@ use super::farewell::Leaving;
 use super::forwarded;
 use super::inbound::CallerBody;
 use super::meter::{Allowances, Flood, Meter};
+use super::pipeline::Reply;
 use super::screen::ReplyBody;
+use super::tunnel::Tunnel;
 use super::watch::{Activity, Busy, Judgement, Watch, Watched};
 
 /// What a listener's connections have in common.
@@ -157,7 +159,9 @@ impl Front {
             http1::Ended::Preface(ahead) => {
                 Box::pin(self.http2(stream, ahead, service.inlet, guard)).await;
             }
-            http1::Ended::Switched(never, _) => match never {},
+            http1::Ended::Switched(tunnel, ahead) => {
+                Box::pin(tunnel.run(&mut stream, ahead, guard, deadlines)).await;
+            }
         }
     }
 
@@ -185,7 +189,11 @@ impl Front {
             let (inlet, busy) = (inlet.clone(), Busy::new(&calls));
             // Boxed here: the library moves what it is given from hand to hand until it is a task.
             Box::pin(async move {
-                let response = proxy.call(inlet, request.map(CallerBody::Http2)).await;
+                let response = match proxy.call(inlet, request.map(CallerBody::Http2)).await {
+                    Reply::Response(response) => response,
+                    // Nobody can ask for it here: HTTP/2 has no 101 (RFC 9113, section 8.6).
+                    Reply::Switch(head, _) => head.map(|()| ReplyBody::whole(Bytes::new())),
+                };
                 Ok::<_, Infallible>(response.map(|body| Leaving::new(body, busy)))
             })
         });
@@ -263,12 +271,13 @@ struct Http1 {
 
 impl http1::Service for Http1 {
     type Body = ReplyBody;
-    type Switch = Infallible;
+    type Switch = Box<Tunnel>;
 
-    async fn call(&self, request: Request<http1::Body>) -> http1::Reply<ReplyBody, Infallible> {
+    async fn call(&self, request: Request<http1::Body>) -> Reply {
         let proxy = Arc::clone(&self.proxy);
-        let request = request.map(CallerBody::Http1);
-        http1::Reply::Response(proxy.call(self.inlet.clone(), request).await)
+        proxy
+            .call(self.inlet.clone(), request.map(CallerBody::Http1))
+            .await
     }
 
     fn refuse(&self, error: http1::HeadError) -> Response<Bytes> {

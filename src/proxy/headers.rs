@@ -5,13 +5,14 @@ use std::sync::Arc;
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use http::request;
 
-use crate::model::{Finding, LeakAction, Principal, RequestId};
+use crate::model::{Finding, LeakAction, Principal, Reason, Refusal, RequestId};
 use crate::scan::{Detectors, scan_text};
 use crate::upstream::strip_hop_by_hop;
 
 use super::connection::Inlet;
 use super::reply::REQUEST_ID;
 use super::spoofable::{is_same, is_spoofable};
+use super::toll::Toll;
 
 /// How the agent learns who calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,8 +129,21 @@ pub(super) fn towards_caller(headers: &mut HeaderMap) {
 /// half a field means something else.
 ///
 /// # Errors
-/// The detector whose finding blocks.
-pub(super) fn scan(
+/// When a finding blocks.
+pub(super) fn screen(
+    headers: &mut HeaderMap,
+    detectors: &Detectors,
+    toll: &mut Toll,
+) -> Result<(), Refusal> {
+    let mut found = Vec::new();
+    let scanned = scan(headers, detectors, &mut found);
+    toll.found(found);
+    scanned.map_err(|detector| {
+        Refusal::new(Reason::LeakageDetected).detail(format_args!("found {detector} in the head"))
+    })
+}
+
+fn scan(
     headers: &mut HeaderMap,
     detectors: &Detectors,
     found: &mut Vec<Finding>,

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock;
-use crate::scan::Scan;
 
 use super::Proxy;
 
@@ -52,13 +51,19 @@ impl Hold {
         }
     }
 
-    /// Looks at what waits after the scan has read something. Returns the bytes that wait.
-    pub(super) fn look(&mut self, scan: &Scan) -> u64 {
-        self.count(scan.waiting_bytes());
-        match (scan.waits_from(), &self.current) {
+    /// Looks at what waits after the scan has read something: how many bytes, from where on, and for how
+    /// long they may. Returns the bytes that wait.
+    pub(super) fn look(
+        &mut self,
+        bytes: u64,
+        from: Option<u64>,
+        time: impl FnOnce() -> Duration,
+    ) -> u64 {
+        self.count(bytes);
+        match (from, &self.current) {
             (None, _) => self.end(),
             (Some(at), Some(current)) if current.at == at => {}
-            (Some(at), _) => self.begin(at, scan.hold_time()),
+            (Some(at), _) => self.begin(at, time()),
         }
         self.bytes
     }

@@ -5,7 +5,7 @@
 //! its head leaves, `screen` what leaves while it runs, `farewell`
 //! lets that arrive when the rest is cut, `hygiene` says which fields travel, `trace` which trace a call is
 //! part of, and `reply` is the single place where a refusal
-//! gets its words.
+//! gets its words. `upgrade` opens a WebSocket, `tunnel` is its life, and `relay` what the agent says in it.
 
 mod answer;
 mod connection;
@@ -13,19 +13,24 @@ mod decision;
 mod farewell;
 mod forwarded;
 mod frames;
+mod fuzz;
 mod headers;
 mod hold;
 pub mod hygiene;
 mod inbound;
 mod meter;
 mod panic;
+mod peer;
 mod pipeline;
+mod relay;
 mod reply;
 mod screen;
 mod snapshot;
 mod spoofable;
 mod toll;
 mod trace;
+mod tunnel;
+mod upgrade;
 mod watch;
 
 use std::sync::Arc;
@@ -40,6 +45,8 @@ use crate::telemetry::{CallMetrics, TransportMetrics};
 use crate::upstream::Upstream;
 
 pub use connection::{Front, Versions};
+#[doc(hidden)]
+pub use fuzz::fuzz_websocket;
 pub use headers::IdentityHeaders;
 pub use reply::no_place;
 pub use screen::{Cut, ReplyBody};

@@ -10,11 +10,13 @@ use http::{HeaderMap, Method, Request, Response, Version};
 
 use crate::audit::Outcome;
 use crate::clock;
+use crate::http1;
 use crate::model::{Call, DecisionId, Facts, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, Malformed};
 use crate::quota::Admission;
-use crate::upstream::{Deadlines, Forwarded};
+use crate::upstream::{Deadlines, Forwarded, Upgraded};
+use crate::websocket::Handshake;
 
 use super::answer::{Answer, Answered, Judged};
 use super::connection::Inlet;
@@ -27,7 +29,8 @@ use super::screen::{ReplyBody, Screen};
 use super::snapshot::Snapshot;
 use super::toll::Toll;
 use super::trace::Trace;
-use super::{Parts, Proxy};
+use super::tunnel::Tunnel;
+use super::{Parts, Proxy, upgrade};
 
 /// Bytes that somebody unknown may make us read before we know what is asked.
 const UNAUTHENTICATED_BODY_BYTES: usize = 64 * 1024;
@@ -38,13 +41,16 @@ const OVERLOADED_RETRY: Duration = Duration::from_secs(1);
 /// A "no" and whom it is said to.
 type Refused = (Addressee, Refusal);
 
+/// What a call comes to. Only a caller of HTTP/1.1 can ask to leave HTTP.
+pub(super) type Reply = http1::Reply<ReplyBody, Box<Tunnel>>;
+
 impl Proxy {
     /// Answers one request. Never fails: whatever goes wrong is an answer too.
     pub(super) async fn call(
         self: Arc<Self>,
         mut inlet: Inlet,
         request: Request<CallerBody>,
-    ) -> Response<ReplyBody> {
+    ) -> Reply {
         let snapshot = self.snapshot();
         let decision = fresh_decision();
         let request_id = request_id(request.headers(), decision);
@@ -67,6 +73,7 @@ impl Proxy {
             request_id: &request_id,
             visit: &visit,
             trace,
+            handshake: None,
             toll: &mut toll,
             started: clock::now(),
         };
@@ -77,6 +84,7 @@ impl Proxy {
             let refusal = Refusal::new(Reason::Internal).detail("panic");
             Err((Addressee::unread(), refusal))
         });
+        let mut tunnel = None;
         let mut response = match outcome {
             Ok(Answered {
                 head,
@@ -95,6 +103,14 @@ impl Proxy {
                 let screen = Screen::new(Arc::clone(&self), *course, admission, toll);
                 Response::from_parts(head, ReplyBody::stream(screen))
             }
+            Ok(Answered {
+                head,
+                body: Judged::Tunnel(opening, admission),
+            }) => {
+                toll.answered(head.status);
+                tunnel = Some(Tunnel::new(Arc::clone(&self), *opening, admission, toll));
+                Response::from_parts(head, ReplyBody::whole(Bytes::new()))
+            }
             Err((addressee, refusal)) => {
                 let response = reply::refuse(&addressee, &refusal, decision, &request_id);
                 toll.refused(&refusal);
@@ -110,7 +126,10 @@ impl Proxy {
             }
         };
         hygiene.towards_caller(response.headers_mut(), &visit);
-        response
+        match tunnel {
+            Some(tunnel) => Reply::Switch(response.map(|_| ()), Box::new(tunnel)),
+            None => Reply::Response(response),
+        }
     }
 
     /// Records what came on a connection and was no request, so that it never became a call, and says what
@@ -137,22 +156,24 @@ impl Proxy {
 }
 
 /// One call on its way through the rooms.
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     proxy: &'a Proxy,
-    snapshot: &'a Snapshot,
+    pub(super) snapshot: &'a Snapshot,
     inlet: &'a Inlet,
-    request_id: &'a RequestId,
+    pub(super) request_id: &'a RequestId,
     visit: &'a Visit,
     trace: Trace,
-    toll: &'a mut Toll,
+    /// The caller asks to leave HTTP.
+    handshake: Option<Handshake>,
+    pub(super) toll: &'a mut Toll,
     /// When the head of the request was there: from here on the call's time runs.
-    started: Instant,
+    pub(super) started: Instant,
 }
 
 impl Walk<'_> {
     /// `heard` is what became of the fields in which proxies tell of the caller.
     async fn go(
-        self,
+        mut self,
         heard: Result<(), Refusal>,
         request: Request<CallerBody>,
     ) -> Result<Answered, Refused> {
@@ -180,6 +201,8 @@ impl Walk<'_> {
         if let Some(preflight) = preflight {
             return Ok(self.permit(preflight));
         }
+        self.handshake =
+            upgrade::read(&parts, &body).map_err(|refusal| (Addressee::unread(), refusal))?;
         let caller = self
             .snapshot
             .authenticator
@@ -271,14 +294,30 @@ impl Walk<'_> {
         };
         let bodiless = parts.method == Method::HEAD;
         let sent = clock::now();
-        let forwarded = self
-            .forward(parts, inbound, &principal, admission, &limits)
-            .await;
+        let mut handshake = self.handshake.take();
+        let upgraded = match &mut handshake {
+            None => self
+                .forward(parts, inbound, &principal, admission, &limits)
+                .await
+                .map(Upgraded::Answered),
+            Some(handshake) => {
+                self.upgrade(parts, handshake, &principal, admission, &limits)
+                    .await
+            }
+        };
         self.toll.waited_for_agent(clock::now() - sent);
         let Forwarded {
             response,
             admission,
-        } = forwarded?;
+        } = match (upgraded?, handshake) {
+            (Upgraded::Switched(switched), Some(handshake)) => {
+                return self.switched(switched, &handshake, &call.action);
+            }
+            (Upgraded::Switched(_), None) => {
+                return Err(Refusal::new(Reason::UpstreamInvalid).detail("an unasked switch"));
+            }
+            (Upgraded::Answered(forwarded), _) => forwarded,
+        };
         self.toll.record().upstream_status = Some(response.status().as_u16());
         let answer = Answer {
             snapshot: self.snapshot,
@@ -342,10 +381,24 @@ impl Walk<'_> {
         limits: &Limits,
     ) -> Result<Forwarded, Refusal> {
         let proxy = self.parts();
+        self.towards_agent(&mut parts, principal);
+        let body = inbound
+            .into_request_body(limits.request_bytes, proxy.body_idle)
+            .map_err(|error| Refusal::new(error.reason()).detail(error))?;
+        let request = Request::from_parts(parts, body);
+        proxy
+            .upstream
+            .forward(admission, request, self.deadlines(limits))
+            .await
+            .map_err(|(error, _unspent)| Refusal::new(error.reason()).detail(reply::chain(&error)))
+    }
+
+    /// Makes the caller's head into the one that the agent gets.
+    pub(super) fn towards_agent(&self, parts: &mut request::Parts, principal: &Principal) {
         let scanned = !self.snapshot.detectors.is_empty();
         self.snapshot.hygiene.strip_request(&mut parts.headers);
-        proxy.identity_headers.towards_agent(
-            &mut parts,
+        self.parts().identity_headers.towards_agent(
+            parts,
             principal,
             self.request_id,
             self.inlet,
@@ -353,23 +406,17 @@ impl Walk<'_> {
         );
         let is_known = !principal.is_anonymous();
         self.trace.towards_agent(&mut parts.headers, is_known);
-        let body = inbound
-            .into_request_body(limits.request_bytes, proxy.body_idle)
-            .map_err(|error| Refusal::new(error.reason()).detail(error))?;
-        let deadlines = Deadlines {
-            first_byte: proxy.first_byte.min(limits.time),
-            idle: limits.idle,
-            total: self.started + limits.time,
-        };
-        let request = Request::from_parts(parts, body);
-        proxy
-            .upstream
-            .forward(admission, request, deadlines)
-            .await
-            .map_err(|(error, _unspent)| Refusal::new(error.reason()).detail(reply::chain(&error)))
     }
 
-    const fn parts(&self) -> &Parts {
+    pub(super) fn deadlines(&self, limits: &Limits) -> Deadlines {
+        Deadlines {
+            first_byte: self.parts().first_byte.min(limits.time),
+            idle: limits.idle,
+            total: self.started + limits.time,
+        }
+    }
+
+    pub(super) const fn parts(&self) -> &Parts {
         self.proxy.parts()
     }
 }

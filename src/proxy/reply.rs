@@ -366,6 +366,12 @@ pub(super) fn end_stream(
     })
 }
 
+/// The reason of the close frame that ends a tunnel, which holds 123 bytes (RFC 6455, section 5.5).
+pub(super) fn close_reason(refusal: &Refusal, decision: DecisionId) -> String {
+    let sentence = catalogue(refusal.reason).sentence;
+    format!("{sentence} ({decision})")
+}
+
 /// What every answer of an agent carries besides its own fields.
 pub(super) fn mark(headers: &mut HeaderMap, request_id: &RequestId, standings: &[Standing]) {
     insert(headers, REQUEST_ID, request_id.as_str());
@@ -443,6 +449,15 @@ mod tests {
             let shared = [-32600, -32602, -32001, -32004].contains(&entry.code);
             assert!(own || shared, "{reason}: {}", entry.code);
             assert!(!entry.sentence.is_empty() && !entry.name.is_empty());
+        }
+    }
+
+    #[test]
+    fn every_sentence_fits_into_a_close_frame_with_its_decision() {
+        let decision = DecisionId::new(uuid::Uuid::nil());
+        for reason in Reason::ALL {
+            let text = close_reason(&Refusal::new(*reason), decision);
+            assert!(text.len() <= 123, "{text}");
         }
     }
 

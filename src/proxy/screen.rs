@@ -257,7 +257,8 @@ impl Screen {
         match judged {
             Err(blocked) => self.cut(&Refusal::new(Reason::LeakageDetected).detail(blocked)),
             Ok(()) => {
-                let held = self.hold.look(scan);
+                let waits = (scan.waiting_bytes(), scan.waits_from());
+                let held = self.hold.look(waits.0, waits.1, || scan.hold_time());
                 let record = self.toll.record();
                 record.held_bytes_max = record.held_bytes_max.max(held);
             }

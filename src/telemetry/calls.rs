@@ -30,6 +30,7 @@ pub struct CallMetrics {
     /// Calls and answers that ended by a bug of ours.
     pub panics: Counter,
     in_flight: Gauge,
+    tunnels: Gauge,
 }
 
 impl CallMetrics {
@@ -97,13 +98,21 @@ impl CallMetrics {
                 "lictor_requests_in_flight",
                 "Calls whose answer has not ended yet.",
             )?,
+            tunnels: registry.gauge(
+                "lictor_websocket_tunnels",
+                "WebSocket tunnels that are open now.",
+            )?,
         })
     }
 
     /// Counts a call as in flight until the guard is dropped.
     pub fn begin(&self) -> InFlight {
-        self.in_flight.inc();
-        InFlight(self.in_flight.clone())
+        InFlight::new(&self.in_flight)
+    }
+
+    /// Counts a tunnel as open until the guard is dropped.
+    pub fn open_tunnel(&self) -> InFlight {
+        InFlight::new(&self.tunnels)
     }
 
     /// Calls in flight.
@@ -171,9 +180,16 @@ impl fmt::Debug for CallMetrics {
     }
 }
 
-/// One call in flight; its drop is the end of it.
+/// One call in flight, or one tunnel; its drop is the end of it.
 #[derive(Debug)]
 pub struct InFlight(Gauge);
+
+impl InFlight {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 
 use super::request_body::RequestBody;
 use super::stats::Open;
+use super::upgrade::SwitchedStream;
 
 /// A connection, driven by whoever waits for it: no task of its own, so that an exchange does not
 /// travel between tasks, and dropping this closes the socket at once.
@@ -24,7 +25,8 @@ pub(super) struct Connection {
     sender: SendRequest<RequestBody>,
     // `None` when it has ended. Boxed, for it moves with each exchange and is large.
     io: Option<Box<http1::Connection<TokioIo<TcpStream>, RequestBody>>>,
-    _open: Open,
+    is_for_one: bool,
+    open: Open,
 }
 
 impl Connection {
@@ -37,7 +39,8 @@ impl Connection {
         Ok(Self {
             sender,
             io: Some(Box::new(io)),
-            _open: open,
+            is_for_one: false,
+            open,
         })
     }
 
@@ -63,6 +66,30 @@ impl Connection {
 
     /// Whether the last exchange ended cleanly on both sides, so that another may begin.
     pub(super) fn is_idle(&self) -> bool {
-        self.io.is_some() && self.sender.is_ready()
+        self.io.is_some() && self.sender.is_ready() && !self.is_for_one
+    }
+
+    /// Lets no second exchange begin.
+    pub(super) const fn use_once(&mut self) {
+        self.is_for_one = true;
+    }
+
+    /// As [`drive`](Self::drive), but keeps the stream when the agent leaves HTTP. Whether the connection
+    /// has ended: if nothing was answered by then, [`end`](Self::end) it.
+    pub(super) fn drive_to_switch(&mut self, cx: &mut Context<'_>) -> bool {
+        self.io
+            .as_mut()
+            .is_none_or(|io| io.poll_without_shutdown(cx).is_ready())
+    }
+
+    /// Closes it. Whoever waits for an answer is told.
+    pub(super) fn end(&mut self) {
+        self.io = None;
+    }
+
+    /// The stream of a connection that has left HTTP.
+    pub(super) fn into_stream(self) -> Option<SwitchedStream> {
+        let parts = self.io?.into_parts();
+        Some(SwitchedStream::new(parts.read_buf, parts.io, self.open))
     }
 }

@@ -16,6 +16,7 @@ mod pool;
 mod request_body;
 mod response_body;
 mod stats;
+mod upgrade;
 
 #[cfg(test)]
 mod tests;
@@ -40,6 +41,7 @@ pub use headers::strip_hop_by_hop;
 pub use request_body::{RequestBody, StreamedBody};
 pub use response_body::ResponseBody;
 pub use stats::UpstreamStats;
+pub use upgrade::{Switched, SwitchedStream, Upgraded};
 
 use connect::Target;
 use connection::Connection;

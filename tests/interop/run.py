@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real A2A SDKs, as client and as agent, with lictor between them.
+"""Real A2A SDKs, and a real WebSocket library, as client and as agent, with lictor between them.
 
 usage: run.py [--lictor PATH] [--direct]
 
@@ -113,6 +113,13 @@ class Run:
                     for client in VERSIONS:
                         with self.client(client, url) as ask:
                             judge(f"{client} -> {agent}", ask, url)
+
+    def websocket(self) -> None:
+        """What `websocket.py` does counts as one case; it prints its own."""
+        environment = {**os.environ, "INTEROP_SECRET": self.secret}
+        command = [venv("websocket"), HERE / "websocket.py", self.lictor]
+        ended = subprocess.run(command, env=environment, timeout=300)
+        self.cases.check("websocket", ended.returncode == 0, ended)
 
     # --- what must hold -----------------------------------------------------------------
 
@@ -347,7 +354,7 @@ def github_token() -> str:
 
 
 def venv(version: str) -> pathlib.Path:
-    """The interpreter of the environment with this SDK; made on first use, and when its pins change."""
+    """The interpreter of the environment with these pins; made on first use, and when they change."""
     home, pins = CACHE / f"a2a-{version}", HERE / f"requirements-{version}.txt"
     python, stamp = home / "bin" / "python", home / "pins"
     wanted = hashlib.sha256(pins.read_bytes()).hexdigest()
@@ -420,6 +427,8 @@ def main() -> int:
         lictor = None if options.direct else options.lictor.resolve()
         run = Run(lictor, pathlib.Path(scratch))
         run.matrix()
+        if lictor:
+            run.websocket()
     print(f"{run.cases.passed} passed, {run.cases.failed} failed")
     return 1 if run.cases.failed else 0
 

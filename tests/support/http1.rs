@@ -165,6 +165,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
+    /// The head of the next response, whatever its status.
+    pub(crate) async fn any_head(&mut self) -> io::Result<Message> {
+        Ok(self.head().await?.ok_or(io::ErrorKind::UnexpectedEof)?)
+    }
+
     /// Raw bytes as they arrive, framing and all; `None` at the end.
     pub(crate) async fn raw(&mut self) -> io::Result<Option<Vec<u8>>> {
         if self.ahead.is_empty() && !self.fill().await? {

@@ -1,0 +1,112 @@
+//! A call that asks to leave HTTP for WebSocket: judged as any other, and then a tunnel or an answer.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{HeaderValue, UPGRADE};
+use http::{Request, request};
+use http_body::Body;
+
+use crate::model::{Action, Principal, Reason, Refusal};
+use crate::policy::Limits;
+use crate::quota::Admission;
+use crate::scan::Detectors;
+use crate::upstream::{RequestBody, Switched, SwitchedStream, Upgraded, strip_hop_by_hop};
+use crate::websocket::{Accepted, Handshake, HandshakeError};
+
+use super::answer::{Answered, Judged};
+use super::headers;
+use super::pipeline::Walk;
+use super::reply;
+
+/// What a tunnel is opened with.
+pub(super) struct Opening {
+    pub(super) agent: SwitchedStream,
+    pub(super) accepted: Accepted,
+    /// What must not leave.
+    pub(super) detectors: Arc<Detectors>,
+    /// Those of a stream.
+    pub(super) limits: Limits,
+    /// Since when the call's time runs.
+    pub(super) started: Instant,
+}
+
+/// Whether the request is a handshake.
+///
+/// # Errors
+/// When it names WebSocket and is none.
+pub(super) fn read(
+    head: &request::Parts,
+    body: &impl Body<Data = Bytes>,
+) -> Result<Option<Handshake>, Refusal> {
+    let handshake = Handshake::read(head).and_then(|handshake| match handshake {
+        Some(_) if !body.is_end_stream() => Err(HandshakeError::Body),
+        handshake => Ok(handshake),
+    });
+    handshake.map_err(|error| Refusal::new(Reason::MalformedRequest).detail(error))
+}
+
+impl Walk<'_> {
+    /// Lets an admitted handshake out to the agent.
+    pub(super) async fn upgrade(
+        &self,
+        mut parts: request::Parts,
+        handshake: &mut Handshake,
+        principal: &Principal,
+        admission: Admission,
+        limits: &Limits,
+    ) -> Result<Upgraded, Refusal> {
+        self.towards_agent(&mut parts, principal);
+        handshake.offer(&mut parts.headers, !self.snapshot.detectors.is_empty());
+        self.parts()
+            .upstream
+            .upgrade(
+                admission,
+                Request::from_parts(parts, RequestBody::Empty),
+                HeaderValue::from_static("websocket"),
+                self.deadlines(limits),
+            )
+            .await
+            .map_err(|(error, _unspent)| Refusal::new(error.reason()).detail(reply::chain(&error)))
+    }
+
+    /// Judges a 101: only the answer to this very handshake opens a tunnel.
+    pub(super) fn switched(
+        &mut self,
+        switched: Switched,
+        handshake: &Handshake,
+        action: &Action,
+    ) -> Result<Answered, Refusal> {
+        let Switched {
+            mut head,
+            stream,
+            admission,
+        } = switched;
+        self.toll.record().upstream_status = Some(head.status.as_u16());
+        let accepted = handshake
+            .check(&head)
+            .map_err(|error| Refusal::new(Reason::UpstreamInvalid).detail(error))?;
+        let detectors = &self.snapshot.detectors;
+        strip_hop_by_hop(&mut head.headers);
+        headers::towards_caller(&mut head.headers);
+        self.snapshot.hygiene.strip_answer(&mut head.headers);
+        if !detectors.is_empty() {
+            headers::screen(&mut head.headers, detectors, self.toll)?;
+        }
+        reply::mark(&mut head.headers, self.request_id, admission.standings());
+        head.headers
+            .insert(UPGRADE, HeaderValue::from_static("websocket"));
+        let opening = Box::new(Opening {
+            agent: stream,
+            accepted,
+            detectors: Arc::clone(detectors),
+            limits: self.snapshot.policy.stream_limits(action),
+            started: self.started,
+        });
+        Ok(Answered {
+            head,
+            body: Judged::Tunnel(opening, admission),
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! A call that leaves HTTP: the request for it, and the stream behind a 101.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http::header::{CONNECTION, HeaderValue, UPGRADE};
+use http::{Request, StatusCode, response};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::error::UpstreamError;
+use super::headers;
+use super::request_body::RequestBody;
+use super::response_body::{Lease, ResponseBody};
+use super::stats::Open;
+use super::{Deadlines, Failure, Forwarded, Upstream, within};
+use crate::clock;
+use crate::quota::Admission;
+
+/// What became of the wish to leave HTTP.
+#[derive(Debug)]
+pub enum Upgraded {
+    /// The agent does not: an answer like any other.
+    Answered(Forwarded),
+    /// The agent has said 101 to what was asked.
+    Switched(Switched),
+}
+
+/// A stream that is no longer one of HTTP.
+#[derive(Debug)]
+pub struct Switched {
+    /// The head of the 101, as it came. It names some protocol; whether it answers what was asked is for
+    /// whoever knows that protocol to say.
+    pub head: response::Parts,
+    /// What was HTTP before.
+    pub stream: SwitchedStream,
+    /// What the call was admitted with, to be settled when the stream has ended.
+    pub admission: Admission,
+}
+
+/// The agent's side of a connection that has left HTTP. Its drop closes the connection.
+#[derive(Debug)]
+pub struct SwitchedStream {
+    /// Bytes that came together with the 101.
+    early: Bytes,
+    stream: TokioIo<TcpStream>,
+    _open: Open,
+}
+
+impl Upstream {
+    /// Asks the agent to leave HTTP for `protocol`, over a connection of its own: it was never used before,
+    /// and whatever comes of it, it is never used again.
+    ///
+    /// What [`Upstream::forward`] says of the request's fields holds here too; `Connection` and `Upgrade`
+    /// are ours. There is nothing to send twice, so nothing is.
+    ///
+    /// # Errors
+    /// Why there is no answer, with the admission that it did not use up.
+    pub async fn upgrade(
+        &self,
+        admission: Admission,
+        mut request: Request<RequestBody>,
+        protocol: HeaderValue,
+        deadlines: Deadlines,
+    ) -> Result<Upgraded, (UpstreamError, Admission)> {
+        headers::prepare(&mut request, &self.shared.host);
+        let fields = request.headers_mut();
+        fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        fields.insert(UPGRADE, protocol);
+        match self.ask(request, deadlines).await {
+            Ok(Asked::Answered(response)) => Ok(Upgraded::Answered(Forwarded {
+                response,
+                admission,
+            })),
+            Ok(Asked::Switched(head, stream)) => Ok(Upgraded::Switched(Switched {
+                head: *head,
+                stream,
+                admission,
+            })),
+            Err(error) => {
+                self.shared.stats.failed(&error);
+                Err((error, admission))
+            }
+        }
+    }
+
+    async fn ask(
+        &self,
+        request: Request<RequestBody>,
+        deadlines: Deadlines,
+    ) -> Result<Asked, UpstreamError> {
+        let mut connection = self.connect(deadlines.total).await?;
+        connection.use_once();
+        let mut answer = pin!(connection.send(request));
+        let limit = within(deadlines.first_byte, deadlines.total);
+        let driven = poll_fn(|cx| {
+            let has_ended = connection.drive_to_switch(cx);
+            let answered = answer.as_mut().poll(cx);
+            if !has_ended || answered.is_ready() {
+                return answered;
+            }
+            // Without its connection the request is given back.
+            connection.end();
+            answer.as_mut().poll(cx)
+        });
+        let answer = tokio::time::timeout_at(limit.into(), driven)
+            .await
+            .map_err(|_| {
+                if clock::now() >= deadlines.total {
+                    UpstreamError::TotalTimeout
+                } else {
+                    UpstreamError::FirstByteTimeout
+                }
+            })?
+            .map_err(|failed| Failure::new(failed, None).error)?;
+        let (mut head, incoming) = answer.into_parts();
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+            head.extensions.clear();
+            let stream = connection.into_stream().ok_or(UpstreamError::Upgrade)?;
+            return Ok(Asked::Switched(Box::new(head), stream));
+        }
+        headers::accept(&mut head).map_err(UpstreamError::Framing)?;
+        let lease = Lease {
+            connection,
+            progress: None,
+            shared: std::sync::Arc::clone(&self.shared),
+        };
+        let body = ResponseBody::new(incoming, deadlines, lease);
+        Ok(Asked::Answered(http::Response::from_parts(head, body)))
+    }
+}
+
+enum Asked {
+    Answered(http::Response<ResponseBody>),
+    Switched(Box<response::Parts>, SwitchedStream),
+}
+
+impl SwitchedStream {
+    pub(super) const fn new(early: Bytes, stream: TokioIo<TcpStream>, open: Open) -> Self {
+        Self {
+            early,
+            stream,
+            _open: open,
+        }
+    }
+}
+
+impl AsyncRead for SwitchedStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.early.is_empty() {
+            return Pin::new(self.stream.inner_mut()).poll_read(cx, buffer);
+        }
+        let length = self.early.len().min(buffer.remaining());
+        buffer.put_slice(self.early.get(..length).unwrap_or_default());
+        self.early.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for SwitchedStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.stream.inner_mut()).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.stream.inner_mut()).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(self.stream.inner_mut()).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(self.stream.inner_mut()).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.inner().is_write_vectored()
+    }
+}
