@@ -3,6 +3,8 @@
 mod workers;
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
 
 use std::fs;

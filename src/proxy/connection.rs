@@ -120,6 +120,14 @@ impl Front {
         transport.tls_handshake_errors(error.fault.as_str()).inc();
     }
 
+    /// Serves a pipe in place of a socket.
+    #[cfg(test)]
+    pub(crate) async fn simulate(self, stream: tokio::io::DuplexStream, guard: Guard) {
+        let stream = Guarded::new(stream, self.config.deadlines.write_stall);
+        let inlet = self.inlet(SocketAddr::from(([192, 0, 2, 7], 7)), None);
+        self.unagreed(stream, inlet, guard).await;
+    }
+
     /// The first bytes tell which version the caller speaks.
     async fn unagreed<S>(self, stream: S, inlet: Inlet, guard: Guard)
     where
@@ -296,6 +304,12 @@ impl Reset for Guarded<TcpStream> {
         // A socket that refuses is dead, and its reader knows.
         let _dead = self.get_ref().set_zero_linger();
     }
+}
+
+#[cfg(test)]
+impl Reset for Guarded<tokio::io::DuplexStream> {
+    // Its end is the end of the stream.
+    fn reset(&self) {}
 }
 
 impl<S: Reset> Reset for Box<S> {

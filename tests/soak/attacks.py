@@ -68,9 +68,9 @@ ATTACKS = {
     "2000 idle connections": lambda lictor: held(lictor, 2000, b""),
     "slow heads": lambda lictor: held(lictor, 500, b"GET / HTTP/1.1\r\nhost: loc"),
     "slow bodies": lambda lictor: held(lictor, 500, SLOW_BODY),
-    "readers of 10 MiB that do not read": lambda lictor: held(lictor, 30, get("/large/640")),
+    "readers of 10 MiB that do not read": lambda lictor: held(lictor, 15, get("/large/640")),
     "agents that hang": lambda lictor: held(lictor, 200, get("/hang")),
-    "agents that never end": lambda lictor: held(lictor, 50, get("/endless")),
+    "agents that never end": lambda lictor: held(lictor, 15, get("/endless")),
     "decompression bombs": lambda lictor: held(lictor, 200, get("/bomb")),
     "rapid reset": lambda lictor: flood(
         lictor, lambda stream: ask(stream, "/hang") + frame(RST_STREAM, 0, stream, struct.pack(">I", 8))
