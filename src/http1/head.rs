@@ -65,11 +65,6 @@ impl Finder {
         Ok(None)
     }
 
-    /// Whether the end of the first line is still to come.
-    const fn is_in_first_line(&self) -> bool {
-        self.line == 0
-    }
-
     /// Whether anything was seen.
     pub(super) const fn has_begun(&self) -> bool {
         self.looked_at > 0
@@ -96,12 +91,16 @@ pub(super) fn take(
     if !finder.has_begun() && buffer[..] == b"\r"[..] {
         return Ok(None);
     }
-    let looked_at = finder.looked_at;
+    let (looked_at, is_in_first_line) = (finder.looked_at, finder.line == 0);
     let found = finder.find(buffer)?;
-    // What begins with other bytes is another protocol, and nobody waits for the end of its line.
+    // What begins with other bytes is another protocol, and nobody waits for the end of its head.
     let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r');
-    let unseen = buffer.get(looked_at..).unwrap_or_default();
-    if found.is_none() && finder.is_in_first_line() && !unseen.iter().all(is_text) {
+    let mut unseen = buffer
+        .get(looked_at..)
+        .unwrap_or_default()
+        .split(|byte| *byte == b'\n');
+    let first_line = unseen.next().unwrap_or_default();
+    if found.is_none() && is_in_first_line && !first_line.iter().all(is_text) {
         return Err(HeadError::Syntax(httparse::Error::Token));
     }
     match found {

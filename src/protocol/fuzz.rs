@@ -1,8 +1,98 @@
-//! The entry of the fuzzer: whatever comes, nobody panics, and no cut changes what is learned.
+//! The entries of the fuzzer: whatever comes, nobody panics, no cut changes what is learned, and no path has a
+//! second reading.
 
 use http::Request;
+use http::uri::PathAndQuery;
 
-use super::{Carrier, Observer, read_head};
+use super::{Carrier, Observer, path, read_head};
+
+/// Reads `data` as a path, and then as all the servers that we know of.
+///
+/// # Panics
+/// When one of them reads another path than the one that is judged.
+#[doc(hidden)]
+pub fn fuzz_path(data: &[u8]) {
+    let Ok(target) = PathAndQuery::try_from(data) else {
+        return;
+    };
+    let Ok(judged) = path::decode(target.path()) else {
+        return;
+    };
+    // Each bit is something that a server may do, in this order.
+    for habits in 0_u8..64 {
+        let does = |bit: u8| habits & 1 << bit != 0;
+        let mut text = target.path().as_bytes().to_vec();
+        if does(0) {
+            text = without_parameters(&text);
+        }
+        text = unescape(&text);
+        if does(1) {
+            text = unescape(&text);
+        }
+        if does(2) {
+            text.iter_mut()
+                .filter(|byte| **byte == b'\\')
+                .for_each(|byte| *byte = b'/');
+        }
+        if does(3) {
+            text = without_parameters(&text);
+        }
+        if does(4) {
+            text.dedup_by(|next, before| *next == b'/' && *before == b'/');
+        }
+        if does(5) {
+            text = without_dots(&text);
+        }
+        assert_eq!(String::from_utf8_lossy(&text), *judged, "habits {habits:b}");
+    }
+}
+
+/// Undoes the escapes, and leaves alone what is none.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let Some((first, tail)) = rest.split_first() {
+        let digits = tail.split_first_chunk::<2>().and_then(|(digits, tail)| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            let plain = !digits.starts_with('+');
+            Some((u8::from_str_radix(digits, 16).ok().filter(|_| plain)?, tail))
+        });
+        match digits.filter(|_| *first == b'%') {
+            Some((byte, tail)) => {
+                bytes.push(byte);
+                rest = tail;
+            }
+            None => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    bytes
+}
+
+/// Drops what stands behind a semicolon, in each segment.
+fn without_parameters(text: &[u8]) -> Vec<u8> {
+    let segments = text.split(|byte| *byte == b'/');
+    let plain = segments.map(|segment| segment.split(|byte| *byte == b';').next());
+    plain
+        .map(Option::unwrap_or_default)
+        .collect::<Vec<_>>()
+        .join(&b'/')
+}
+
+/// RFC 3986, section 5.2.4.
+fn without_dots(text: &[u8]) -> Vec<u8> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    for segment in text.split(|byte| *byte == b'/') {
+        match segment {
+            b"." => {}
+            b".." => drop(kept.pop()),
+            _ => kept.push(segment),
+        }
+    }
+    kept.join(&b'/')
+}
 
 /// Reads `data` as a request's body, and as the answer to what it asked, whole and in pieces.
 #[doc(hidden)]
@@ -39,5 +129,26 @@ pub fn fuzz_read_call(data: &[u8]) {
             (observer.task().cloned(), observer.context().cloned())
         });
         assert_eq!(whole, pieces, "the cut changed what was learned");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    /// What paths are made of.
+    const PIECES: &[&str] = &[
+        "/", "/", ".", "..", "%2e", "%2E", "%2f", "%5c", "\\", ";", "%3b", "%", "%25", "2e", "2f",
+        "5c", "3b", "%00", "%c0%af", "%C3%A4", "a", "b", "%61", "?", "#", "*", "+", "%2", ":",
+    ];
+
+    proptest! {
+        #[test]
+        fn a_path_has_one_reading(pieces in proptest::collection::vec(select(PIECES), 0..12)) {
+            fuzz_path(format!("/{}", pieces.concat()).as_bytes());
+        }
     }
 }

@@ -30,7 +30,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
-pub use fuzz::fuzz_read_call;
+pub use fuzz::{fuzz_path, fuzz_read_call};
 pub use head::{Body, Head, Malformed, read_head};
 pub use normal::normalise_path;
 pub use observer::{Carrier, Learned, Observer};

@@ -14,6 +14,7 @@ mod farewell;
 mod forwarded;
 mod frames;
 mod fuzz;
+mod fuzz_forward;
 mod headers;
 mod hold;
 pub mod hygiene;
@@ -47,6 +48,7 @@ use crate::upstream::Upstream;
 pub use connection::{Front, Versions};
 #[doc(hidden)]
 pub use fuzz::fuzz_websocket;
+pub use fuzz_forward::fuzz_forward;
 pub use headers::IdentityHeaders;
 pub use reply::no_place;
 pub use screen::{Cut, ReplyBody};

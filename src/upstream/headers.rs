@@ -106,8 +106,20 @@ pub(super) fn prepare(request: &mut Request<RequestBody>, host: &HeaderValue) {
 /// An absolute target is for proxies (RFC 9112, section 3.2.2); the agent is an origin server.
 fn to_origin_form(uri: &mut Uri) {
     if uri.authority().is_some() {
-        let target = uri.path_and_query().cloned();
-        *uri = Uri::from(target.unwrap_or_else(|| PathAndQuery::from_static("/")));
+        let target = uri.path_and_query().map(PathAndQuery::as_str);
+        // `http://a?b` has no path of its own, and an empty one stands for `/` (RFC 9112, section 3.2.1).
+        let target = match target {
+            None | Some("/") => PathAndQuery::from_static("/"),
+            Some(text) if !text.starts_with(['/', '*']) => {
+                PathAndQuery::try_from(format!("/{text}"))
+                    .unwrap_or_else(|_| PathAndQuery::from_static("/"))
+            }
+            Some(_) => uri
+                .path_and_query()
+                .cloned()
+                .unwrap_or_else(|| PathAndQuery::from_static("/")),
+        };
+        *uri = Uri::from(target);
     }
 }
 

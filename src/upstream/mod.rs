@@ -11,6 +11,7 @@ mod config;
 mod connect;
 mod connection;
 mod error;
+mod fuzz;
 mod headers;
 mod pool;
 mod request_body;
@@ -37,6 +38,7 @@ use crate::quota::Admission;
 
 pub use config::*;
 pub use error::{FramingError, RequestBodyError, UpstreamError};
+pub use fuzz::fuzz_written;
 pub use headers::strip_hop_by_hop;
 pub use request_body::{RequestBody, StreamedBody};
 pub use response_body::ResponseBody;
