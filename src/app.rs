@@ -35,9 +35,9 @@ use crate::proxy::hygiene::Hygiene;
 use crate::proxy::{self, Front, IdentityHeaders, Proxy, Snapshot, Versions};
 use crate::quota::{Quotas, Store};
 use crate::scan::{self, Detectors};
-use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
+use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics, UpstreamMetrics};
 use crate::tls;
-use crate::upstream::{self, Upstream, UpstreamStats};
+use crate::upstream::{self, Endpoint, Upstream};
 
 use workers::{Serving, Workers};
 
@@ -92,6 +92,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         .map(tls::Server::load)
         .transpose()
         .map_err(anyhow::Error::from)?;
+    let client = client_tls(&operator)?;
     let fingerprint_key = fingerprint_key(&operator.state_dir)?;
     let registry = Registry::new().map_err(anyhow::Error::from)?;
     let metrics = Metrics::new(&registry)?;
@@ -129,13 +130,14 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let watcher = Watcher::new(&operator.policies, &loaded, operator.poll)
         .context("cannot watch the policies")?;
 
-    let upstream = Upstream::new(&upstream::Config {
+    let upstream = upstream::Config {
         workers: count,
         ..operator.upstream.clone()
-    });
+    };
+    let upstream = Upstream::new(&upstream, client.as_ref().map(tls::Client::config));
     let gauges = Gauges {
         listener: listener_stats,
-        upstream: upstream.stats(),
+        agent: upstream.clone(),
         keys: Arc::clone(&keys),
     };
     let names = &operator.identity_headers;
@@ -202,7 +204,18 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     ];
     if let Some(server) = server {
         background.push(tokio::spawn(reload_certificates(
-            Arc::new(server),
+            move || server.reload(),
+            metrics.controls.clone(),
+            rest_guard.clone(),
+        )));
+    }
+    if let Some(probes) = operator.upstream.health.clone() {
+        let agent = proxy.parts().upstream.clone();
+        background.push(tokio::spawn(agent.watch(probes, rest_guard.clone())));
+    }
+    if let Some(client) = client {
+        background.push(tokio::spawn(reload_certificates(
+            move || client.reload(),
             metrics.controls,
             rest_guard,
         )));
@@ -253,6 +266,7 @@ impl Running {
             tracing::error!(path = %self.audit.display(), error = %unwritten, "the audit trail is not complete");
         }
         self.keys.shutdown().await;
+        let _still_open = self.proxy.parts().upstream.close(LAST_RECORDS).await;
         let _still_held = self.rest.drain(LAST_RECORDS).await;
         for task in &self.background {
             task.abort();
@@ -418,6 +432,11 @@ fn watch_controls(
     });
     let keys = Arc::clone(keys);
     health.ask("keys", move || keys_condition(&keys));
+    let agent = proxy.parts().upstream.clone();
+    health.ask("agent", move || match agent.state().trouble {
+        Some(why) => Condition::Degraded(format!("the agent is not asked: {why}").into()),
+        None => Condition::Ready,
+    });
     health.ask("workers", move || {
         workers_condition(serving.count(), started)
     });
@@ -463,7 +482,7 @@ fn keys_condition(keys: &KeyStore) -> Condition {
 /// Rooms count in plain numbers; here they become metrics.
 struct Gauges {
     listener: Arc<ListenerStats>,
-    upstream: Arc<UpstreamStats>,
+    agent: Upstream,
     keys: Arc<KeyStore>,
 }
 
@@ -496,12 +515,7 @@ impl Gauges {
             // Shared with calls, so that it is added to and not set.
             let before = std::mem::replace(&mut panicked, self.listener.panicked.load(Relaxed));
             proxy.parts().calls.panics.inc_by(panicked - before);
-            transport
-                .upstream_connections
-                .set(signed(self.upstream.open.load(Relaxed)));
-            for (cause, count) in self.upstream.errors() {
-                advance(&transport.upstream_errors(cause), count);
-            }
+            self.upstream(&transport.upstream);
             controls
                 .ledger_entries("all")
                 .set(signed(proxy.parts().ledger.len() as u64));
@@ -518,6 +532,29 @@ impl Gauges {
     }
 }
 
+impl Gauges {
+    fn upstream(&self, metrics: &UpstreamMetrics) {
+        let (state, stats) = (self.agent.state(), self.agent.stats());
+        metrics.available.set(i64::from(state.trouble.is_none()));
+        metrics.connections.set(signed(stats.open.load(Relaxed)));
+        metrics.exchanges.set(signed(state.exchanges as u64));
+        metrics.pending.set(signed(state.pending as u64));
+        advance(&metrics.ejections, state.ejections);
+        let counters = [
+            (metrics.probes("success"), &stats.probes_succeeded),
+            (metrics.probes("failure"), &stats.probes_failed),
+            (metrics.repeats("idle-closed"), &stats.stale),
+            (metrics.repeats("retry"), &stats.retried),
+        ];
+        for (counter, count) in counters {
+            advance(&counter, count.load(Relaxed));
+        }
+        for (cause, count) in stats.errors() {
+            advance(&metrics.errors(cause), count);
+        }
+    }
+}
+
 fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -527,15 +564,31 @@ fn advance(counter: &crate::telemetry::Counter, to: u64) {
     counter.inc_by(to.saturating_sub(counter.get()));
 }
 
-async fn reload_certificates(server: Arc<tls::Server>, controls: ControlMetrics, mut guard: Guard) {
+/// How an `https://` agent is spoken to.
+fn client_tls(operator: &Operator) -> anyhow::Result<Option<tls::Client>> {
+    match operator.upstream.endpoint {
+        Endpoint::Https { .. } => {
+            let client = tls::Client::load(&operator.upstream_tls);
+            client.map(Some).context("cannot speak TLS to the agent")
+        }
+        Endpoint::H2c { .. } | Endpoint::Http { .. } | Endpoint::Unix(_) => Ok(None),
+    }
+}
+
+async fn reload_certificates(
+    reload: impl Fn() -> Result<bool, tls::TlsError> + Send + Sync + 'static,
+    controls: ControlMetrics,
+    mut guard: Guard,
+) {
+    let reload = Arc::new(reload);
     let mut last_error = None;
     loop {
         tokio::select! {
             () = tokio::time::sleep(CERTIFICATE_POLL) => {}
             () = guard.draining() => return,
         }
-        let reading = Arc::clone(&server);
-        let Ok(reloaded) = tokio::task::spawn_blocking(move || reading.reload()).await else {
+        let reading = Arc::clone(&reload);
+        let Ok(reloaded) = tokio::task::spawn_blocking(move || reading()).await else {
             continue;
         };
         match reloaded.map_err(|error| error.to_string()) {

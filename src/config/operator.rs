@@ -31,6 +31,8 @@ pub struct Operator {
     pub dangerous_plain_http: bool,
     /// The agent.
     pub upstream: upstream::Config,
+    /// How an `https://` agent is spoken to.
+    pub upstream_tls: tls::ClientFiles,
     /// The policy file or folder.
     pub policies: PathBuf,
     /// How often the policies are compared with what is loaded, whether or not a change was noticed.
@@ -127,15 +129,17 @@ pub enum OperatorError {
         "`{0}` is reachable from elsewhere and has no TLS; give it certificates, bind 127.0.0.1, or say dangerousPlainHttp"
     )]
     PlainHttp(SocketAddr),
-    /// Not `http://host[:port]`.
-    #[error("`{0}` is not the address of an agent, such as http://127.0.0.1:9000")]
+    /// Not `scheme://host[:port]`.
+    #[error(
+        "`{0}` is not the address of an agent, such as http://127.0.0.1:9000, https://agent.example, h2c://127.0.0.1:9000 or unix:/run/agent.sock"
+    )]
     Upstream(String),
+    /// A socket that has no absolute path.
+    #[error("`{0}` is not the absolute path of a socket, such as unix:/run/agent.sock")]
+    UpstreamSocket(String),
     /// A user or a password, which would be shown wherever the address is.
     #[error("the address of an agent may not hold a user or a password")]
     UpstreamUser,
-    /// A scheme of the design that this version does not speak.
-    #[error("`{0}` is not yet spoken to agents; use http://")]
-    UpstreamScheme(&'static str),
 }
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -158,7 +162,7 @@ impl Operator {
         Ok(Self::new(parse_upstream(upstream_url)?, policies))
     }
 
-    fn new(upstream: upstream::Config, policies: PathBuf) -> Self {
+    fn new(endpoint: upstream::Endpoint, policies: PathBuf) -> Self {
         let state_dir = PathBuf::from(LOCAL_STATE_DIR);
         Self {
             agent_name: "agent".to_owned(),
@@ -166,7 +170,12 @@ impl Operator {
             tls: None,
             versions: vec![tls::HttpVersion::H2, tls::HttpVersion::H1],
             dangerous_plain_http: false,
-            upstream,
+            upstream: upstream::Config::new(endpoint),
+            upstream_tls: tls::ClientFiles {
+                authorities: None,
+                certificate: None,
+                versions: vec![tls::HttpVersion::H2, tls::HttpVersion::H1],
+            },
             policies,
             poll: Duration::from_secs(10),
             admin: admin::Config {
@@ -200,8 +209,7 @@ impl Operator {
     /// # Errors
     /// When the address is not one of an agent.
     pub fn set_upstream(&mut self, url: &str) -> Result<(), OperatorError> {
-        let upstream::Config { host, port, .. } = parse_upstream(url)?;
-        (self.upstream.host, self.upstream.port) = (host, port);
+        self.upstream.endpoint = parse_upstream(url)?;
         Ok(())
     }
 
@@ -248,34 +256,49 @@ impl Operator {
     }
 }
 
-/// `http://host[:port]` and nothing else: a path would be prepended or ignored, and both surprise.
-fn parse_upstream(url: &str) -> Result<upstream::Config, OperatorError> {
+/// `scheme://host[:port]` and nothing else: a path would be prepended or ignored, and both surprise.
+fn parse_upstream(url: &str) -> Result<upstream::Endpoint, OperatorError> {
+    use upstream::Endpoint;
+    if let Some(path) = url.strip_prefix("unix:") {
+        // `unix:///run/agent.sock` is what those write who think of it as a URL.
+        let path = path.strip_prefix("//").unwrap_or(path);
+        let is_file = path.starts_with('/') && !path.ends_with('/') && !path.contains('\0');
+        let socket = || Endpoint::Unix(path.into());
+        let wrong = || OperatorError::UpstreamSocket(url.to_owned());
+        return is_file.then(socket).ok_or_else(wrong);
+    }
     if holds_user(url) {
         return Err(OperatorError::UpstreamUser);
     }
     let bad = || OperatorError::Upstream(url.to_owned());
-    for scheme in ["https:", "h2c:", "unix:"] {
-        if url.starts_with(scheme) {
-            return Err(OperatorError::UpstreamScheme(scheme));
-        }
-    }
     let uri: http::Uri = url.parse().map_err(|_not_a_uri| bad())?;
     let authority = uri.authority().ok_or_else(bad)?;
-    let is_plain = uri.scheme_str() == Some("http")
-        && matches!(uri.path(), "" | "/")
-        && uri.query().is_none()
-        && !authority.host().is_empty();
     let port = match authority.port() {
-        Some(port) => port.as_u16(),
+        Some(port) => Some(port.as_u16()),
         // `host:` or a port out of range parse as no port.
         None if authority.as_str().len() > authority.host().len() => return Err(bad()),
-        None => 80,
+        None => None,
     };
-    if !is_plain || port == 0 {
+    let is_bare = matches!(uri.path(), "" | "/") && uri.query().is_none();
+    if !is_bare || authority.host().is_empty() || port == Some(0) {
         return Err(bad());
     }
-    let host = authority.host().trim_matches(['[', ']']);
-    Ok(upstream::Config::new(host.to_owned(), port))
+    let host = authority.host().trim_matches(['[', ']']).to_owned();
+    match uri.scheme_str() {
+        Some("h2c") => Ok(Endpoint::H2c {
+            host,
+            port: port.unwrap_or(80),
+        }),
+        Some("http") => Ok(Endpoint::Http {
+            host,
+            port: port.unwrap_or(80),
+        }),
+        Some("https") => Ok(Endpoint::Https {
+            host,
+            port: port.unwrap_or(443),
+        }),
+        _ => Err(bad()),
+    }
 }
 
 #[cfg(test)]
@@ -283,12 +306,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_agent_is_a_host_and_a_port() {
-        let parsed = |url| parse_upstream(url).map(|upstream| (upstream.host, upstream.port));
-        let ok = |host: &str, port| Ok((host.to_owned(), port));
-        assert_eq!(parsed("http://127.0.0.1:9000"), ok("127.0.0.1", 9000));
-        assert_eq!(parsed("http://[::1]:9000/"), ok("::1", 9000));
-        assert_eq!(parsed("http://agent"), ok("agent", 80));
+    fn an_agent_is_a_host_and_a_port_or_a_socket() {
+        use upstream::Endpoint::{H2c, Http, Https, Unix};
+        let host = |host: &str| host.to_owned();
+        let cases = [
+            (
+                "http://127.0.0.1:9000",
+                Http {
+                    host: host("127.0.0.1"),
+                    port: 9000,
+                },
+            ),
+            (
+                "http://[::1]:9000/",
+                Http {
+                    host: host("::1"),
+                    port: 9000,
+                },
+            ),
+            (
+                "http://agent",
+                Http {
+                    host: host("agent"),
+                    port: 80,
+                },
+            ),
+            (
+                "h2c://agent:50051",
+                H2c {
+                    host: host("agent"),
+                    port: 50051,
+                },
+            ),
+            (
+                "https://agent.example",
+                Https {
+                    host: host("agent.example"),
+                    port: 443,
+                },
+            ),
+            ("unix:/run/agent.sock", Unix("/run/agent.sock".into())),
+            ("unix:///run/agent.sock", Unix("/run/agent.sock".into())),
+        ];
+        for (url, endpoint) in cases {
+            assert_eq!(parse_upstream(url), Ok(endpoint), "{url}");
+        }
         for bad in [
             "agent:9000",
             "http://",
@@ -301,15 +363,25 @@ mod tests {
             "",
         ] {
             assert_eq!(
-                parsed(bad),
+                parse_upstream(bad),
                 Err(OperatorError::Upstream(bad.to_owned())),
                 "{bad}"
             );
         }
-        let user = parsed("http://u:p@agent:1");
+        for bad in [
+            "unix:",
+            "unix:agent.sock",
+            "unix://agent.sock",
+            "unix:/run/",
+        ] {
+            assert_eq!(
+                parse_upstream(bad),
+                Err(OperatorError::UpstreamSocket(bad.to_owned())),
+                "{bad}"
+            );
+        }
+        let user = parse_upstream("https://u:p@agent:1");
         assert_eq!(user, Err(OperatorError::UpstreamUser));
-        let tls = parsed("https://agent:9000");
-        assert_eq!(tls, Err(OperatorError::UpstreamScheme("https:")));
     }
 
     #[test]

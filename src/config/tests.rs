@@ -14,6 +14,7 @@ use crate::model::{LeakAction, Place, TenantId};
 use crate::quota::{Dimension, Rates};
 use crate::scan::AtBound;
 use crate::tls;
+use crate::upstream::{Endpoint, Retry};
 
 const DETECTORS: &[&str] = &["credentials.github-pat", "pii.email", "pii.iban", "cards"];
 
@@ -321,8 +322,12 @@ listeners:
     limits: { connections: 10, perSource: 5, handshakes: 4, headerBytes: 16KiB, headers: 50, streams: 20 }
     deadlines: { handshake: 1s, header: 2s, bodyIdle: 3s, keepAlive: 4s, writeStall: 5s, drain: 6s }
 upstream:
-  url: http://127.0.0.1:9000
-  pool: { idle: 7, connect: 8s, firstByte: 9s }
+  url: https://agent.example:9000
+  tls: { ca: tls/ca.crt, cert: tls/us.crt, key: tls/us.key, serverName: agent.internal }
+  pool: { idle: 7, streams: 50, exchanges: 60, pending: 70, connect: 8s, firstByte: 9s }
+  retry: safe
+  ejection: { connectFailures: 4, exchangeFailures: 5, time: 6s }
+  health: { path: /health, every: 7s, timeout: 8s, healthy: 9, unhealthy: 10 }
 policies: { path: policies/, poll: 3s }
 admin: { address: 127.0.0.1:9902 }
 identityHeaders: { tenant: x-org, assertion: off }
@@ -367,7 +372,24 @@ runtime: { workers: 3 }
     );
     assert_eq!(operator.listener.limits.streams, 20);
     assert_eq!(operator.listener.deadlines.drain, Duration::from_secs(6));
-    assert_eq!((operator.upstream.port, operator.upstream.idle), (9000, 7));
+    let upstream = operator.upstream;
+    assert_eq!((upstream.idle, upstream.streams), (7, 50));
+    assert_eq!((upstream.exchanges, upstream.pending), (60, 70));
+    assert_eq!(upstream.retry, Retry::Safe);
+    let ejection = upstream.ejection.unwrap();
+    let rows = (ejection.connect_failures, ejection.exchange_failures);
+    assert_eq!((rows, ejection.time.as_secs()), ((4, 5), 6));
+    let health = upstream.health.unwrap();
+    assert_eq!(health.path.unwrap(), "/health");
+    assert_eq!((health.every.as_secs(), health.timeout.as_secs()), (7, 8));
+    assert_eq!((health.healthy, health.unhealthy), (9, 10));
+    let host = "agent.example".to_owned();
+    assert_eq!(upstream.endpoint, Endpoint::Https { host, port: 9000 });
+    assert!(upstream.server_name.is_some());
+    let tls = operator.upstream_tls;
+    assert_eq!(tls.authorities, Some(folder.path().join("tls/ca.crt")));
+    let key = tls.certificate.map(|files| files.key);
+    assert_eq!(key, Some(folder.path().join("tls/us.key")));
     assert_eq!(operator.identity_headers.tenant, "x-org");
     assert_eq!(operator.identity_headers.principal, "x-user-id");
     assert_eq!(operator.logs.level.as_str(), "debug");

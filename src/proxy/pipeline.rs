@@ -15,7 +15,7 @@ use crate::model::{Call, DecisionId, Facts, Principal, Reason, Refusal, RequestI
 use crate::policy::Limits;
 use crate::protocol::{self, Head, Malformed};
 use crate::quota::Admission;
-use crate::upstream::{Deadlines, Forwarded, Upgraded};
+use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
 use crate::websocket::Handshake;
 
 use super::answer::{Answer, Answered, Judged};
@@ -390,7 +390,7 @@ impl Walk<'_> {
             .upstream
             .forward(admission, request, self.deadlines(limits))
             .await
-            .map_err(|(error, _unspent)| Refusal::new(error.reason()).detail(reply::chain(&error)))
+            .map_err(|(error, _unspent)| upstream_refusal(&error))
     }
 
     /// Makes the caller's head into the one that the agent gets.
@@ -418,6 +418,14 @@ impl Walk<'_> {
 
     pub(super) const fn parts(&self) -> &Parts {
         self.proxy.parts()
+    }
+}
+
+/// Why the agent gave no answer, and when it might.
+pub(super) fn upstream_refusal(error: &UpstreamError) -> Refusal {
+    Refusal {
+        retry_after: error.retry_after(),
+        ..Refusal::new(error.reason()).detail(reply::chain(error))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::websocket::{Accepted, Handshake, HandshakeError};
 
 use super::answer::{Answered, Judged};
 use super::headers;
-use super::pipeline::Walk;
+use super::pipeline::{Walk, upstream_refusal};
 use super::reply;
 
 /// What a tunnel is opened with.
@@ -68,7 +68,7 @@ impl Walk<'_> {
                 self.deadlines(limits),
             )
             .await
-            .map_err(|(error, _unspent)| Refusal::new(error.reason()).detail(reply::chain(&error)))
+            .map_err(|(error, _unspent)| upstream_refusal(&error))
     }
 
     /// Judges a 101: only the answer to this very handshake opens a tunnel.

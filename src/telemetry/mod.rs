@@ -13,6 +13,7 @@ mod controls;
 mod logging;
 mod registry;
 mod transport;
+mod upstream;
 
 pub use action::ActionLabel;
 pub use calls::{CallMetrics, InFlight};
@@ -21,3 +22,4 @@ pub use controls::ControlMetrics;
 pub use logging::{LoggingError, start_logging};
 pub use registry::{Counter, CounterVec, Gauge, GaugeVec, Histogram, Registry, RegistryError};
 pub use transport::{Http2Metrics, TransportMetrics};
+pub use upstream::UpstreamMetrics;

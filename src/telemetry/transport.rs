@@ -1,6 +1,7 @@
 //! What `listener`, `tls` and `upstream` count of their connections.
 
 use super::registry::{Counter, CounterVec, Gauge, GaugeVec, Registry, RegistryError};
+use super::upstream::UpstreamMetrics;
 
 /// Counters of connections on both sides. A room fetches its handles once, at start.
 #[derive(Debug, Clone)]
@@ -10,9 +11,8 @@ pub struct TransportMetrics {
     tls_handshake_errors: CounterVec,
     /// Times that no connection could be accepted; out of descriptors, mostly.
     pub accept_errors: Counter,
-    upstream_errors: CounterVec,
-    /// Connections to the agent, idle ones included.
-    pub upstream_connections: Gauge,
+    /// What is counted of the agent.
+    pub upstream: UpstreamMetrics,
     /// What goes wrong on HTTP/2 connections.
     pub http2: Http2Metrics,
 }
@@ -89,11 +89,6 @@ impl TransportMetrics {
                 "Connections refused before their first request, by cause.",
                 &["cause"],
             )?,
-            upstream_errors: registry.counter_vec(
-                "lictor_upstream_errors_total",
-                "Exchanges with the agent that failed, by cause.",
-                &["cause"],
-            )?,
             accept_errors: registry.counter(
                 "lictor_accept_errors_total",
                 "Times that accepting a connection failed.",
@@ -103,10 +98,7 @@ impl TransportMetrics {
                 "TLS handshakes that did not end in a connection, by kind.",
                 &["kind"],
             )?,
-            upstream_connections: registry.gauge(
-                "lictor_upstream_connections",
-                "Connections to the agent, idle ones included.",
-            )?,
+            upstream: UpstreamMetrics::new(registry)?,
             http2: Http2Metrics::new(registry)?,
         })
     }
@@ -124,10 +116,5 @@ impl TransportMetrics {
     /// Handshakes that failed in one way.
     pub fn tls_handshake_errors(&self, kind: &'static str) -> Counter {
         self.tls_handshake_errors.with_label_values(&[kind])
-    }
-
-    /// Exchanges with the agent that failed for one cause.
-    pub fn upstream_errors(&self, cause: &'static str) -> Counter {
-        self.upstream_errors.with_label_values(&[cause])
     }
 }

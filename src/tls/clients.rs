@@ -80,7 +80,8 @@ pub(super) fn verifier(
         .map_err(|error| TlsError::Setup(Error::General(error.to_string())))
 }
 
-fn authorities(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
+/// The authorities in a PEM file.
+pub(super) fn authorities(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| broken(path, &error))?;

@@ -38,6 +38,17 @@ pub enum ClientMode {
     Required,
 }
 
+/// What the client side is made of, towards one server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientFiles {
+    /// PEM of those who vouch for the server; `None` is whom the system trusts.
+    pub authorities: Option<PathBuf>,
+    /// Who we say that we are, where the server asks.
+    pub certificate: Option<CertificateFiles>,
+    /// ALPN protocols in order of preference.
+    pub versions: Vec<HttpVersion>,
+}
+
 /// A chain and its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFiles {

@@ -1,4 +1,4 @@
-//! What can be wrong with the files of a listener, and what to do about it.
+//! What can be wrong with the files, and what to do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,9 @@ pub enum TlsError {
     /// The file may not be read.
     #[error("`{}` may not be read by this process; give its user or group the right to read it", .0.display())]
     PermissionDenied(PathBuf),
+    /// Nobody is trusted.
+    #[error("the system trusts no certificate authority; name the file of one as `ca`")]
+    RootsMissing,
     /// The TLS library refused the whole.
     #[error("TLS could not be set up: {0}")]
     Setup(rustls::Error),

@@ -6,7 +6,8 @@
 //! every client that asks for it first, and classical with the others.
 //!
 //! Leaves to others: sockets (`listener`), when to look for changed files (whoever calls [`Server::reload`]),
-//! what a client's certificate says of the caller, and trust in servers that we call (the rooms that call them).
+//! what a client's certificate says of the caller, and connecting to servers that we call (the rooms that call
+//! them). [`Client`] reads the files of that side.
 //!
 //! Must not use the process-wide default provider: what is negotiated is decided here.
 //!
@@ -19,6 +20,7 @@ mod config;
 mod der;
 mod error;
 mod handshake;
+mod outbound;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +45,7 @@ pub use clients::PeerCertificate;
 pub use config::*;
 pub use error::TlsError;
 pub use handshake::{Accepted, Acceptor, HandshakeError, HandshakeFault};
+pub use outbound::Client;
 
 /// The server side of one listener. Connections keep the certificate that they began with; new ones get the
 /// one that was loaded last.

@@ -1,4 +1,4 @@
-//! One connection to the agent.
+//! One HTTP/1.1 connection to the agent.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,10 +9,10 @@ use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 
+use super::gate::Slot;
 use super::request_body::RequestBody;
-use super::stats::Open;
+use super::socket::Socket;
 use super::upgrade::SwitchedStream;
 
 /// A connection, driven by whoever waits for it: no task of its own, so that an exchange does not
@@ -24,23 +24,17 @@ use super::upgrade::SwitchedStream;
 pub(super) struct Connection {
     sender: SendRequest<RequestBody>,
     // `None` when it has ended. Boxed, for it moves with each exchange and is large.
-    io: Option<Box<http1::Connection<TokioIo<TcpStream>, RequestBody>>>,
+    io: Option<Box<http1::Connection<TokioIo<Socket>, RequestBody>>>,
     is_for_one: bool,
-    open: Open,
 }
 
 impl Connection {
-    pub(super) async fn new(
-        client: &http1::Builder,
-        stream: TcpStream,
-        open: Open,
-    ) -> hyper::Result<Self> {
-        let (sender, io) = client.handshake(TokioIo::new(stream)).await?;
+    pub(super) async fn new(client: &http1::Builder, socket: Socket) -> hyper::Result<Self> {
+        let (sender, io) = client.handshake(TokioIo::new(socket)).await?;
         Ok(Self {
             sender,
             io: Some(Box::new(io)),
             is_for_one: false,
-            open,
         })
     }
 
@@ -88,8 +82,8 @@ impl Connection {
     }
 
     /// The stream of a connection that has left HTTP.
-    pub(super) fn into_stream(self) -> Option<SwitchedStream> {
+    pub(super) fn into_stream(self, slot: Slot) -> Option<SwitchedStream> {
         let parts = self.io?.into_parts();
-        Some(SwitchedStream::new(parts.read_buf, parts.io, self.open))
+        Some(SwitchedStream::new(parts.read_buf, parts.io, slot))
     }
 }

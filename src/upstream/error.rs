@@ -2,13 +2,14 @@
 
 use std::error::Error as _;
 use std::io;
+use std::time::Duration;
 
 use crate::model::Reason;
 
 /// Why an exchange with the agent failed: one variant per fact.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstreamError {
-    /// The agent closed the connection before it began to answer.
+    /// The agent closed the connection, or reset the stream, before it began to answer.
     #[error("the agent closed the connection without an answer")]
     Closed(#[source] hyper::Error),
     /// Nothing listens there, or the name is unknown.
@@ -17,6 +18,12 @@ pub enum UpstreamError {
     /// The connection did not open in time.
     #[error("the agent did not accept a connection in time")]
     ConnectTimeout,
+    /// It failed too often, or its probes fail, and is not asked for a while.
+    #[error("the agent is not asked for now, since it failed before")]
+    Ejected {
+        /// When it may be asked again.
+        retry_after: Duration,
+    },
     /// The answer did not begin in time.
     #[error("the agent did not begin to answer in time")]
     FirstByteTimeout,
@@ -26,18 +33,27 @@ pub enum UpstreamError {
     /// The answer began and then paused for too long.
     #[error("the agent paused in its answer for too long")]
     IdleTimeout,
-    /// The bytes are not HTTP/1.1, or its head is above the limit.
+    /// The bytes are not the HTTP that was agreed on, or its head is above the limit.
     #[error("the agent's answer is not valid HTTP")]
     Malformed(#[source] hyper::Error),
     /// The request's body ended badly; the agent is not to blame.
     #[error("the request's body failed")]
     RequestBody(#[from] RequestBodyError),
+    /// As many exchanges as may be are with the agent, and as many calls as may wait do.
+    #[error("too many calls are with the agent, or wait for it")]
+    Saturated,
+    /// The agent is not who it should be, does not want us, or does not speak TLS.
+    #[error("no TLS with the agent; {}", remedy(.0))]
+    Tls(#[source] rustls::Error),
     /// The whole exchange took too long.
     #[error("the exchange took longer than it may")]
     TotalTimeout,
     /// The answer ended before its declared end.
     #[error("the agent's answer ended before its end")]
     Truncated(#[source] Option<hyper::Error>),
+    /// The request cannot be said in HTTP/2.
+    #[error("the request cannot be said in HTTP/2")]
+    Unsendable(#[source] http::Error),
     /// The agent switched to a protocol that nobody asked for (RFC 9110, section 7.8).
     #[error("the agent switched protocols without being asked")]
     Upgrade,
@@ -78,13 +94,17 @@ impl UpstreamError {
         "closed",
         "connect",
         "connect-timeout",
+        "ejected",
         "first-byte-timeout",
         "framing",
         "idle-timeout",
         "malformed",
         "request-body",
+        "saturated",
+        "tls",
         "total-timeout",
         "truncated",
+        "unsendable",
         "upgrade",
     ];
 
@@ -94,13 +114,17 @@ impl UpstreamError {
             Self::Closed(_) => "closed",
             Self::Connect(_) => "connect",
             Self::ConnectTimeout => "connect-timeout",
+            Self::Ejected { .. } => "ejected",
             Self::FirstByteTimeout => "first-byte-timeout",
             Self::Framing(_) => "framing",
             Self::IdleTimeout => "idle-timeout",
             Self::Malformed(_) => "malformed",
             Self::RequestBody(_) => "request-body",
+            Self::Saturated => "saturated",
+            Self::Tls(_) => "tls",
             Self::TotalTimeout => "total-timeout",
             Self::Truncated(_) => "truncated",
+            Self::Unsendable(_) => "unsendable",
             Self::Upgrade => "upgrade",
         }
     }
@@ -108,21 +132,58 @@ impl UpstreamError {
     /// What the caller and the audit record are told.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::Closed(_) | Self::Connect(_) | Self::ConnectTimeout => {
-                Reason::UpstreamUnavailable
-            }
+            Self::Closed(_)
+            | Self::Connect(_)
+            | Self::ConnectTimeout
+            | Self::Ejected { .. }
+            | Self::Tls(_) => Reason::UpstreamUnavailable,
             Self::FirstByteTimeout | Self::IdleTimeout | Self::TotalTimeout => {
                 Reason::UpstreamTimeout
             }
             Self::Framing(_) | Self::Malformed(_) | Self::Upgrade => Reason::UpstreamInvalid,
             Self::RequestBody(error) => error.reason(),
+            Self::Saturated => Reason::Overloaded,
             Self::Truncated(_) => Reason::UpstreamTruncated,
+            Self::Unsendable(_) => Reason::MalformedRequest,
+        }
+    }
+
+    /// When the same call might pass, where there is something to tell.
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Ejected { retry_after } => Some(*retry_after),
+            Self::Saturated => Some(Duration::from_secs(1)),
+            Self::Closed(_)
+            | Self::Connect(_)
+            | Self::ConnectTimeout
+            | Self::FirstByteTimeout
+            | Self::Framing(_)
+            | Self::IdleTimeout
+            | Self::Malformed(_)
+            | Self::RequestBody(_)
+            | Self::Tls(_)
+            | Self::TotalTimeout
+            | Self::Truncated(_)
+            | Self::Unsendable(_)
+            | Self::Upgrade => None,
+        }
+    }
+
+    /// A handshake that failed.
+    pub(super) fn handshake(error: io::Error) -> Self {
+        match tls_error(&error) {
+            Some(error) => Self::Tls(error.clone()),
+            None => Self::Connect(error),
         }
     }
 
     /// An error of the connection while no answer has begun.
     pub(super) fn before_the_answer(error: hyper::Error) -> Self {
-        if error.is_parse() {
+        if let Some(error) = io_error(&error).and_then(tls_error) {
+            // With TLS 1.3 a server refuses a client's certificate after the client's handshake.
+            return Self::Tls(error.clone());
+        }
+        if error.is_parse() || http2_error(&error).is_some_and(is_violation) {
             Self::Malformed(error)
         } else {
             Self::Closed(error)
@@ -131,11 +192,24 @@ impl UpstreamError {
 
     /// An error of the connection within the answer's body.
     pub(super) fn within_the_answer(error: hyper::Error) -> Self {
-        if is_bad_framing(&error) {
+        if is_bad_framing(&error) || http2_error(&error).is_some_and(is_violation) {
             Self::Malformed(error)
         } else {
             Self::Truncated(Some(error))
         }
+    }
+
+    /// Whether the agent says that it has not begun on the request, so that it may be sent again: the
+    /// stream was refused (RFC 9113, section 8.7) or is above the last one that the agent takes (section
+    /// 6.8).
+    pub(super) fn is_unprocessed(&self) -> bool {
+        let Self::Closed(error) = self else {
+            return false;
+        };
+        http2_error(error).is_some_and(|error| {
+            error.is_remote()
+                && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
+        })
     }
 }
 
@@ -152,13 +226,67 @@ impl RequestBodyError {
 
 /// Whether bytes came that are no chunk, as opposed to bytes that did not come.
 fn is_bad_framing(error: &hyper::Error) -> bool {
-    error
-        .source()
-        .and_then(|source| source.downcast_ref::<io::Error>())
-        .is_some_and(|error| {
-            matches!(
-                error.kind(),
-                io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
-            )
-        })
+    io_error(error).is_some_and(|error| {
+        matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
+        )
+    })
+}
+
+/// Whether it was us who found that the agent breaks the rules of HTTP/2.
+fn is_violation(error: &h2::Error) -> bool {
+    error.is_library()
+}
+
+fn http2_error(error: &hyper::Error) -> Option<&h2::Error> {
+    error.source().and_then(|source| source.downcast_ref())
+}
+
+fn io_error(error: &hyper::Error) -> Option<&io::Error> {
+    let source = error.source()?;
+    let nested = || source.downcast_ref::<h2::Error>()?.get_io();
+    source.downcast_ref().or_else(nested)
+}
+
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref().and_then(|inner| inner.downcast_ref())
+}
+
+/// What to do about it.
+fn remedy(error: &rustls::Error) -> &'static str {
+    use rustls::AlertDescription as Alert;
+    use rustls::CertificateError as Certificate;
+    use rustls::Error;
+    match error {
+        // The second is what is found when an authority was made anew under its old name.
+        Error::InvalidCertificate(Certificate::UnknownIssuer | Certificate::BadSignature) => {
+            "nobody whom we trust has issued its certificate: name the authority in `upstream.tls.ca`"
+        }
+        Error::InvalidCertificate(
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+        ) => {
+            "its certificate is for another name: name that in `upstream.tls.serverName`, or issue it for this one"
+        }
+        Error::InvalidCertificate(
+            Certificate::Expired
+            | Certificate::ExpiredContext { .. }
+            | Certificate::NotValidYet
+            | Certificate::NotValidYetContext { .. },
+        ) => "its certificate is not valid now: renew it, or set the clock",
+        Error::InvalidCertificate(_) => "its certificate is not acceptable: issue it again",
+        Error::AlertReceived(
+            Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::CertificateExpired
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied,
+        ) => "it does not accept who we are: check `upstream.tls.cert` and `upstream.tls.key`",
+        Error::InvalidMessage(_) => {
+            "it does not speak TLS at this port: use http:// or h2c://, or another port"
+        }
+        _ => "check `upstream.tls`",
+    }
 }

@@ -15,6 +15,7 @@ use super::{client, headers};
 #[doc(hidden)]
 pub fn fuzz_written(mut request: Request<RequestBody>) -> Option<Vec<u8>> {
     headers::prepare(&mut request, &HeaderValue::from_static("agent"));
+    headers::for_http1(&mut request);
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.enable_time().build().ok()?;
     runtime.block_on(write(request))

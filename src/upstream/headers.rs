@@ -7,7 +7,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, EXPECT, HOST, HeaderMap, HeaderName, HeaderValue,
     PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
 };
-use http::uri::{PathAndQuery, Uri};
+use http::uri::{Authority, PathAndQuery, Scheme, Uri};
 use http::{Method, Request, StatusCode, Version, response};
 use http_body::Body as _;
 
@@ -21,8 +21,7 @@ use super::request_body::RequestBody;
 /// `Connection` and have them removed. `Host` and `Content-*` cannot be named away: they describe the
 /// message, and a message that loses them means something else.
 ///
-/// `TE` goes whole and so does `Trailer`: trailers are not forwarded, see
-/// [`ResponseBody`](super::ResponseBody).
+/// Of `TE` only that trailers are welcome is kept, for whoever speaks HTTP/2 to the next hop.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(CONNECTION) {
         for name in named_by_connection(headers) {
@@ -35,10 +34,23 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
 fn remove_hop_by_hop(headers: &mut HeaderMap) {
     // A look at the few fields that are there costs less than a search for each that might be.
     if headers.keys().any(is_hop_by_hop) {
+        let takes_trailers = takes_trailers(headers);
         for name in &HOP_BY_HOP {
             headers.remove(name);
         }
+        if takes_trailers {
+            headers.insert(TE, HeaderValue::from_static("trailers"));
+        }
     }
+}
+
+/// Whether `TE` says that trailers are welcome (RFC 9110, section 10.1.4).
+fn takes_trailers(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(TE)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
 /// Those fields of the message that its `Connection` names. Does not allocate for `close` and
@@ -56,6 +68,8 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
             continue;
         }
         if let Ok(name) = HeaderName::from_bytes(token.as_bytes())
+            // Of `TE` more than that must be known, so it is read later.
+            && name != TE
             && !describes_the_message(&name)
             && !names.contains(&name)
         {
@@ -69,38 +83,70 @@ fn describes_the_message(name: &HeaderName) -> bool {
     name == HOST || name.as_str().starts_with("content-")
 }
 
-/// Makes the request one that the agent reads exactly as we do: HTTP/1.1, origin form, its length
-/// said once and by us.
+/// Makes the request one that any agent reads exactly as we do: origin form, nothing hop-by-hop, its length
+/// left to whoever writes it.
 pub(super) fn prepare(request: &mut Request<RequestBody>, host: &HeaderValue) {
-    *request.version_mut() = Version::HTTP_11;
     to_origin_form(request.uri_mut());
-
-    let length = request.body().size_hint().exact();
     let says_empty = matches!(
         *request.method(),
         Method::PATCH | Method::POST | Method::PUT
     );
+    let is_empty = request.body().size_hint().exact() == Some(0);
     let headers = request.headers_mut();
     remove_hop_by_hop(headers);
     // The body follows at once: the caller was told to go on long ago, or sent it unasked.
     headers.remove(EXPECT);
     headers.remove(CONTENT_LENGTH);
-    match length {
-        // A server may wait for the body of a POST that does not say that it has none (RFC 9110,
-        // section 8.6).
-        Some(0) if says_empty => {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-        // The client writes the length itself.
-        Some(_) => {}
-        // Said here, since the client would take a GET of unknown length for one without a body.
-        None => {
-            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
-        }
+    // A server may wait for the body of a POST that does not say that it has none (RFC 9110, section 8.6).
+    if is_empty && says_empty {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     if !headers.contains_key(HOST) {
         headers.insert(HOST, host.clone());
     }
+}
+
+/// Says a prepared request in HTTP/1.1.
+pub(super) fn for_http1(request: &mut Request<RequestBody>) {
+    *request.version_mut() = Version::HTTP_11;
+    // It was said in HTTP/2 before, and not sent.
+    if let Some(authority) = request.uri().authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        request.headers_mut().insert(HOST, host);
+        to_origin_form(request.uri_mut());
+    }
+    let is_unknown = request.body().size_hint().exact().is_none();
+    let headers = request.headers_mut();
+    headers.remove(TE);
+    if is_unknown {
+        // Said here, since the client would take a GET of unknown length for one without a body. A known
+        // length it writes itself.
+        headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+    }
+}
+
+/// Says a prepared request in HTTP/2, where `Host` is `:authority` (RFC 9113, section 8.3.1).
+///
+/// # Errors
+/// When `Host` or the target cannot stand there.
+pub(super) fn for_http2(
+    request: &mut Request<RequestBody>,
+    scheme: Scheme,
+) -> Result<(), http::Error> {
+    *request.version_mut() = Version::HTTP_2;
+    let headers = request.headers_mut();
+    headers.remove(TRANSFER_ENCODING);
+    if let Some(host) = headers.remove(HOST) {
+        let mut parts = std::mem::take(request.uri_mut()).into_parts();
+        parts.scheme = Some(scheme);
+        parts.authority = Some(Authority::try_from(host.as_bytes())?);
+        parts
+            .path_and_query
+            .get_or_insert_with(|| PathAndQuery::from_static("/"));
+        *request.uri_mut() = Uri::from_parts(parts)?;
+    }
+    Ok(())
 }
 
 /// An absolute target is for proxies (RFC 9112, section 3.2.2); the agent is an origin server.
@@ -132,6 +178,8 @@ fn is_hop_by_hop(name: &HeaderName) -> bool {
 pub(super) fn accept(answer: &mut response::Parts) -> Result<(), FramingError> {
     check_framing(&answer.headers)?;
     strip_hop_by_hop(&mut answer.headers);
+    // Means nothing in an answer.
+    answer.headers.remove(TE);
     if answer.status == StatusCode::NO_CONTENT {
         // Must not be there (RFC 9110, section 8.6), and there is no body that it could describe.
         answer.headers.remove(CONTENT_LENGTH);
@@ -225,7 +273,7 @@ mod tests {
             ("proxy-authenticate", "Basic"),
             ("proxy-authorization", "Basic"),
             ("proxy-connection", "keep-alive"),
-            ("te", "trailers"),
+            ("te", "gzip;q=0.5, Trailers"),
             ("trailer", "x-checksum"),
             ("transfer-encoding", "chunked"),
             ("upgrade", "websocket"),
@@ -234,7 +282,8 @@ mod tests {
             ("x-other", "1"),
         ]);
         strip_hop_by_hop(&mut headers);
-        assert_eq!(names(&headers), ["accept", "x-kept"]);
+        assert_eq!(names(&headers), ["accept", "te", "x-kept"]);
+        assert_eq!(headers["te"], "trailers");
     }
 
     #[test]
@@ -316,9 +365,40 @@ mod tests {
             .body(RequestBody::Full(Bytes::from_static(b"body")))
             .unwrap();
         prepare(&mut request, &HeaderValue::from_static("agent:9000"));
+        for_http1(&mut request);
         assert_eq!(request.uri(), "/a?b=c");
         assert_eq!(request.version(), Version::HTTP_11);
         assert_eq!(names(request.headers()), ["host"]);
+    }
+
+    #[test]
+    fn a_request_is_said_in_either_version_and_means_the_same() {
+        let mut request = Request::get("/a?b=c")
+            .header("host", "agent.example:1")
+            .header("te", "trailers")
+            .body(RequestBody::Empty)
+            .unwrap();
+        prepare(&mut request, &HeaderValue::from_static("agent:9000"));
+        for _again in 0..2 {
+            for_http2(&mut request, Scheme::HTTPS).unwrap();
+            assert_eq!(request.uri(), "https://agent.example:1/a?b=c");
+            assert_eq!(names(request.headers()), ["te"]);
+        }
+        for_http1(&mut request);
+        assert_eq!(request.uri(), "/a?b=c");
+        assert_eq!(request.headers()["host"], "agent.example:1");
+        assert_eq!(names(request.headers()), ["host"]);
+    }
+
+    #[test]
+    fn a_host_that_is_no_authority_is_not_sent_as_one() {
+        for host in ["a b", "a/b", ""] {
+            let mut request = Request::get("/")
+                .header("host", host)
+                .body(RequestBody::Empty)
+                .unwrap();
+            assert!(for_http2(&mut request, Scheme::HTTP).is_err(), "{host}");
+        }
     }
 
     #[test]

@@ -7,33 +7,43 @@
 //!
 //! Never sends a request twice unless the agent cannot have seen it, or asked for nothing to change.
 
+mod breaker;
 mod config;
 mod connect;
 mod connection;
 mod error;
 mod fuzz;
+mod gate;
 mod headers;
+mod http2;
+mod link;
 mod pool;
+mod probe;
 mod request_body;
 mod response_body;
+mod shelf;
+mod socket;
 mod stats;
 mod upgrade;
 
 #[cfg(test)]
 mod tests;
 
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::header::HeaderValue;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode, response};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::Builder;
 use hyper::upgrade::OnUpgrade;
 
 use crate::clock;
+use crate::drain::{self, Drain, Guard};
 use crate::quota::Admission;
 
 pub use config::*;
@@ -45,11 +55,16 @@ pub use response_body::ResponseBody;
 pub use stats::UpstreamStats;
 pub use upgrade::{Switched, SwitchedStream, Upgraded};
 
-use connect::Target;
+use breaker::Breaker;
+use connect::{Target, Version};
 use connection::Connection;
+use gate::{Gate, Slot};
+use http2::Multiplexed;
+use link::Link;
 use pool::Pool;
 use request_body::Progress;
 use response_body::Lease;
+use socket::Socket;
 
 /// The agent. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -77,37 +92,85 @@ pub struct Forwarded {
     pub admission: Admission,
 }
 
+/// How the agent is, and how busy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Exchanges that are with it.
+    pub exchanges: usize,
+    /// Calls that wait for one of those to end.
+    pub pending: usize,
+    /// How often it was ejected, or its probes began to fail. Only grows.
+    pub ejections: u64,
+    /// Why it is not asked at the moment, if it is not.
+    pub trouble: Option<String>,
+}
+
 #[derive(Debug)]
 struct Shared {
     target: Target,
-    host: HeaderValue,
     client: Builder,
     connect: Duration,
+    retry: Retry,
+    gate: Gate,
+    breaker: Breaker,
     pool: Pool,
+    multiplexed: Multiplexed,
+    // What the last connection turned out to be.
+    speaks_http1: AtomicBool,
+    // Each open connection holds a guard. `None` when none is opened any more.
+    drain: Mutex<Option<(Drain, Guard)>>,
     stats: Arc<UpstreamStats>,
 }
 
 impl Upstream {
-    /// An agent that nobody has connected to yet.
-    pub fn new(config: &Config) -> Self {
-        let target = Target::new(&config.host, config.port);
+    /// An agent that nobody has connected to yet. Without `tls` an `https://` agent is not connected to.
+    pub fn new(config: &Config, tls: Option<ClientTls>) -> Self {
         Self {
             shared: Arc::new(Shared {
-                // A host that is no field value is none that resolves either; the first call says so.
-                host: HeaderValue::try_from(target.authority())
-                    .unwrap_or_else(|_| HeaderValue::from_static("agent")),
-                target,
+                target: Target::new(config, tls),
                 client: client(),
                 connect: config.connect,
+                retry: config.retry,
+                gate: Gate::new(config.exchanges, config.pending),
+                breaker: Breaker::new(config.ejection),
                 pool: Pool::new(config.idle, config.workers),
+                multiplexed: Multiplexed::new(config.streams, config.workers),
+                speaks_http1: AtomicBool::new(false),
+                drain: Mutex::new(Some(drain::channel())),
                 stats: Arc::default(),
             }),
+        }
+    }
+
+    /// Opens no connection any more, and ends those that there are: idle ones at once, others with their
+    /// exchanges. `false` when some were still open after `deadline`.
+    pub async fn close(&self, deadline: Duration) -> bool {
+        let drain = self.shared.drain().take();
+        self.shared.pool.clear();
+        self.shared.multiplexed.clear();
+        match drain {
+            Some((drain, guard)) => {
+                drop(guard);
+                drain.drain(deadline).await
+            }
+            None => true,
         }
     }
 
     /// What the room counts.
     pub fn stats(&self) -> Arc<UpstreamStats> {
         Arc::clone(&self.shared.stats)
+    }
+
+    /// How the agent is now.
+    pub fn state(&self) -> State {
+        let (exchanges, pending) = self.shared.gate.count();
+        State {
+            exchanges,
+            pending,
+            ejections: self.shared.breaker.ejections(),
+            trouble: self.shared.breaker.trouble(),
+        }
     }
 
     /// Sends the request and waits for the head of the answer.
@@ -127,8 +190,8 @@ impl Upstream {
         mut request: Request<RequestBody>,
         deadlines: Deadlines,
     ) -> Result<Forwarded, (UpstreamError, Admission)> {
-        headers::prepare(&mut request, &self.shared.host);
-        match self.exchange(request, deadlines).await {
+        headers::prepare(&mut request, self.shared.target.host());
+        match self.try_forward(request, deadlines).await {
             Ok(response) => Ok(Forwarded {
                 response,
                 admission,
@@ -140,46 +203,111 @@ impl Upstream {
         }
     }
 
+    async fn try_forward(
+        &self,
+        request: Request<RequestBody>,
+        deadlines: Deadlines,
+    ) -> Result<Response<ResponseBody>, UpstreamError> {
+        let pass = self.shared.breaker.admit()?;
+        let turn = within(self.shared.connect, deadlines.total);
+        let slot = Slot::take(&self.shared, turn).await?;
+        match self.shared.exchange(request, deadlines).await {
+            Ok(answered) => {
+                pass.answered();
+                Ok(answered.into_response(deadlines, slot))
+            }
+            Err(error) => {
+                pass.failed(&error);
+                Err(error)
+            }
+        }
+    }
+}
+
+/// An answer whose head is there.
+struct Answered {
+    head: response::Parts,
+    incoming: Incoming,
+    link: Link,
+    progress: Option<Arc<Progress>>,
+}
+
+impl Answered {
+    fn into_response(self, deadlines: Deadlines, slot: Slot) -> Response<ResponseBody> {
+        let lease = Lease {
+            link: self.link,
+            progress: self.progress,
+            slot,
+        };
+        let body = ResponseBody::new(self.incoming, deadlines, lease);
+        Response::from_parts(self.head, body)
+    }
+}
+
+impl Shared {
     async fn exchange(
         &self,
         mut request: Request<RequestBody>,
         deadlines: Deadlines,
-    ) -> Result<Response<ResponseBody>, UpstreamError> {
-        let stats = &self.shared.stats;
-        while let Some(connection) = self.shared.pool.pop(clock::now()) {
-            let spare = spare(&request);
-            let failure = match self.send(connection, request, deadlines).await {
-                Ok(response) => {
-                    stats.reused.fetch_add(1, Relaxed);
-                    return Ok(response);
+    ) -> Result<Answered, UpstreamError> {
+        let stats = &self.stats;
+        // Whether a connection that was used before will do, and whether the request was sent once already.
+        let (mut anew, mut repeated) = (false, false);
+        loop {
+            let pooled = if anew { None } else { self.pooled() };
+            let (link, is_new) = match pooled {
+                Some(link) => (link, false),
+                // Boxed: a handshake needs much room, and calls seldom come here.
+                None => Box::pin(self.connect(deadlines.total)).await?,
+            };
+            let spare = if repeated {
+                None
+            } else {
+                self.spare(&request, &link, is_new)
+            };
+            let failure = match self.send(link, request, deadlines).await {
+                Ok(answered) => {
+                    if !is_new {
+                        stats.reused.fetch_add(1, Relaxed);
+                    }
+                    return Ok(answered);
                 }
                 Err(failure) => failure,
             };
-            match (failure.unsent, spare, failure.error) {
+            match (failure.unsent, spare) {
                 // The agent has closed it while it was idle, and has not seen a byte of the request.
-                (Some(unsent), _, _) => {
+                (Some(unsent), _) if !is_new => {
                     stats.stale.fetch_add(1, Relaxed);
                     request = unsent;
                 }
-                // The agent has closed it as we wrote, and the request is one that changes nothing.
-                (None, Some(spare), UpstreamError::Closed(_)) => {
+                // The agent has not begun on it; or has closed the connection as we wrote, and the request
+                // is one that changes nothing.
+                (_, Some(spare)) if spare.suits(&failure.error) => {
                     stats.retried.fetch_add(1, Relaxed);
-                    request = spare;
-                    break;
+                    (anew, repeated) = (true, true);
+                    request = spare.request;
                 }
-                (None, _, error) => return Err(error),
+                _ => return Err(failure.error),
             }
         }
-        let connection = self.connect(deadlines.total).await?;
-        self.send(connection, request, deadlines)
-            .await
-            .map_err(|failure| failure.error)
     }
 
-    async fn connect(&self, total: Instant) -> Result<Connection, UpstreamError> {
-        let shared = &self.shared;
-        let limit = within(shared.connect, total);
-        let stream = tokio::time::timeout_at(limit.into(), shared.target.connect())
+    /// A connection of HTTP/1.1 for one exchange.
+    async fn connect_http1(&self, total: Instant) -> Result<Connection, UpstreamError> {
+        let limit = within(self.connect, total);
+        let opened = tokio::time::timeout_at(limit.into(), self.open()).await;
+        match opened.map_err(|_| UpstreamError::ConnectTimeout)?? {
+            Link::Http1(connection) => Ok(connection),
+            Link::Http2(_) => Err(UpstreamError::Connect(std::io::Error::other(
+                "the agent chose HTTP/2, in which nothing can be upgraded; let it offer HTTP/1.1 only",
+            ))),
+        }
+    }
+
+    /// A connection that is not used yet, and `true`; or one that somebody else has opened while we waited.
+    async fn connect(&self, total: Instant) -> Result<(Link, bool), UpstreamError> {
+        let limit = within(self.connect, total);
+        tokio::time::timeout_at(limit.into(), self.link())
             .await
             .map_err(|_| {
                 if clock::now() >= total {
@@ -188,25 +316,44 @@ impl Upstream {
                     UpstreamError::ConnectTimeout
                 }
             })?
-            .map_err(UpstreamError::Connect)?;
-        Connection::new(&shared.client, stream, shared.stats.open())
-            .await
-            .map_err(UpstreamError::Closed)
     }
 
     async fn send(
         &self,
-        mut connection: Connection,
-        request: Request<RequestBody>,
+        mut link: Link,
+        mut request: Request<RequestBody>,
         deadlines: Deadlines,
-    ) -> Result<Response<ResponseBody>, Failure> {
-        let progress = request.body().progress();
-        let mut answer = pin!(connection.send(request));
+    ) -> Result<Answered, Failure> {
+        match &mut link {
+            Link::Http1(connection) => {
+                headers::for_http1(&mut request);
+                let progress = request.body().progress();
+                let answer = connection.send(request);
+                self.answer(link, answer, progress, deadlines).await
+            }
+            Link::Http2(stream) => {
+                headers::for_http2(&mut request, self.target.scheme())
+                    .map_err(UpstreamError::Unsendable)?;
+                let progress = request.body().progress();
+                let answer = stream.send(request);
+                self.answer(link, answer, progress, deadlines).await
+            }
+        }
+    }
+
+    async fn answer(
+        &self,
+        mut link: Link,
+        answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
+        progress: Option<Arc<Progress>>,
+        deadlines: Deadlines,
+    ) -> Result<Answered, Failure> {
+        let mut answer = pin!(answer);
         let answer = loop {
             let taken = progress.as_ref().map_or(0, |body| body.bytes());
             let limit = within(deadlines.first_byte, deadlines.total);
             let driven = poll_fn(|cx| {
-                connection.drive(cx);
+                link.drive(cx);
                 answer.as_mut().poll(cx)
             });
             match tokio::time::timeout_at(limit.into(), driven).await {
@@ -222,19 +369,110 @@ impl Upstream {
         let answer = answer.map_err(|failed| Failure::new(failed, progress.as_deref()))?;
 
         let (mut head, incoming) = answer.into_parts();
-        if head.extensions.get::<OnUpgrade>().is_some() {
+        let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        if switched || head.extensions.get::<OnUpgrade>().is_some() {
             return Err(UpstreamError::Upgrade.into());
         }
         headers::accept(&mut head).map_err(UpstreamError::Framing)?;
-        let lease = Lease {
-            connection,
-            progress,
-            shared: Arc::clone(&self.shared),
-        };
-        Ok(Response::from_parts(
+        Ok(Answered {
             head,
-            ResponseBody::new(incoming, deadlines, lease),
-        ))
+            incoming,
+            link,
+            progress,
+        })
+    }
+
+    /// A connection that was used before.
+    fn pooled(&self) -> Option<Link> {
+        let now = clock::now();
+        if self.target.may_multiplex()
+            && let Some(stream) = self.multiplexed.take(now)
+        {
+            return Some(Link::Http2(stream));
+        }
+        self.pool.pop(now).map(Link::Http1)
+    }
+
+    async fn link(&self) -> Result<(Link, bool), UpstreamError> {
+        // Whoever waits here may find room on what is opened meanwhile. Where the agent then chooses
+        // HTTP/1.1 that was in vain, and nobody waits again.
+        let _opening = if self.target.may_multiplex() && !self.speaks_http1.load(Relaxed) {
+            let opening = self.multiplexed.opening().await;
+            if let Some(stream) = self.multiplexed.take(clock::now()) {
+                return Ok((Link::Http2(stream), false));
+            }
+            opening
+        } else {
+            None
+        };
+        let link = self.open().await?;
+        if let Link::Http2(stream) = &link {
+            self.multiplexed.share(stream);
+        }
+        self.speaks_http1.store(!link.is_http2(), Relaxed);
+        Ok((link, true))
+    }
+
+    /// A connection that nobody else knows of.
+    async fn open(&self) -> Result<Link, UpstreamError> {
+        let guard = self.drain().as_ref().map(|(_, guard)| guard.clone());
+        let guard = guard.ok_or_else(|| {
+            UpstreamError::Connect(std::io::Error::other("no connection is opened any more"))
+        })?;
+        let (wire, version) = self.target.connect().await?;
+        let socket = Socket::new(wire, self.stats.open(guard.clone()));
+        let link = match version {
+            Version::Http1 => Connection::new(&self.client, socket).await.map(Link::Http1),
+            Version::Http2 => {
+                let opened = self.multiplexed.open(socket, guard, clock::now()).await;
+                opened.map(Link::Http2)
+            }
+        };
+        link.map_err(UpstreamError::before_the_answer)
+    }
+
+    fn drain(&self) -> MutexGuard<'_, Option<(Drain, Guard)>> {
+        self.drain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of a request that may have to be sent twice.
+    fn spare(&self, request: &Request<RequestBody>, link: &Link, is_new: bool) -> Option<Spare> {
+        let changes_nothing = !is_new
+            && self.retry == Retry::Safe
+            && request.method().is_safe()
+            && matches!(request.body(), RequestBody::Empty);
+        // An HTTP/2 agent can say of any request that it has not begun on it.
+        if !changes_nothing && !link.is_http2() {
+            return None;
+        }
+        let body = match request.body() {
+            RequestBody::Empty => RequestBody::Empty,
+            RequestBody::Full(bytes) => RequestBody::Full(bytes.clone()),
+            RequestBody::Stream(_) => return None,
+        };
+        let mut copy = Request::new(body);
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        Some(Spare {
+            request: copy,
+            changes_nothing,
+        })
+    }
+}
+
+/// What is sent when the first attempt has failed in a way that allows it.
+struct Spare {
+    request: Request<RequestBody>,
+    /// A safe method (RFC 9110, section 9.2.1) without a body, and the operator wants it sent again. An
+    /// idempotent one is not enough: the second DELETE of a thing has another answer.
+    changes_nothing: bool,
+}
+
+impl Spare {
+    fn suits(&self, error: &UpstreamError) -> bool {
+        error.is_unprocessed()
+            || (self.changes_nothing && matches!(error, UpstreamError::Closed(_)))
     }
 }
 
@@ -246,10 +484,7 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(
-        mut failed: hyper::client::conn::TrySendError<Request<RequestBody>>,
-        progress: Option<&Progress>,
-    ) -> Self {
+    fn new(mut failed: TrySendError<Request<RequestBody>>, progress: Option<&Progress>) -> Self {
         let unsent = failed.take_message();
         let error = match progress.and_then(Progress::fault) {
             Some(fault) => UpstreamError::RequestBody(fault),
@@ -266,19 +501,6 @@ impl From<UpstreamError> for Failure {
             unsent: None,
         }
     }
-}
-
-/// A copy of a request that may safely be sent twice: a safe method (RFC 9110, section 9.2.1) without
-/// a body. An idempotent one is not enough: the second DELETE of a thing has another answer.
-fn spare(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
-    if !request.method().is_safe() || !matches!(request.body(), RequestBody::Empty) {
-        return None;
-    }
-    let mut spare = Request::new(RequestBody::Empty);
-    *spare.method_mut() = request.method().clone();
-    *spare.uri_mut() = request.uri().clone();
-    *spare.headers_mut() = request.headers().clone();
-    Some(spare)
 }
 
 /// The moment that is `limit` from now, or `total` if that is earlier.
@@ -298,3 +520,7 @@ fn client() -> Builder {
 
 /// The longest head of an answer, and the most that one connection buffers in either direction.
 const HEAD_BYTES: usize = 64 * 1024;
+
+/// Past this an idle connection is more likely dead than alive: whatever stands between us and the agent
+/// may have forgotten it without telling us. Arbitrary.
+const LONGEST_IDLE: Duration = Duration::from_secs(60);

@@ -1,23 +1,20 @@
 //! Connections to the agent that wait for their next request.
 
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::LONGEST_IDLE;
 use super::connection::Connection;
+use super::shelf::Shelves;
 
 /// At most `capacity` idle connections for each worker. The one used last is the first to be used again:
 /// those that are not needed grow old and go.
-///
-/// A worker uses the connections that it opened: they are watched by its own runtime, and no other thread has
-/// to be woken for them.
 #[derive(Debug)]
 pub(super) struct Pool {
     // Oldest first. The lock is for the types only, as long as there are not more threads than workers.
-    shelves: Box<[Mutex<VecDeque<Idle>>]>,
+    shelves: Shelves<Mutex<VecDeque<Idle>>>,
     capacity: usize,
 }
 
@@ -30,7 +27,7 @@ struct Idle {
 impl Pool {
     pub(super) fn new(capacity: usize, workers: NonZeroUsize) -> Self {
         Self {
-            shelves: (0..workers.get()).map(|_| Mutex::default()).collect(),
+            shelves: Shelves::new(workers),
             capacity,
         }
     }
@@ -67,12 +64,19 @@ impl Pool {
         Some(newest.connection)
     }
 
-    /// The connections of this thread. There is always one.
-    fn shelf(&self) -> Option<MutexGuard<'_, VecDeque<Idle>>> {
-        let shelf = self.shelves.get(thread_index() % self.shelves.len())?;
-        // A panic under this lock leaves at worst a connection too few.
-        Some(shelf.lock().unwrap_or_else(PoisonError::into_inner))
+    /// Closes all that are idle.
+    pub(super) fn clear(&self) {
+        self.shelves.all().for_each(|shelf| lock(shelf).clear());
     }
+
+    fn shelf(&self) -> Option<MutexGuard<'_, VecDeque<Idle>>> {
+        self.shelves.own().map(lock)
+    }
+}
+
+fn lock(shelf: &Mutex<VecDeque<Idle>>) -> MutexGuard<'_, VecDeque<Idle>> {
+    // A panic under this lock leaves at worst a connection too few.
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Idle {
@@ -80,20 +84,3 @@ impl Idle {
         now.saturating_duration_since(self.since) > LONGEST_IDLE
     }
 }
-
-/// Counts the threads that use a pool, in the order in which they first do.
-fn thread_index() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static INDEX: Cell<Option<usize>> = const { Cell::new(None) };
-    }
-    INDEX.get().unwrap_or_else(|| {
-        let index = NEXT.fetch_add(1, Relaxed);
-        INDEX.set(Some(index));
-        index
-    })
-}
-
-/// Past this a connection is more likely dead than alive: whatever stands between us and the agent
-/// may have forgotten it without telling us. Arbitrary.
-const LONGEST_IDLE: Duration = Duration::from_secs(60);

@@ -9,10 +9,11 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
-use super::connection::Connection;
+use super::Deadlines;
 use super::error::UpstreamError;
+use super::gate::Slot;
+use super::link::Link;
 use super::request_body::Progress;
-use super::{Deadlines, Shared};
 use crate::clock::{self, Stall};
 
 /// The body of the agent's answer.
@@ -45,9 +46,9 @@ enum State {
 /// The connection that the body comes on.
 #[derive(Debug)]
 pub(super) struct Lease {
-    pub(super) connection: Connection,
+    pub(super) link: Link,
     pub(super) progress: Option<Arc<Progress>>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) slot: Slot,
 }
 
 impl ResponseBody {
@@ -77,8 +78,10 @@ impl ResponseBody {
     }
 
     fn complete(&mut self) {
-        if let State::Streaming(lease) = std::mem::replace(&mut self.state, State::Complete) {
-            lease.shared.pool.push(lease.connection, clock::now());
+        if let State::Streaming(lease) = std::mem::replace(&mut self.state, State::Complete)
+            && let Link::Http1(connection) = lease.link
+        {
+            lease.slot.shared.pool.push(connection, clock::now());
         }
     }
 
@@ -89,7 +92,7 @@ impl ResponseBody {
         // The connection carries both bodies; when it was the caller's that broke it, say so.
         let fault = lease.progress.as_ref().and_then(|body| body.fault());
         let error = fault.map_or(error, UpstreamError::RequestBody);
-        lease.shared.stats.failed(&error);
+        lease.slot.shared.stats.failed(&error);
         error
     }
 
@@ -102,12 +105,16 @@ impl ResponseBody {
     }
 
     /// Bytes that were announced and did not come. The client checks this too; a body must not look
-    /// complete because one of us was wrong.
+    /// complete because one of us was wrong. Over HTTP/2 it does not: a stream that was reset with `CANCEL`
+    /// or `NO_ERROR` before its end looks to it like one that ended.
     fn is_short(&self) -> bool {
-        self.incoming
-            .size_hint()
-            .exact()
-            .is_some_and(|missing| missing > 0)
+        let announced = self.incoming.size_hint().exact();
+        announced.is_some_and(|missing| missing > 0)
+            || (self.is_stream() && !self.incoming.is_end_stream())
+    }
+
+    const fn is_stream(&self) -> bool {
+        matches!(&self.state, State::Streaming(lease) if lease.link.is_http2())
     }
 }
 
@@ -125,8 +132,7 @@ impl Body for ResponseBody {
                 return Poll::Ready(None);
             };
             let mut next = Pin::new(&mut this.incoming).poll_frame(cx);
-            if next.is_pending() {
-                lease.connection.drive(cx);
+            if next.is_pending() && lease.link.drive(cx) {
                 next = Pin::new(&mut this.incoming).poll_frame(cx);
             }
             match next {

@@ -10,13 +10,14 @@ use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Request, StatusCode, response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::error::UpstreamError;
+use super::gate::Slot;
 use super::headers;
+use super::link::Link;
 use super::request_body::RequestBody;
 use super::response_body::{Lease, ResponseBody};
-use super::stats::Open;
+use super::socket::Socket;
 use super::{Deadlines, Failure, Forwarded, Upstream, within};
 use crate::clock;
 use crate::quota::Admission;
@@ -47,8 +48,9 @@ pub struct Switched {
 pub struct SwitchedStream {
     /// Bytes that came together with the 101.
     early: Bytes,
-    stream: TokioIo<TcpStream>,
-    _open: Open,
+    stream: TokioIo<Socket>,
+    // Its place among the exchanges with the agent.
+    _slot: Slot,
 }
 
 impl Upstream {
@@ -67,7 +69,8 @@ impl Upstream {
         protocol: HeaderValue,
         deadlines: Deadlines,
     ) -> Result<Upgraded, (UpstreamError, Admission)> {
-        headers::prepare(&mut request, &self.shared.host);
+        headers::prepare(&mut request, self.shared.target.host());
+        headers::for_http1(&mut request);
         let fields = request.headers_mut();
         fields.insert(CONNECTION, HeaderValue::from_static("upgrade"));
         fields.insert(UPGRADE, protocol);
@@ -93,7 +96,24 @@ impl Upstream {
         request: Request<RequestBody>,
         deadlines: Deadlines,
     ) -> Result<Asked, UpstreamError> {
-        let mut connection = self.connect(deadlines.total).await?;
+        let pass = self.shared.breaker.admit()?;
+        let turn = within(self.shared.connect, deadlines.total);
+        let slot = Slot::take(&self.shared, turn).await?;
+        let asked = self.ask_in_turn(request, deadlines, slot).await;
+        match &asked {
+            Ok(_) => pass.answered(),
+            Err(error) => pass.failed(error),
+        }
+        asked
+    }
+
+    async fn ask_in_turn(
+        &self,
+        request: Request<RequestBody>,
+        deadlines: Deadlines,
+        slot: Slot,
+    ) -> Result<Asked, UpstreamError> {
+        let mut connection = Box::pin(self.shared.connect_http1(deadlines.total)).await?;
         connection.use_once();
         let mut answer = pin!(connection.send(request));
         let limit = within(deadlines.first_byte, deadlines.total);
@@ -120,14 +140,14 @@ impl Upstream {
         let (mut head, incoming) = answer.into_parts();
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
             head.extensions.clear();
-            let stream = connection.into_stream().ok_or(UpstreamError::Upgrade)?;
+            let stream = connection.into_stream(slot).ok_or(UpstreamError::Upgrade)?;
             return Ok(Asked::Switched(Box::new(head), stream));
         }
         headers::accept(&mut head).map_err(UpstreamError::Framing)?;
         let lease = Lease {
-            connection,
+            link: Link::Http1(connection),
             progress: None,
-            shared: std::sync::Arc::clone(&self.shared),
+            slot,
         };
         let body = ResponseBody::new(incoming, deadlines, lease);
         Ok(Asked::Answered(http::Response::from_parts(head, body)))
@@ -140,11 +160,11 @@ enum Asked {
 }
 
 impl SwitchedStream {
-    pub(super) const fn new(early: Bytes, stream: TokioIo<TcpStream>, open: Open) -> Self {
+    pub(super) const fn new(early: Bytes, stream: TokioIo<Socket>, slot: Slot) -> Self {
         Self {
             early,
             stream,
-            _open: open,
+            _slot: slot,
         }
     }
 }

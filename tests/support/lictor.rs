@@ -25,7 +25,9 @@ rules:
 /// How one lictor is started.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    upstream: SocketAddr,
+    upstream: String,
+    // What else the file says of it, and the file alone can say.
+    upstream_fields: Option<String>,
     policy: String,
     config: Option<String>,
     flags: Vec<String>,
@@ -41,8 +43,14 @@ pub(crate) struct Setup {
 impl Setup {
     /// Before this upstream, under [`EVERYBODY`], in plain text, by flags.
     pub(crate) fn new(upstream: SocketAddr) -> Self {
+        Self::before(format!("http://{upstream}"))
+    }
+
+    /// The same before an upstream at this URL.
+    pub(crate) fn before(upstream: String) -> Self {
         Self {
             upstream,
+            upstream_fields: None,
             policy: EVERYBODY.to_owned(),
             config: None,
             flags: Vec::new(),
@@ -62,6 +70,12 @@ impl Setup {
     /// With a `lictor.yaml` of these lines, beside the flags that every test needs.
     pub(crate) fn config(mut self, lines: impl Into<String>) -> Self {
         self.config = Some(lines.into());
+        self
+    }
+
+    /// With these fields of `upstream` beside its `url`, as YAML: `tls: { ca: ca.crt }`.
+    pub(crate) fn upstream(mut self, fields: impl Into<String>) -> Self {
+        self.upstream_fields = Some(fields.into());
         self
     }
 
@@ -138,13 +152,15 @@ impl Setup {
         };
         command.arg("run").current_dir(home);
         // The file first: flags win, so a test's file need not repeat them.
-        if let Some(lines) = &self.config {
+        if self.config.is_some() || self.upstream_fields.is_some() {
             let config = home.join("lictor.yaml");
-            let upstream = format!("upstream: {{ url: \"http://{}\" }}", self.upstream);
+            let lines = self.config.as_deref().unwrap_or_default();
+            let fields = self.upstream_fields.as_deref().unwrap_or_default();
+            let upstream = format!("upstream: {{ url: \"{}\", {fields} }}", self.upstream);
             fs::write(&config, format!("lictor: v1\n{upstream}\n{lines}\n")).unwrap();
             command.arg("--config").arg(config);
         }
-        command.args(["--upstream", &format!("http://{}", self.upstream)]);
+        command.args(["--upstream", &self.upstream]);
         command.args(["--listen", &public.to_string()]);
         command.args(["--admin", &admin.to_string()]);
         command.arg("--policies").arg(&policies);

@@ -7,6 +7,7 @@
     reason = "each test file is a crate of its own and uses a part; which part differs"
 )]
 
+pub(crate) mod agent_h2;
 pub(crate) mod cases;
 pub(crate) mod client;
 pub(crate) mod frames;

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::within;
 
@@ -19,6 +20,8 @@ pub(crate) struct Certificates {
     pub(crate) certificate: PathBuf,
     /// The key, PEM.
     pub(crate) key: PathBuf,
+    /// The authority, PEM.
+    pub(crate) ca: PathBuf,
     issuer: CertifiedIssuer<'static, KeyPair>,
 }
 
@@ -49,9 +52,11 @@ impl Certificates {
         let files = Self {
             certificate: folder.join("tls.crt"),
             key: folder.join("tls.key"),
+            ca: folder.join("ca.crt"),
             issuer,
         };
         std::fs::write(&files.certificate, leaf.pem()).unwrap();
+        std::fs::write(&files.ca, files.issuer.pem()).unwrap();
         std::fs::write(&files.key, key.serialize_pem()).unwrap();
         files
     }
@@ -78,6 +83,22 @@ impl Certificates {
             certificate: leaf.der().clone(),
             key: key.serialize_der(),
         }
+    }
+
+    /// A server with the certificate, which speaks this protocol (RFC 7301).
+    pub(crate) fn acceptor(&self, protocol: &[u8]) -> TlsAcceptor {
+        let chain = CertificateDer::pem_file_iter(&self.certificate).unwrap();
+        let chain = chain.collect::<Result<_, _>>().unwrap();
+        let key = PrivateKeyDer::from_pem_file(&self.key).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        config.alpn_protocols = vec![protocol.to_vec()];
+        TlsAcceptor::from(Arc::new(config))
     }
 
     /// A client that trusts the authority and offers this protocol (RFC 7301).

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
+use http::uri::PathAndQuery;
 use ipnet::IpNet;
+use rustls::pki_types::ServerName;
 
-use super::{AUDIT_FILE, LogFormat, LogLevel, Operator, OperatorError, parse_upstream};
+use super::{AUDIT_FILE, LogFormat, LogLevel, Operator, parse_upstream};
 use crate::config::decode::{
     self, Fields, bad_value, boolean, duration, not_enforced, number, text, word,
 };
@@ -17,7 +19,8 @@ use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::policy::check_version;
 use crate::config::tree::{Entry, Kind, Node, quoted};
 use crate::config::{folder, tree};
-use crate::{audit, listener, tls};
+use crate::upstream::Retry;
+use crate::{audit, listener, tls, upstream};
 
 const STATE_DIR: &str = "/var/lib/lictor";
 
@@ -75,7 +78,10 @@ fn read(report: &mut Diagnostics) -> Option<Operator> {
     let _read_above = fields.take("lictor");
     let mut operator = Operator::new(
         // Stands until the real one is read; without one the file does not load.
-        crate::upstream::Config::new(String::new(), 0),
+        upstream::Endpoint::Http {
+            host: String::new(),
+            port: 0,
+        },
         reader.folder.join("policies"),
     );
     operator.set_state_dir(PathBuf::from(STATE_DIR));
@@ -415,10 +421,7 @@ impl Reader<'_> {
         };
         if let Some(url) = fields.require("url", self.report) {
             match text(&url.value, "`url`", self.report).map(parse_upstream) {
-                Some(Ok(upstream)) => operator.upstream = upstream,
-                Some(Err(OperatorError::UpstreamScheme(scheme))) => {
-                    self.report.push(not_enforced(scheme, url.value.span));
-                }
+                Some(Ok(endpoint)) => operator.upstream.endpoint = endpoint,
                 Some(Err(error)) => {
                     let diagnostic = Diagnostic::error(Code::BadValue, &error);
                     self.report.push(diagnostic.at(url.value.span, ""));
@@ -431,11 +434,122 @@ impl Reader<'_> {
             if let Some(idle) = idle.and_then(|idle| usize::try_from(idle).ok()) {
                 operator.upstream.idle = idle;
             }
+            let streams = self.count(&mut pool, "streams", 10_000);
+            if let Some(streams) = streams.and_then(|streams| usize::try_from(streams).ok()) {
+                operator.upstream.streams = streams;
+            }
+            let exchanges = self.count(&mut pool, "exchanges", 1_000_000);
+            if let Some(exchanges) = exchanges.and_then(|count| usize::try_from(count).ok()) {
+                operator.upstream.exchanges = exchanges;
+            }
+            let pending = self.count(&mut pool, "pending", 1_000_000);
+            if let Some(pending) = pending.and_then(|count| usize::try_from(count).ok()) {
+                operator.upstream.pending = pending;
+            }
             self.duration(&mut pool, "connect", &mut operator.upstream.connect);
             self.duration(&mut pool, "firstByte", &mut operator.upstream.first_byte);
             pool.finish(self.report);
         }
-        fields.refuse(&["health", "tls"], self.report);
+        if let Some(entry) = fields.take("retry") {
+            let words = [("never", Retry::Never), ("safe", Retry::Safe)];
+            if let Some(retry) = word(&entry.value, "`retry`", &words, self.report) {
+                operator.upstream.retry = retry;
+            }
+        }
+        if let Some(tls) = self.section(fields.take("tls")) {
+            self.upstream_tls(tls, operator);
+        }
+        if let Some(entry) = fields.take("ejection") {
+            operator.upstream.ejection = self.ejection(entry);
+        }
+        if let Some(health) = self.section(fields.take("health")) {
+            operator.upstream.health = Some(self.health(health));
+        }
+        fields.finish(self.report);
+    }
+
+    fn ejection(&mut self, entry: &Entry) -> Option<upstream::Ejection> {
+        if matches!(&*entry.value.kind, Kind::Text { text, .. } if text == "off") {
+            return None;
+        }
+        let mut ejection = upstream::Ejection::default();
+        let mut fields = self.section(Some(entry))?;
+        for (name, place) in [
+            ("connectFailures", &mut ejection.connect_failures),
+            ("exchangeFailures", &mut ejection.exchange_failures),
+        ] {
+            let count = self.count(&mut fields, name, 1_000_000);
+            *place = count
+                .and_then(|count| u32::try_from(count).ok())
+                .unwrap_or(*place);
+        }
+        self.duration(&mut fields, "time", &mut ejection.time);
+        fields.finish(self.report);
+        Some(ejection)
+    }
+
+    fn health(&mut self, mut fields: Fields<'_>) -> upstream::Health {
+        let mut health = upstream::Health::default();
+        if let Some(entry) = fields.take("path")
+            && let Some(path) = text(&entry.value, "`path`", self.report)
+        {
+            health.path = PathAndQuery::try_from(path)
+                .ok()
+                .filter(|_| path.starts_with('/'));
+            if health.path.is_none() {
+                let expected = "a path such as /health";
+                self.report
+                    .push(bad_value(&entry.value, "`path`", expected));
+            }
+        }
+        self.duration(&mut fields, "every", &mut health.every);
+        self.duration(&mut fields, "timeout", &mut health.timeout);
+        for (name, place) in [
+            ("healthy", &mut health.healthy),
+            ("unhealthy", &mut health.unhealthy),
+        ] {
+            let count = self.count(&mut fields, name, 1000);
+            *place = count
+                .and_then(|count| u32::try_from(count).ok())
+                .unwrap_or(*place);
+        }
+        fields.finish(self.report);
+        health
+    }
+
+    fn upstream_tls(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
+        if !matches!(operator.upstream.endpoint, upstream::Endpoint::Https { .. }) {
+            let title = "`tls` is for an agent whose `url` is https://";
+            let diagnostic = Diagnostic::error(Code::Contradiction, title);
+            self.report.push(diagnostic.at(fields.at, ""));
+        }
+        if let Some(entry) = fields.take("ca") {
+            operator.upstream_tls.authorities = self.path(&entry.value, "`ca`");
+        }
+        let certificate = fields.take("cert");
+        let key = fields.take("key");
+        if certificate.is_some() != key.is_some() {
+            let title = "`cert` and `key` are a pair, and one of them is missing";
+            let diagnostic = Diagnostic::error(Code::MissingField, title);
+            self.report.push(diagnostic.at(fields.at, ""));
+        }
+        let certificate = certificate.and_then(|entry| self.path(&entry.value, "`cert`"));
+        let key = key.and_then(|entry| self.path(&entry.value, "`key`"));
+        if let (Some(certificate), Some(key)) = (certificate, key) {
+            operator.upstream_tls.certificate = Some(tls::CertificateFiles { certificate, key });
+        }
+        if let Some(entry) = fields.take("serverName")
+            && let Some(name) = text(&entry.value, "`serverName`", self.report)
+        {
+            match ServerName::try_from(name.to_owned()) {
+                Ok(name) => operator.upstream.server_name = Some(name),
+                Err(_) => {
+                    let expected = "a name such as agent.example, or an address";
+                    self.report
+                        .push(bad_value(&entry.value, "`serverName`", expected));
+                }
+            }
+        }
         fields.finish(self.report);
     }
 
