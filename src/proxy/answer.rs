@@ -19,7 +19,7 @@ use crate::quota::Admission;
 use crate::scan::{Carrier, Scan};
 use crate::upstream::{ResponseBody, strip_hop_by_hop};
 
-use super::headers;
+use super::headers::{self, IdentityHeaders};
 use super::reply::{self, Addressee};
 use super::screen::{Course, Learner};
 use super::snapshot::Snapshot;
@@ -38,14 +38,15 @@ pub(super) enum Judged {
     Running(Box<Course>, Admission),
     /// None: the connection leaves HTTP.
     Tunnel(Box<Opening>, Admission),
-    /// Judged.
-    Whole(Bytes),
+    /// Judged, trailers included.
+    Whole(Bytes, Option<Box<HeaderMap>>),
 }
 
 /// What the judgement of an answer needs.
 pub(super) struct Answer<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) ledger: &'a Ledger,
+    pub(super) names: &'a IdentityHeaders,
     pub(super) toll: &'a mut Toll,
     pub(super) limits: Limits,
     /// When the call began.
@@ -81,7 +82,7 @@ impl Answer<'_> {
         {
             return Ok(Answered {
                 head,
-                body: Judged::Whole(Bytes::new()),
+                body: Judged::Whole(Bytes::new(), None),
             });
         }
         let content_type = head
@@ -98,12 +99,12 @@ impl Answer<'_> {
         let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(detectors), carrier));
         let scan = match scan {
             Some(scan) if length.is_some_and(|length| length <= self.buffer()) => {
-                let bytes = self
+                let (bytes, trailers) = self
                     .whole(&mut head.headers, upstream, scan, &mut learner)
                     .await?;
                 return Ok(Answered {
                     head,
-                    body: Judged::Whole(bytes),
+                    body: Judged::Whole(bytes, trailers),
                 });
             }
             Some(scan) => {
@@ -145,12 +146,12 @@ impl Answer<'_> {
         mut upstream: ResponseBody,
         mut scan: Scan,
         learner: &mut Option<Learner>,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
         let mut released = VecDeque::new();
         let started = clock::now();
         let body = collect(&mut upstream).await;
         self.toll.waited_for_agent(clock::now() - started);
-        let body = body?;
+        let (body, trailers) = body?;
         if let Some(learner) = learner {
             learner.observe(self.ledger, &body);
             learner.note(self.toll.record());
@@ -162,24 +163,38 @@ impl Answer<'_> {
         if let Err(blocked) = judged {
             return Err(Refusal::new(Reason::LeakageDetected).detail(blocked));
         }
+        let trailers = match trailers {
+            Some(trailers) => {
+                let mut found = Vec::new();
+                let detectors = Some(scan.detectors());
+                let judged = self.names.judge_trailers(trailers, detectors, &mut found);
+                self.toll.found(found);
+                judged?
+            }
+            None => None,
+        };
         let bytes = join(released);
         if scan.changed() {
             headers::remove_digests(headers);
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         }
-        Ok(bytes)
+        Ok((bytes, trailers))
     }
 }
 
 /// The whole body, which is known to be small.
-async fn collect(upstream: &mut ResponseBody) -> Result<Bytes, Refusal> {
+async fn collect(upstream: &mut ResponseBody) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
     let mut pieces = VecDeque::new();
+    let mut trailers = None;
     while let Some(frame) = upstream.frame().await {
         let frame =
             frame.map_err(|error| Refusal::new(error.reason()).detail(reply::chain(&error)))?;
-        pieces.extend(frame.into_data().ok());
+        match frame.into_data() {
+            Ok(piece) => pieces.push_back(piece),
+            Err(frame) => trailers = frame.into_trailers().ok().map(Box::new),
+        }
     }
-    Ok(join(pieces))
+    Ok((join(pieces), trailers))
 }
 
 /// Refuses what the scan could not read: it must not pass unread.

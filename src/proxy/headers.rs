@@ -79,6 +79,34 @@ impl IdentityHeaders {
         }
     }
 
+    /// Makes the agent's trailers into those that the caller gets: nobody but lictor speaks of the caller or
+    /// the decision, and what must not leave does not. `None` when nothing is left.
+    ///
+    /// # Errors
+    /// When a finding blocks.
+    pub(super) fn judge_trailers(
+        &self,
+        mut trailers: Box<HeaderMap>,
+        detectors: Option<&Detectors>,
+        found: &mut Vec<Finding>,
+    ) -> Result<Option<Box<HeaderMap>>, Refusal> {
+        self.remove_spoofed(&mut trailers);
+        towards_caller(&mut trailers);
+        if let Some(detectors) = detectors {
+            scan(&mut trailers, detectors, found).map_err(|detector| {
+                Refusal::new(Reason::LeakageDetected)
+                    .detail(format_args!("found {detector} in the trailers"))
+            })?;
+        }
+        Ok((!trailers.is_empty()).then_some(trailers))
+    }
+
+    /// Makes the caller's trailers into those that the agent may get.
+    pub(super) fn caller_trailers(&self, trailers: &mut HeaderMap) {
+        self.remove_spoofed(trailers);
+        trailers.remove(header::AUTHORIZATION);
+    }
+
     fn remove_spoofed(&self, headers: &mut HeaderMap) {
         let doomed: Vec<HeaderName> = headers
             .keys()

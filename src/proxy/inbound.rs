@@ -14,6 +14,8 @@ use crate::model::{Reason, Refusal};
 use crate::protocol::{self, Head};
 use crate::upstream::{RequestBody, RequestBodyError};
 
+use super::headers::IdentityHeaders;
+
 /// How long a body that is judged whole may take to arrive: long enough for 1 MiB over a bad line, and
 /// short enough that a trickle does not hold its place for ever.
 const WHOLE_BODY: Duration = Duration::from_secs(120);
@@ -32,6 +34,8 @@ pub(super) enum CallerBodyError {
     Http1(#[from] http1::BodyError),
     #[error(transparent)]
     Http2(#[from] hyper::Error),
+    #[error("the caller reset its stream")]
+    Reset,
 }
 
 impl Body for CallerBody {
@@ -46,9 +50,16 @@ impl Body for CallerBody {
             Self::Http1(body) => Pin::new(body)
                 .poll_frame(context)
                 .map(|frame| frame.map(|frame| frame.map_err(CallerBodyError::from))),
-            Self::Http2(body) => Pin::new(body)
-                .poll_frame(context)
-                .map(|frame| frame.map(|frame| frame.map_err(CallerBodyError::from))),
+            Self::Http2(body) => match Pin::new(&mut *body).poll_frame(context) {
+                // A stream that was reset with `CANCEL` or `NO_ERROR` looks to hyper like one that ended. It
+                // must not reach the agent as a whole request.
+                Poll::Ready(None) if !body.is_end_stream() => {
+                    Poll::Ready(Some(Err(CallerBodyError::Reset)))
+                }
+                polled => {
+                    polled.map(|frame| frame.map(|frame| frame.map_err(CallerBodyError::from)))
+                }
+            },
         }
     }
 
@@ -64,6 +75,38 @@ impl Body for CallerBody {
             Self::Http1(body) => body.size_hint(),
             Self::Http2(body) => body.size_hint(),
         }
+    }
+}
+
+/// A body whose trailers say nothing that only lictor may say.
+struct WithTrailers {
+    body: CallerBody,
+    names: IdentityHeaders,
+}
+
+impl Body for WithTrailers {
+    type Data = Bytes;
+    type Error = CallerBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, CallerBodyError>>> {
+        let mut polled = Pin::new(&mut self.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled
+            && let Some(trailers) = frame.trailers_mut()
+        {
+            self.names.caller_trailers(trailers);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 
@@ -137,11 +180,14 @@ impl Inbound {
         self,
         limit: usize,
         idle: Duration,
+        names: &IdentityHeaders,
     ) -> Result<RequestBody, RequestBodyError> {
         match self {
             Self::Buffered(bytes) => Ok(RequestBody::full(bytes)),
             Self::Empty => Ok(RequestBody::Empty),
             Self::Streamed { first, rest, .. } => {
+                let names = names.clone();
+                let rest = WithTrailers { body: rest, names };
                 RequestBody::stream(first, rest, limit as u64, idle)
             }
         }

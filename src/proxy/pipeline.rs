@@ -88,12 +88,12 @@ impl Proxy {
         let mut response = match outcome {
             Ok(Answered {
                 head,
-                body: Judged::Whole(bytes),
+                body: Judged::Whole(bytes, trailers),
             }) => {
                 toll.answered(head.status);
                 toll.ended(Outcome::Complete);
                 toll.delivered(bytes.len());
-                Response::from_parts(head, ReplyBody::whole(bytes))
+                Response::from_parts(head, ReplyBody::with_trailers(bytes, trailers))
             }
             Ok(Answered {
                 head,
@@ -242,7 +242,7 @@ impl Walk<'_> {
         reply::mark(&mut preflight.head.headers, self.request_id, &[]);
         Answered {
             head: preflight.head,
-            body: Judged::Whole(Bytes::new()),
+            body: Judged::Whole(Bytes::new(), None),
         }
     }
 
@@ -322,6 +322,7 @@ impl Walk<'_> {
         let answer = Answer {
             snapshot: self.snapshot,
             ledger: &self.proxy.parts().ledger,
+            names: &self.proxy.parts().identity_headers,
             toll: self.toll,
             limits,
             started: self.started,
@@ -383,7 +384,11 @@ impl Walk<'_> {
         let proxy = self.parts();
         self.towards_agent(&mut parts, principal);
         let body = inbound
-            .into_request_body(limits.request_bytes, proxy.body_idle)
+            .into_request_body(
+                limits.request_bytes,
+                proxy.body_idle,
+                &proxy.identity_headers,
+            )
             .map_err(|error| Refusal::new(error.reason()).detail(error))?;
         let request = Request::from_parts(parts, body);
         proxy

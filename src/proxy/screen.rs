@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::header::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
 use crate::audit::{Outcome, Record};
@@ -39,12 +40,16 @@ pub struct ReplyBody(Kind);
 #[derive(Debug)]
 enum Kind {
     Stream(Box<Screen>),
-    Whole(Bytes),
+    Whole(Bytes, Option<Box<HeaderMap>>),
 }
 
 impl ReplyBody {
     pub(super) const fn whole(bytes: Bytes) -> Self {
-        Self(Kind::Whole(bytes))
+        Self::with_trailers(bytes, None)
+    }
+
+    pub(super) const fn with_trailers(bytes: Bytes, trailers: Option<Box<HeaderMap>>) -> Self {
+        Self(Kind::Whole(bytes, trailers))
     }
 
     pub(super) fn stream(screen: Screen) -> Self {
@@ -61,8 +66,11 @@ impl Body for ReplyBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
         match &mut self.0 {
-            Kind::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Kind::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Kind::Whole(bytes, trailers) if bytes.is_empty() => {
+                let trailers = trailers.take();
+                Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))))
+            }
+            Kind::Whole(bytes, _) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
             Kind::Stream(screen) => {
                 caught(|| screen.poll(context)).unwrap_or_else(|_panicked| screen.panicked())
             }
@@ -71,14 +79,14 @@ impl Body for ReplyBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Whole(bytes) => bytes.is_empty(),
-            Kind::Stream(screen) => screen.state == State::Ended && screen.released.is_empty(),
+            Kind::Whole(bytes, trailers) => bytes.is_empty() && trailers.is_none(),
+            Kind::Stream(screen) => screen.is_end(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Kind::Whole(bytes, _) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Stream(screen) => screen.size_hint(),
         }
     }
@@ -102,6 +110,8 @@ pub(super) struct Screen {
     toll: Toll,
     admission: Option<Admission>,
     released: VecDeque<Bytes>,
+    // The agent's, until the end of the body; then what of them leaves.
+    trailers: Option<Box<HeaderMap>>,
     received: u64,
     // Since when the agent is waited for, and when the caller was given the last piece.
     waiting_since: Option<Instant>,
@@ -137,12 +147,17 @@ impl Screen {
             toll,
             admission: Some(admission),
             released: VecDeque::new(),
+            trailers: None,
             received: 0,
             waiting_since: None,
             given_at: None,
             hold,
             state: State::Running,
         }
+    }
+
+    fn is_end(&self) -> bool {
+        self.state == State::Ended && self.released.is_empty() && self.trailers.is_none()
     }
 
     /// The length, where it cannot change on the way.
@@ -168,7 +183,10 @@ impl Screen {
             }
             match self.state {
                 State::Cut(reason) => return Poll::Ready(Some(Err(Cut(reason)))),
-                State::Ended => return Poll::Ready(None),
+                State::Ended => {
+                    let trailers = self.trailers.take();
+                    return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))));
+                }
                 State::Running => {}
             }
             if self.poll_hold(context).is_ready() {
@@ -182,10 +200,10 @@ impl Screen {
                 self.toll.waited_for_agent(clock::now() - since);
             }
             match frame {
-                Some(Ok(frame)) => frame
-                    .into_data()
-                    .into_iter()
-                    .for_each(|bytes| self.take(bytes)),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => self.take(bytes),
+                    Err(frame) => self.trailers = frame.into_trailers().ok().map(Box::new),
+                },
                 Some(Err(error)) => {
                     self.upstream_failed(&Refusal::new(error.reason()).detail(reply::chain(&error)))
                 }
@@ -236,7 +254,26 @@ impl Screen {
             self.judged(judged);
         }
         if self.state == State::Running {
+            self.judge_trailers();
+        }
+        if self.state == State::Running {
             self.end(State::Ended, Outcome::Complete);
+        }
+    }
+
+    /// After the body was found good.
+    fn judge_trailers(&mut self) {
+        let Some(trailers) = self.trailers.take() else {
+            return;
+        };
+        let mut found = Vec::new();
+        let detectors = self.course.scan.as_ref().map(Scan::detectors);
+        let names = &self.proxy.parts().identity_headers;
+        let judged = names.judge_trailers(trailers, detectors, &mut found);
+        self.toll.found(found);
+        match judged {
+            Ok(trailers) => self.trailers = trailers,
+            Err(refusal) => self.cut(&refusal),
         }
     }
 
@@ -269,6 +306,7 @@ impl Screen {
     /// else with an aborted transfer.
     fn cut(&mut self, refusal: &Refusal) {
         self.toll.refused(refusal);
+        self.trailers = None;
         if self.course.carrier == Carrier::Sse {
             let observer = self
                 .course

@@ -212,6 +212,11 @@ impl Scan {
         self.desk.tape.edited()
     }
 
+    /// What is looked for.
+    pub fn detectors(&self) -> &Detectors {
+        &self.desk.detectors
+    }
+
     fn config(&self) -> &Config {
         self.desk.detectors.config()
     }

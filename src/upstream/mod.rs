@@ -24,6 +24,7 @@ mod response_body;
 mod shelf;
 mod socket;
 mod stats;
+mod trailers;
 mod upgrade;
 
 #[cfg(test)]
@@ -334,6 +335,7 @@ impl Shared {
             Link::Http2(stream) => {
                 headers::for_http2(&mut request, self.target.scheme())
                     .map_err(UpstreamError::Unsendable)?;
+                request.body_mut().pass_trailers();
                 let progress = request.body().progress();
                 let answer = stream.send(request);
                 self.answer(link, answer, progress, deadlines).await

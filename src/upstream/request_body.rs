@@ -13,9 +13,11 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 
 use super::error::RequestBodyError;
+use super::trailers;
 use crate::clock::Stall;
 
-/// The body of a request to the agent. Trailers of the caller are not forwarded.
+/// The body of a request to the agent. Trailers of the caller go to an HTTP/2 agent only: an HTTP/1.1 one was
+/// not told to expect any.
 #[derive(Debug)]
 pub enum RequestBody {
     /// None.
@@ -32,6 +34,7 @@ pub struct StreamedBody {
     // Whoever serves the caller has a body of its own kind.
     rest: Box<dyn Body<Data = Bytes, Error = RequestBodyError> + Send + Unpin>,
     left: u64,
+    passes_trailers: bool,
     stall: Stall,
     progress: Arc<Progress>,
 }
@@ -70,6 +73,7 @@ impl RequestBody {
             prefix: (!prefix.is_empty()).then_some(prefix),
             rest: Box::new(rest.map_err(|_| RequestBodyError::Broken)),
             left,
+            passes_trailers: false,
             stall: Stall::new(idle),
             progress: Arc::default(),
         })))
@@ -81,6 +85,13 @@ impl RequestBody {
             Self::Empty
         } else {
             Self::Full(bytes)
+        }
+    }
+
+    /// Lets trailers through that may stand there.
+    pub(super) fn pass_trailers(&mut self) {
+        if let Self::Stream(body) = self {
+            body.passes_trailers = true;
         }
     }
 
@@ -108,9 +119,7 @@ impl Body for RequestBody {
                 *this = Self::Empty;
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
-            Self::Stream(body) => body
-                .poll_data(cx)
-                .map(|data| data.map(|data| data.map(Frame::data))),
+            Self::Stream(body) => body.poll_frame(cx),
         }
     }
 
@@ -132,7 +141,10 @@ impl Body for RequestBody {
 }
 
 impl StreamedBody {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, RequestBodyError>>> {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
         if let Some(prefix) = self.prefix.take() {
             return Poll::Ready(Some(Ok(self.moved(prefix))));
         }
@@ -156,8 +168,10 @@ impl StreamedBody {
                         self.stall.progress();
                         self.moved(data)
                     }),
-                    // Trailers: nobody judged them, and the agent was not told to expect any.
-                    Err(_) => continue,
+                    Err(frame) => match self.trailers(frame) {
+                        Some(trailers) => Ok(trailers),
+                        None => continue,
+                    },
                 },
             };
             if let Err(error) = &outcome {
@@ -168,10 +182,24 @@ impl StreamedBody {
     }
 
     /// Notes that these bytes are on their way, before somebody sees the end and does not ask again.
-    fn moved(&self, data: Bytes) -> Bytes {
+    fn moved(&self, data: Bytes) -> Frame<Bytes> {
         self.progress.bytes.fetch_add(length(&data), Relaxed);
         self.progress.set(if self.is_end() { DONE } else { MOVING });
-        data
+        Frame::data(data)
+    }
+
+    /// What of the trailers goes on.
+    fn trailers(&self, frame: Frame<Bytes>) -> Option<Frame<Bytes>> {
+        let mut fields = frame
+            .into_trailers()
+            .ok()
+            .filter(|_| self.passes_trailers)?;
+        trailers::sanitize(&mut fields);
+        if fields.is_empty() {
+            return None;
+        }
+        self.progress.set(DONE);
+        Some(Frame::trailers(fields))
     }
 
     fn is_end(&self) -> bool {

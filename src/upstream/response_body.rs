@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
@@ -14,6 +15,7 @@ use super::error::UpstreamError;
 use super::gate::Slot;
 use super::link::Link;
 use super::request_body::Progress;
+use super::trailers;
 use crate::clock::{self, Stall};
 
 /// The body of the agent's answer.
@@ -22,8 +24,8 @@ use crate::clock::{self, Stall};
 /// error is the last item. An answer without a length ends when the agent closes: there, and only
 /// there, HTTP/1 cannot tell an end from a death (RFC 9112, section 8).
 ///
-/// Trailers of the agent are dropped, as any intermediary may (RFC 9110, section 6.5.1): they would
-/// leave after the scan has spoken its verdict on the answer.
+/// Trailers of the agent are the last frame, given out when the agent has said that all of it is complete, and
+/// without what must not stand there (RFC 9110, section 6.5.1). They are not scanned yet.
 ///
 /// Dropped before its end it closes the agent's connection, so that the agent hears at once that
 /// nobody listens any more. While it is not polled no deadline runs: who does not read is the
@@ -34,6 +36,8 @@ pub struct ResponseBody {
     stall: Stall,
     total: Instant,
     state: State,
+    // Boxed: few answers have any.
+    trailers: Option<Box<HeaderMap>>,
 }
 
 #[derive(Debug)]
@@ -58,6 +62,7 @@ impl ResponseBody {
             stall: Stall::new(deadlines.idle).capped(deadlines.total),
             total: deadlines.total,
             state: State::Streaming(lease),
+            trailers: None,
         };
         // Whoever sees a body that is at its end does not poll it.
         if body.incoming.is_end_stream() {
@@ -86,6 +91,7 @@ impl ResponseBody {
     }
 
     fn fail(&mut self, error: UpstreamError) -> UpstreamError {
+        self.trailers = None;
         let State::Streaming(lease) = std::mem::replace(&mut self.state, State::Failed) else {
             return error;
         };
@@ -129,7 +135,8 @@ impl Body for ResponseBody {
         let this = self.get_mut();
         let error = loop {
             let State::Streaming(lease) = &mut this.state else {
-                return Poll::Ready(None);
+                let trailers = this.trailers.take();
+                return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))));
             };
             let mut next = Pin::new(&mut this.incoming).poll_frame(cx);
             if next.is_pending() && lease.link.drive(cx) {
@@ -139,14 +146,15 @@ impl Body for ResponseBody {
                 Poll::Pending if this.stall.poll_expired(cx).is_pending() => return Poll::Pending,
                 Poll::Pending => break this.timeout(),
                 Poll::Ready(None) if this.is_short() => break UpstreamError::Truncated(None),
-                Poll::Ready(None) => {
-                    this.complete();
-                    return Poll::Ready(None);
-                }
+                Poll::Ready(None) => this.complete(),
                 Poll::Ready(Some(Err(error))) => break UpstreamError::within_the_answer(error),
                 Poll::Ready(Some(Ok(frame))) => {
-                    let Ok(data) = frame.into_data() else {
-                        continue;
+                    let data = match frame.into_data() {
+                        Ok(data) => data,
+                        Err(frame) => {
+                            this.trailers = frame.into_trailers().ok().and_then(sane);
+                            continue;
+                        }
                     };
                     this.stall.progress();
                     if this.incoming.is_end_stream() {
@@ -163,10 +171,15 @@ impl Body for ResponseBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.is_complete()
+        self.is_complete() && self.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
     }
+}
+
+fn sane(mut fields: HeaderMap) -> Option<Box<HeaderMap>> {
+    trailers::sanitize(&mut fields);
+    (!fields.is_empty()).then(|| Box::new(fields))
 }
