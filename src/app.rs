@@ -32,7 +32,7 @@ use crate::ledger::{self, Ledger};
 use crate::listener::{self, Listener, ListenerStats};
 use crate::policy::PolicySet;
 use crate::proxy::hygiene::Hygiene;
-use crate::proxy::{self, Front, IdentityHeaders, Proxy, Snapshot, Versions};
+use crate::proxy::{self, Front, IdentityHeaders, Proxy, Redirect, Snapshot, Versions};
 use crate::quota::{Quotas, Store};
 use crate::scan::{self, Detectors};
 use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics, UpstreamMetrics};
@@ -110,6 +110,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let listeners = Listener::bind_each(&listening, count).map_err(anyhow::Error::from)?;
     let listener = listeners.first().context("there is no worker")?;
     let listener_stats = listener.stats();
+    let redirect = bind_redirect(&operator, server.as_ref())?;
     let admin = Admin::bind(&operator.admin)
         .await
         .map_err(anyhow::Error::from)?;
@@ -172,6 +173,15 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let workers = Workers::start(listeners, &guard, &move |connection| {
         front.clone().serve(connection)
     })?;
+    let redirecting = redirect.map(|(listener, redirect)| {
+        let serve = move |connection| redirect.clone().serve(connection);
+        let serving = listener.serve(guard.clone(), serve);
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the redirect listener cannot serve");
+            }
+        })
+    });
     drop(guard);
     let draining = watch_controls(
         &mut health,
@@ -202,6 +212,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         )),
         tokio::spawn(admin.serve(state, rest_guard.clone())),
     ];
+    background.extend(redirecting);
     if let Some(server) = server {
         background.push(tokio::spawn(reload_certificates(
             move || server.reload(),
@@ -272,6 +283,28 @@ impl Running {
             task.abort();
         }
     }
+}
+
+/// The port that leads to TLS, if the operator wants one. It serves beside the probes: what it does is little.
+fn bind_redirect(
+    operator: &Operator,
+    server: Option<&tls::Server>,
+) -> anyhow::Result<Option<(Listener, Redirect)>> {
+    let Some(config) = &operator.redirect else {
+        return Ok(None);
+    };
+    let server = server.context("there is no TLS to redirect to")?;
+    let listening = listener::Config {
+        farewell: Some(proxy::no_place()),
+        ..config.listener.clone()
+    };
+    let listener = Listener::bind(&listening)?;
+    let redirect = Redirect {
+        names: server.names(),
+        port: config.port,
+        config: Arc::new(listening),
+    };
+    Ok(Some((listener, redirect)))
 }
 
 /// One worker for each processor that we may use, unless the operator says how many.

@@ -362,3 +362,54 @@ async fn a_stop_under_load_breaks_no_connection_that_was_made() {
         upstream.requests().len()
     );
 }
+
+// --- Redirects -------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_redirect_listener_leads_to_our_own_names_and_serves_nothing() {
+    let upstream = fine().await;
+    let setup = Setup::new(upstream.address);
+    Certificates::generate(setup.home());
+    // The port is free when it is looked for; nobody else of this test takes it.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let plain = free.local_addr().unwrap();
+    drop(free);
+    let _lictor = setup
+        .config(format!(
+            "listeners:\n  public: {{ tls: {{ certificates: [{{ cert: tls.crt, key: tls.key }}] }} }}\n\
+             \x20 redirect: {{ address: \"{plain}\", port: 8443 }}"
+        ))
+        .start()
+        .await;
+    let ask = async |target: &str, host: &str| {
+        let mut client = Client::connect(plain).await;
+        let request = format!("POST {target} HTTP/1.1\r\n{host}content-length: 2\r\n\r\nhi");
+        let answer = client.exchange("POST", request.as_bytes()).await;
+        (answer.status(), answer.field("location").map(str::to_owned))
+    };
+    let to = |place: &str| (308, Some(place.to_owned()));
+    let localhost = "host: localhost:80\r\n";
+    assert_eq!(
+        ask("/a?b=c", localhost).await,
+        to("https://localhost:8443/a?b=c")
+    );
+    assert_eq!(
+        ask("//evil.example", localhost).await,
+        to("https://localhost:8443//evil.example")
+    );
+    let absolute = ask("http://localhost/a", "host: localhost\r\n").await;
+    assert_eq!(absolute, to("https://localhost:8443/a"));
+    for (target, host) in [
+        ("/", "host: evil.example\r\n"),
+        ("/", "host: localhost@evil.example\r\n"),
+        ("/", "host: evil.example@localhost\r\n"),
+        ("/", "host: localhost\r\nhost: evil.example\r\n"),
+        ("/", "host: localhost.evil.example\r\n"),
+        ("/", ""),
+        ("http://evil.example/", "host: localhost\r\n"),
+        ("http://evil.example/", "host: evil.example\r\n"),
+    ] {
+        assert_eq!(ask(target, host).await, (400, None), "{target} {host}");
+    }
+    assert_eq!(upstream.requests().len(), 0);
+}

@@ -27,6 +27,8 @@ pub struct Operator {
     pub tls: Option<tls::Config>,
     /// HTTP versions that the data port speaks; a plain port is told by the first bytes.
     pub versions: Vec<tls::HttpVersion>,
+    /// A plain port that sends everybody to the data port's TLS.
+    pub redirect: Option<Redirect>,
     /// The operator accepts that a plain port is reached from elsewhere.
     pub dangerous_plain_http: bool,
     /// The agent.
@@ -47,6 +49,15 @@ pub struct Operator {
     pub logs: Logs,
     /// Worker threads; `None` is one for each core.
     pub workers: Option<NonZeroUsize>,
+}
+
+/// A plain port that redirects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redirect {
+    /// Where it listens.
+    pub listener: listener::Config,
+    /// The port of `https`, as callers see it.
+    pub port: u16,
 }
 
 /// In which header fields the agent reads what was verified. Whatever a caller sends in them is removed.
@@ -124,6 +135,9 @@ pub enum OperatorError {
         "`proxyProtocol` is for trusted peers only, and `trustedPeers` names none; list the networks of the load balancers"
     )]
     NobodyTrusted,
+    /// There is nothing to redirect to.
+    #[error("`redirect` leads to the TLS of `public`, which has none; give it certificates")]
+    RedirectNowhere,
     /// Tokens and answers would cross a network in the clear.
     #[error(
         "`{0}` is reachable from elsewhere and has no TLS; give it certificates, bind 127.0.0.1, or say dangerousPlainHttp"
@@ -168,6 +182,7 @@ impl Operator {
             agent_name: "agent".to_owned(),
             listener: listener::Config::new(SocketAddr::new(LOOPBACK, 8443)),
             tls: None,
+            redirect: None,
             versions: vec![tls::HttpVersion::H2, tls::HttpVersion::H1],
             dangerous_plain_http: false,
             upstream: upstream::Config::new(endpoint),

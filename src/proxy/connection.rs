@@ -144,18 +144,7 @@ impl Front {
     where
         S: AsyncRead + AsyncWrite + Reset + Unpin,
     {
-        let Config {
-            limits, deadlines, ..
-        } = &*self.config;
-        let config = http1::Config {
-            head: http1::HeadLimits {
-                bytes: limits.header_bytes,
-                fields: limits.headers,
-            },
-            head_time: deadlines.header,
-            keep_alive: deadlines.keep_alive,
-            preface,
-        };
+        let config = http1_config(&self.config, preface);
         let service = Http1 {
             inlet,
             proxy: Arc::clone(&self.proxy),
@@ -168,7 +157,7 @@ impl Front {
                 Box::pin(self.http2(stream, ahead, service.inlet, guard)).await;
             }
             http1::Ended::Switched(tunnel, ahead) => {
-                Box::pin(tunnel.run(&mut stream, ahead, guard, deadlines)).await;
+                Box::pin(tunnel.run(&mut stream, ahead, guard, &self.config.deadlines)).await;
             }
         }
     }
@@ -270,6 +259,19 @@ const TABLE_BYTES: u32 = 4096;
 
 /// Mistakes of a caller that end a stream each, in the life of a connection. The rate of them is `resets`.
 const LIFETIME_ERRORS: usize = 10_000;
+
+/// What a connection of HTTP/1 is held to.
+pub(super) fn http1_config(config: &Config, preface: bool) -> http1::Config {
+    http1::Config {
+        head: http1::HeadLimits {
+            bytes: config.limits.header_bytes,
+            fields: config.limits.headers,
+        },
+        head_time: config.deadlines.header,
+        keep_alive: config.deadlines.keep_alive,
+        preface,
+    }
+}
 
 /// Answers what comes on an HTTP/1 connection.
 struct Http1 {

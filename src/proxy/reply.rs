@@ -329,6 +329,18 @@ pub(super) fn refuse(
     response
 }
 
+/// A refusal to somebody whose call it is not, and who has no record.
+pub(super) fn brief(reason: Reason) -> Response<Bytes> {
+    let Entry {
+        status, sentence, ..
+    } = catalogue(reason);
+    let mut response = Response::new(Bytes::from_static(sentence.as_bytes()));
+    *response.status_mut() = status;
+    let text = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(header::CONTENT_TYPE, text);
+    response
+}
+
 /// What a plain connection is told for which there is no place, before anything of it is read.
 pub fn no_place() -> Bytes {
     let Entry {

@@ -123,6 +123,11 @@ impl Server {
         self.acceptor.clone()
     }
 
+    /// Whom the certificates are for; it sees every reload.
+    pub fn names(&self) -> Names {
+        Names(Arc::clone(&self.loaded))
+    }
+
     /// When the first of the certificates ends, as far as their dates can be told.
     pub fn first_expiry(&self) -> Option<Timestamp> {
         let loaded = self.loaded.load();
@@ -131,6 +136,22 @@ impl Server {
             Some(until)
         });
         ends.min()
+    }
+}
+
+/// Whom the certificates of a listener are for.
+#[derive(Debug, Clone)]
+pub struct Names(Arc<ArcSwap<Loaded>>);
+
+impl Names {
+    /// Whether a certificate names this host, by name or address; wildcards included.
+    pub fn contains(&self, host: &str) -> bool {
+        let Ok(name) = ServerName::try_from(host) else {
+            return false;
+        };
+        let loaded = self.0.load();
+        let mut certificates = loaded.certificates.iter();
+        certificates.any(|certificate| certificate.is_for(&name))
     }
 }
 

@@ -11,7 +11,7 @@ use http::uri::PathAndQuery;
 use ipnet::IpNet;
 use rustls::pki_types::ServerName;
 
-use super::{AUDIT_FILE, LogFormat, LogLevel, Operator, parse_upstream};
+use super::{AUDIT_FILE, LogFormat, LogLevel, Operator, OperatorError, Redirect, parse_upstream};
 use crate::config::decode::{
     self, Fields, bad_value, boolean, duration, not_enforced, number, text, word,
 };
@@ -116,6 +116,9 @@ impl Reader<'_> {
             let public = self.section(listeners.take("public"));
             if let Some(public) = public {
                 self.listener(public, operator);
+            }
+            if let Some(entry) = listeners.take("redirect") {
+                self.redirect(entry, operator);
             }
             listeners.finish(self.report);
         }
@@ -252,6 +255,44 @@ impl Reader<'_> {
             let diagnostic = Diagnostic::error(Code::Contradiction, &error).at(at, "");
             self.report.push(diagnostic);
         }
+    }
+
+    fn redirect(&mut self, entry: &Entry, operator: &mut Operator) {
+        let Some(mut fields) = self.section(Some(entry)) else {
+            return;
+        };
+        let address = if fields.require("address", self.report).is_some() {
+            self.address(&mut fields)
+        } else {
+            None
+        };
+        let port = self.count(&mut fields, "port", u64::from(u16::MAX));
+        let port = port.and_then(|port| u16::try_from(port).ok());
+        let mut listener = address.map(listener::Config::new);
+        if let Some(mut limits) = self.section(fields.take("limits")) {
+            let mut unused = listener::Limits::default();
+            let place = listener.as_mut().map_or(&mut unused, |it| &mut it.limits);
+            self.limits(&mut limits, place);
+            limits.finish(self.report);
+        }
+        if let Some(mut deadlines) = self.section(fields.take("deadlines")) {
+            let mut unused = listener::Deadlines::default();
+            let place = listener
+                .as_mut()
+                .map_or(&mut unused, |it| &mut it.deadlines);
+            self.deadlines(&mut deadlines, place);
+            deadlines.finish(self.report);
+        }
+        fields.finish(self.report);
+        if operator.tls.is_none() {
+            let error = OperatorError::RedirectNowhere;
+            let diagnostic = Diagnostic::error(Code::Contradiction, &error);
+            self.report.push(diagnostic.at(entry.key.span, ""));
+        }
+        operator.redirect = listener.map(|listener| Redirect {
+            listener,
+            port: port.unwrap_or(443),
+        });
     }
 
     fn trusted_peers(&mut self, node: &Node) -> listener::TrustedPeers {
