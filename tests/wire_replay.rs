@@ -197,8 +197,9 @@ impl Replay {
         let upstream = Upstream::scripted(move |_| script.lock().unwrap().clone()).await;
         let lictor = match between {
             Between::Lictor(action) => {
+                // What is hidden and added for browsers is switched off: here every field counts.
                 let policy = format!(
-                    "{EVERYBODY}leaks:\n  packs: {{ credentials: {action}, private-keys: {action}, \
+                    "{EVERYBODY}http: {{ server: pass, securityHeaders: off }}\nleaks:\n  packs: {{ credentials: {action}, private-keys: {action}, \
                      pii: {action}, cards: {action} }}\n"
                 );
                 Some(Lictor::spawn(&policy, upstream.address).await)
