@@ -161,17 +161,18 @@ pub fn negotiated<IO>(stream: &TlsStream<IO>) -> Option<HttpVersion> {
     let (_, connection) = stream.get_ref();
     match connection.alpn_protocol()? {
         b"h2" => Some(HttpVersion::H2),
-        b"http/1.1" => Some(HttpVersion::H1),
+        b"http/1.0" | b"http/1.1" => Some(HttpVersion::H1),
         _ => None,
     }
 }
 
 impl HttpVersion {
-    /// The name in ALPN (RFC 7301, section 6; RFC 9113, section 3.1).
-    const fn alpn(self) -> &'static [u8] {
+    /// The names in ALPN, the better one first (RFC 7301, section 6; RFC 9113, section 3.1). Who offers HTTP/1.0
+    /// alone would be refused without the second.
+    const fn alpn(self) -> &'static [&'static [u8]] {
         match self {
-            Self::H1 => b"http/1.1",
-            Self::H2 => b"h2",
+            Self::H1 => &[b"http/1.1", b"http/1.0"],
+            Self::H2 => &[b"h2"],
         }
     }
 }
@@ -234,7 +235,8 @@ fn server_config(
     server.alpn_protocols = config
         .versions
         .iter()
-        .map(|version| version.alpn().to_vec())
+        .flat_map(|version| version.alpn())
+        .map(|name| name.to_vec())
         .collect();
     // Tickets carry the session themselves, sealed with keys that rotate: resumption without memory. The keys,
     // and the memory for clients of TLS 1.2 without tickets, are this configuration's own.

@@ -125,7 +125,9 @@ fn client_config(
         _ => builder.with_no_client_auth(),
     };
     let versions = files.versions.iter();
-    config.alpn_protocols = versions.map(|version| version.alpn().to_vec()).collect();
+    // The better name of each: nobody speaks HTTP/1.0 to an agent.
+    let names = versions.filter_map(|version| version.alpn().first());
+    config.alpn_protocols = names.map(|name| name.to_vec()).collect();
     Ok(config)
 }
 

@@ -158,10 +158,11 @@ async fn alpn_follows_our_preference_and_refuses_strangers() {
     let folder = TempDir::new().unwrap();
     let files = pair(&folder, "a.test");
     let server = Server::load(&config(&[&files])).unwrap();
-    let cases: [(&'static [&'static str], Option<HttpVersion>); 4] = [
+    let cases: [(&'static [&'static str], Option<HttpVersion>); 5] = [
         (&["http/1.1", "h2"], Some(HttpVersion::H2)),
         (&["h2"], Some(HttpVersion::H2)),
         (&["http/1.1"], Some(HttpVersion::H1)),
+        (&["http/1.0"], Some(HttpVersion::H1)),
         (&[], None),
     ];
     for (alpn, expected) in cases {

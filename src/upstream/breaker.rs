@@ -58,7 +58,7 @@ pub(super) struct Pass<'a> {
 enum Kind {
     /// The agent could not be connected to, which no caller can bring about.
     Connect,
-    /// It was, and did not answer as it should, which a caller may bring about.
+    /// It was, and did not answer, which a caller may bring about.
     Exchange,
     /// Not the agent's.
     Neutral,
@@ -236,18 +236,18 @@ const fn kind(error: &UpstreamError) -> Kind {
         UpstreamError::Connect(_) | UpstreamError::ConnectTimeout | UpstreamError::Tls(_) => {
             Kind::Connect
         }
-        UpstreamError::Closed(_)
-        | UpstreamError::FirstByteTimeout
-        | UpstreamError::Framing(_)
-        | UpstreamError::Malformed(_)
-        | UpstreamError::Upgrade => Kind::Exchange,
+        UpstreamError::Closed(_) | UpstreamError::FirstByteTimeout => Kind::Exchange,
+        // An agent that answers, however wrongly, is there: what it answers to others may be right.
         UpstreamError::Ejected { .. }
+        | UpstreamError::Framing(_)
         | UpstreamError::IdleTimeout
+        | UpstreamError::Malformed(_)
         | UpstreamError::RequestBody(_)
         | UpstreamError::Saturated
         | UpstreamError::TotalTimeout
         | UpstreamError::Truncated(_)
-        | UpstreamError::Unsendable(_) => Kind::Neutral,
+        | UpstreamError::Unsendable(_)
+        | UpstreamError::Upgrade => Kind::Neutral,
     }
 }
 
@@ -341,6 +341,7 @@ mod tests {
         fail(&breaker, &UpstreamError::FirstByteTimeout);
         fail(&breaker, &UpstreamError::FirstByteTimeout);
         fail(&breaker, &UpstreamError::TotalTimeout);
+        fail(&breaker, &UpstreamError::Upgrade);
         fail(&breaker, &refused());
         assert_eq!(wait(&breaker), None);
         fail(&breaker, &UpstreamError::FirstByteTimeout);

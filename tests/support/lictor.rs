@@ -240,15 +240,18 @@ impl Lictor {
         line.and_then(|value| value.trim().parse().ok())
     }
 
-    /// The audit records so far.
+    /// The audit records so far, in the order in which their calls began. They are written as calls end, and
+    /// the end of one may be later than the beginning of the next, which its caller sends.
     pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.audit_path()).unwrap_or_default();
         // The last line may be in the making.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole
+        let mut records: Vec<serde_json::Value> = whole
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+            .collect();
+        records.sort_by(|left, right| left["time"].as_str().cmp(&right["time"].as_str()));
+        records
     }
 
     /// The file of the audit records.

@@ -79,7 +79,7 @@ def h2load(options: str, url: str, _ca: pathlib.Path) -> str:
 
 
 TOOLS = {
-    "curl over HTTP/1.0": lambda url, ca: curl("--http1.0 --no-alpn", url, ca),
+    "curl over HTTP/1.0": lambda url, ca: curl("--http1.0", url, ca),
     "curl over HTTP/1.1": lambda url, ca: curl("--http1.1", url, ca),
     "curl over HTTP/2": lambda url, ca: curl("--http2", url, ca),
     "h2load over HTTP/1.1": lambda url, ca: h2load("--h1", url, ca),
