@@ -49,6 +49,9 @@ pub(super) struct Channel {
     mapped: u64,
     /// Undecided bytes before this offset were let go at the bound of the hold-back.
     let_go: u64,
+    /// Where on the tape the text begins as others read it, whose offsets findings here are to have: of two
+    /// readings of the same bytes the cutting says which finds a thing first.
+    origin: Option<u64>,
 }
 
 impl Desk {
@@ -134,6 +137,15 @@ impl Channel {
         desk.hits = hits;
         self.begin_anew();
         outcome.map(|()| false)
+    }
+
+    /// Another reading of the text so far, for what comes at `raw`, where both readings were the same up to
+    /// there, byte by byte.
+    pub(super) fn fork(&self, raw: u64) -> Self {
+        Self {
+            origin: raw.checked_sub(self.matcher.position()),
+            ..self.clone()
+        }
     }
 
     fn begin_anew(&mut self) {
@@ -225,7 +237,10 @@ impl Channel {
         } = hit;
         let raw_start = self.raw(start);
         let detector = finding.as_ref().map(|finding| finding.detector);
-        if let Some(finding) = finding {
+        if let Some(mut finding) = finding {
+            if let (Some(origin), Some(raw)) = (self.origin, raw_start) {
+                finding.offset = raw.saturating_sub(origin);
+            }
             desk.report(finding, raw_start, name);
         }
         match action {

@@ -54,7 +54,7 @@ impl TextCarrier {
             }
             // Up to here both readings are the same.
             self.view = Some(Box::new(View {
-                channel: self.channel.clone(),
+                channel: self.channel.fork(raw + before as u64),
                 escape: Escape::default(),
                 unescaped: Unescaped::default(),
             }));

@@ -343,3 +343,9 @@ proptest! {
         crate::scan::fuzz_chunking(&data);
     }
 }
+
+#[test]
+fn two_readings_of_what_is_no_json_tell_the_same_offsets() {
+    // A token behind an escape outside of any string: the reading without escapes is shorter by one.
+    crate::scan::fuzz_chunking(&[39, 123, b'{', b'\\', b'b', b'@', 2]);
+}
