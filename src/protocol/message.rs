@@ -12,6 +12,7 @@ use super::overrides::is_spelt_with_underscores;
 /// Checks the method, the framing that the server left visible, and the host.
 pub(super) fn check(parts: &Parts) -> Result<(), Refusal> {
     check_method(&parts.method)?;
+    check_target(parts)?;
     check_coding(&parts.headers)?;
     check_expectation(&parts.headers)?;
     check_host(parts)
@@ -26,6 +27,21 @@ fn check_method(method: &Method) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(malformed("the method is not a word in capitals"))
+}
+
+/// Visible ASCII (RFC 3986, section 2). HTTP/1 was read so; the library for HTTP/2 takes any UTF-8, which some
+/// agents decode, some encode, and some refuse.
+fn check_target(parts: &Parts) -> Result<(), Refusal> {
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("", |target| target.as_str());
+    if target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(malformed(
+        "the target has bytes that must be percent-encoded",
+    ))
 }
 
 /// `chunked` once, or nothing. Any other coding would have to be undone before the body can be judged

@@ -160,6 +160,7 @@ mod tests {
             "OPTIONS\x1e*\x1ea",
             "GET\x1e\x1ea",
             "GET\x1e?x\x1ea",
+            "GET\x1e/\u{a1}\x1ea",
         ] {
             assert!(request(data.as_bytes()).is_some(), "{data:?}");
             fuzz_forward(data.as_bytes());
