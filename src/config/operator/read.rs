@@ -1,26 +1,24 @@
-//! The fields of `lictor.yaml`.
+//! The fields of `lictor.yaml`. Those of listeners, of TLS and of the agent have a room of their own each.
 
-use std::net::{IpAddr, SocketAddr};
+mod listeners;
+mod tls;
+mod upstream;
+
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use http::uri::PathAndQuery;
-use ipnet::IpNet;
-use rustls::pki_types::ServerName;
 
-use super::{AUDIT_FILE, LogFormat, LogLevel, Operator, OperatorError, Redirect, parse_upstream};
-use crate::config::decode::{
-    self, Fields, bad_value, boolean, duration, not_enforced, number, text, word,
-};
+use super::{AUDIT_FILE, LogFormat, LogLevel, Operator};
+use crate::audit;
+use crate::config::decode::{self, Fields, bad_value, duration, not_enforced, number, text, word};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::policy::check_version;
 use crate::config::tree::{Entry, Kind, Node, quoted};
 use crate::config::{folder, tree};
-use crate::upstream::Retry;
-use crate::{audit, listener, tls, upstream};
+use crate::upstream::Endpoint;
 
 const STATE_DIR: &str = "/var/lib/lictor";
 
@@ -78,7 +76,7 @@ fn read(report: &mut Diagnostics) -> Option<Operator> {
     let _read_above = fields.take("lictor");
     let mut operator = Operator::new(
         // Stands until the real one is read; without one the file does not load.
-        upstream::Endpoint::Http {
+        Endpoint::Http {
             host: String::new(),
             port: 0,
         },
@@ -197,403 +195,6 @@ impl Reader<'_> {
         )
     }
 
-    fn listener(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
-        let at = fields.at;
-        if let Some(address) = self.address(&mut fields) {
-            operator.listener.address = address;
-        }
-        if let Some(entry) = fields.take("versions") {
-            let words = [("h1", tls::HttpVersion::H1), ("h2", tls::HttpVersion::H2)];
-            let nodes = decode::one_or_more(&entry.value, "`versions`", self.report);
-            let mut versions: Vec<_> = nodes
-                .into_iter()
-                .filter_map(|node| word(node, "`versions`", &words, self.report))
-                .collect();
-            // The better one is offered first, however the operator lists them.
-            versions.sort_by_key(|version| *version == tls::HttpVersion::H1);
-            versions.dedup();
-            operator.versions = versions;
-        }
-        let tls = fields.take("tls");
-        if let Some(mut limits) = self.section(fields.take("limits")) {
-            self.limits(&mut limits, &mut operator.listener.limits);
-            limits.finish(self.report);
-        }
-        if let Some(mut deadlines) = self.section(fields.take("deadlines")) {
-            self.deadlines(&mut deadlines, &mut operator.listener.deadlines);
-            deadlines.finish(self.report);
-        }
-        // After what it takes over.
-        if let Some(tls) = self.section(tls) {
-            self.tls(tls, operator);
-        }
-        if let Some(entry) = fields.take("dangerousPlainHttp") {
-            let plain = boolean(&entry.value, "`dangerousPlainHttp`", self.report);
-            operator.dangerous_plain_http = plain.unwrap_or(false);
-        }
-        // Written as they are by default they say what is true.
-        if let Some(entry) = fields.take("transparent")
-            && !matches!(&*entry.value.kind, Kind::Text { text, .. } if text == "off")
-        {
-            self.report
-                .push(not_enforced("transparent", entry.key.span));
-        }
-        if let Some(entry) = fields.take("proxyProtocol") {
-            let words = [
-                ("off", listener::ProxyProtocol::Off),
-                ("optional", listener::ProxyProtocol::Optional),
-                ("required", listener::ProxyProtocol::Required),
-            ];
-            let mode = word(&entry.value, "`proxyProtocol`", &words, self.report);
-            operator.listener.proxy_protocol = mode.unwrap_or(listener::ProxyProtocol::Off);
-        }
-        if let Some(entry) = fields.take("trustedPeers") {
-            operator.listener.trusted = Arc::new(self.trusted_peers(&entry.value));
-        }
-        fields.finish(self.report);
-        if let Err(error) = operator.check() {
-            let diagnostic = Diagnostic::error(Code::Contradiction, &error).at(at, "");
-            self.report.push(diagnostic);
-        }
-    }
-
-    fn redirect(&mut self, entry: &Entry, operator: &mut Operator) {
-        let Some(mut fields) = self.section(Some(entry)) else {
-            return;
-        };
-        let address = if fields.require("address", self.report).is_some() {
-            self.address(&mut fields)
-        } else {
-            None
-        };
-        let port = self.count(&mut fields, "port", u64::from(u16::MAX));
-        let port = port.and_then(|port| u16::try_from(port).ok());
-        let mut listener = address.map(listener::Config::new);
-        if let Some(mut limits) = self.section(fields.take("limits")) {
-            let mut unused = listener::Limits::default();
-            let place = listener.as_mut().map_or(&mut unused, |it| &mut it.limits);
-            self.limits(&mut limits, place);
-            limits.finish(self.report);
-        }
-        if let Some(mut deadlines) = self.section(fields.take("deadlines")) {
-            let mut unused = listener::Deadlines::default();
-            let place = listener
-                .as_mut()
-                .map_or(&mut unused, |it| &mut it.deadlines);
-            self.deadlines(&mut deadlines, place);
-            deadlines.finish(self.report);
-        }
-        fields.finish(self.report);
-        if operator.tls.is_none() {
-            let error = OperatorError::RedirectNowhere;
-            let diagnostic = Diagnostic::error(Code::Contradiction, &error);
-            self.report.push(diagnostic.at(entry.key.span, ""));
-        }
-        operator.redirect = listener.map(|listener| Redirect {
-            listener,
-            port: port.unwrap_or(443),
-        });
-    }
-
-    fn trusted_peers(&mut self, node: &Node) -> listener::TrustedPeers {
-        let mut networks = Vec::new();
-        for node in decode::one_or_more(node, "`trustedPeers`", self.report) {
-            let Some(text) = text(node, "`trustedPeers`", self.report) else {
-                continue;
-            };
-            let host = |text: &str| text.parse::<IpAddr>().ok().map(IpNet::from);
-            match text.parse().ok().or_else(|| host(text)) {
-                Some(network) => networks.push(network),
-                None => {
-                    let expected = "a network such as 10.0.0.0/8 or an address";
-                    self.report
-                        .push(bad_value(node, "`trustedPeers`", expected));
-                }
-            }
-        }
-        listener::TrustedPeers::new(networks)
-    }
-
-    fn tls(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
-        if let Some(entry) = fields.require("certificates", self.report) {
-            let Kind::List(items) = &*entry.value.kind else {
-                let what = decode::wrong_type(&entry.value, "`certificates`", "a list");
-                self.report.push(what);
-                return;
-            };
-            if items.is_empty() {
-                let title = "`certificates` is empty";
-                let diagnostic = Diagnostic::error(Code::Empty, title).at(entry.key.span, "");
-                self.report.push(diagnostic);
-            }
-            for item in items {
-                self.certificate(item, operator);
-            }
-        }
-        if let Some(entry) = fields.take("minVersion") {
-            let words = [("1.3", false), ("1.2", true)];
-            let allow = word(&entry.value, "`minVersion`", &words, self.report);
-            if let (Some(tls), Some(allow)) = (&mut operator.tls, allow) {
-                tls.allow_tls12 = allow;
-            }
-        }
-        if let Some(clients) = self.section(fields.take("clientCertificates")) {
-            let clients = self.client_certificates(clients);
-            if let Some(tls) = &mut operator.tls {
-                tls.clients = clients;
-            }
-        }
-        fields.finish(self.report);
-    }
-
-    fn client_certificates(&mut self, mut fields: Fields<'_>) -> Option<tls::ClientCertificates> {
-        let authorities = fields.require("ca", self.report);
-        let authorities = authorities.and_then(|entry| self.path(&entry.value, "`ca`"));
-        // Whoever names an authority and nothing else means it.
-        let mut mode = Some(tls::ClientMode::Required);
-        if let Some(entry) = fields.take("mode") {
-            let words = [
-                ("optional", tls::ClientMode::Optional),
-                ("required", tls::ClientMode::Required),
-            ];
-            mode = word(&entry.value, "`mode`", &words, self.report);
-        }
-        fields.finish(self.report);
-        Some(tls::ClientCertificates {
-            authorities: authorities?,
-            mode: mode?,
-        })
-    }
-
-    fn certificate(&mut self, node: &Node, operator: &mut Operator) {
-        let Some(mut fields) = Fields::of(node, "a certificate", None, self.report) else {
-            return;
-        };
-        let certificate = fields.require("cert", self.report);
-        let key = fields.require("key", self.report);
-        fields.finish(self.report);
-        let certificate = certificate.and_then(|entry| self.path(&entry.value, "`cert`"));
-        let key = key.and_then(|entry| self.path(&entry.value, "`key`"));
-        if let (Some(certificate), Some(key)) = (certificate, key) {
-            operator.add_certificate(certificate, key);
-        }
-    }
-
-    fn limits(&mut self, fields: &mut Fields<'_>, limits: &mut listener::Limits) {
-        const MANY: u64 = 1_000_000;
-        let size = |count: Option<u64>| count.and_then(|count| usize::try_from(count).ok());
-        if let Some(count) = size(self.count(fields, "connections", MANY)) {
-            limits.connections = count;
-        }
-        if let Some(count) = size(self.count(fields, "perSource", MANY)) {
-            limits.per_source = count;
-        }
-        if let Some(count) = size(self.count(fields, "handshakes", MANY)) {
-            limits.handshakes = count;
-        }
-        if let Some(count) = size(self.count(fields, "headers", 10_000)) {
-            limits.headers = count;
-        }
-        if let Some(count) = size(self.count(fields, "calls", MANY)) {
-            limits.calls = count;
-        }
-        for (name, most, place) in [
-            ("streams", 10_000, &mut limits.streams),
-            ("resets", MANY, &mut limits.resets),
-            ("controlFrames", MANY, &mut limits.control_frames),
-        ] {
-            let count = self.count(fields, name, most);
-            *place = count
-                .and_then(|count| u32::try_from(count).ok())
-                .unwrap_or(*place);
-        }
-        for (name, least, most, place) in [
-            ("headerBytes", 1, 1 << 20, &mut limits.header_bytes),
-            (
-                "streamWindow",
-                FRAME_BYTES,
-                16 << 20,
-                &mut limits.stream_window,
-            ),
-            // The protocol knows no smaller one (RFC 9113, section 6.9.2).
-            (
-                "connectionWindow",
-                64 << 10,
-                256 << 20,
-                &mut limits.connection_window,
-            ),
-            ("sendBuffer", FRAME_BYTES, 16 << 20, &mut limits.send_buffer),
-        ] {
-            let bytes = size(self.size(fields, name, least, most));
-            *place = bytes.unwrap_or(*place);
-        }
-    }
-
-    fn size(
-        &mut self,
-        fields: &mut Fields<'_>,
-        name: &'static str,
-        least: u64,
-        most: u64,
-    ) -> Option<u64> {
-        let entry = fields.take(name)?;
-        let bytes = decode::bytes(&entry.value, format_args!("`{name}`"), most, self.report)?;
-        if bytes < least {
-            let expected = format_args!("a size from {least}B to {most}B");
-            let what = format_args!("`{name}`");
-            self.report.push(bad_value(&entry.value, what, expected));
-            return None;
-        }
-        Some(bytes)
-    }
-
-    fn deadlines(&mut self, fields: &mut Fields<'_>, deadlines: &mut listener::Deadlines) {
-        self.duration(fields, "handshake", &mut deadlines.handshake);
-        self.duration(fields, "header", &mut deadlines.header);
-        self.duration(fields, "bodyIdle", &mut deadlines.body_idle);
-        self.duration(fields, "keepAlive", &mut deadlines.keep_alive);
-        self.duration(fields, "writeStall", &mut deadlines.write_stall);
-        self.duration(fields, "drain", &mut deadlines.drain);
-    }
-
-    fn upstream(&mut self, entry: Option<&Entry>, operator: &mut Operator) {
-        let Some(mut fields) = self.section(entry) else {
-            return;
-        };
-        if let Some(url) = fields.require("url", self.report) {
-            match text(&url.value, "`url`", self.report).map(parse_upstream) {
-                Some(Ok(endpoint)) => operator.upstream.endpoint = endpoint,
-                Some(Err(error)) => {
-                    let diagnostic = Diagnostic::error(Code::BadValue, &error);
-                    self.report.push(diagnostic.at(url.value.span, ""));
-                }
-                None => {}
-            }
-        }
-        if let Some(mut pool) = self.section(fields.take("pool")) {
-            let idle = self.count(&mut pool, "idle", 10_000);
-            if let Some(idle) = idle.and_then(|idle| usize::try_from(idle).ok()) {
-                operator.upstream.idle = idle;
-            }
-            let streams = self.count(&mut pool, "streams", 10_000);
-            if let Some(streams) = streams.and_then(|streams| usize::try_from(streams).ok()) {
-                operator.upstream.streams = streams;
-            }
-            let exchanges = self.count(&mut pool, "exchanges", 1_000_000);
-            if let Some(exchanges) = exchanges.and_then(|count| usize::try_from(count).ok()) {
-                operator.upstream.exchanges = exchanges;
-            }
-            let pending = self.count(&mut pool, "pending", 1_000_000);
-            if let Some(pending) = pending.and_then(|count| usize::try_from(count).ok()) {
-                operator.upstream.pending = pending;
-            }
-            self.duration(&mut pool, "connect", &mut operator.upstream.connect);
-            self.duration(&mut pool, "firstByte", &mut operator.upstream.first_byte);
-            pool.finish(self.report);
-        }
-        if let Some(entry) = fields.take("retry") {
-            let words = [("never", Retry::Never), ("safe", Retry::Safe)];
-            if let Some(retry) = word(&entry.value, "`retry`", &words, self.report) {
-                operator.upstream.retry = retry;
-            }
-        }
-        if let Some(tls) = self.section(fields.take("tls")) {
-            self.upstream_tls(tls, operator);
-        }
-        if let Some(entry) = fields.take("ejection") {
-            operator.upstream.ejection = self.ejection(entry);
-        }
-        if let Some(health) = self.section(fields.take("health")) {
-            operator.upstream.health = Some(self.health(health));
-        }
-        fields.finish(self.report);
-    }
-
-    fn ejection(&mut self, entry: &Entry) -> Option<upstream::Ejection> {
-        if matches!(&*entry.value.kind, Kind::Text { text, .. } if text == "off") {
-            return None;
-        }
-        let mut ejection = upstream::Ejection::default();
-        let mut fields = self.section(Some(entry))?;
-        for (name, place) in [
-            ("connectFailures", &mut ejection.connect_failures),
-            ("exchangeFailures", &mut ejection.exchange_failures),
-        ] {
-            let count = self.count(&mut fields, name, 1_000_000);
-            *place = count
-                .and_then(|count| u32::try_from(count).ok())
-                .unwrap_or(*place);
-        }
-        self.duration(&mut fields, "time", &mut ejection.time);
-        fields.finish(self.report);
-        Some(ejection)
-    }
-
-    fn health(&mut self, mut fields: Fields<'_>) -> upstream::Health {
-        let mut health = upstream::Health::default();
-        if let Some(entry) = fields.take("path")
-            && let Some(path) = text(&entry.value, "`path`", self.report)
-        {
-            health.path = PathAndQuery::try_from(path)
-                .ok()
-                .filter(|_| path.starts_with('/'));
-            if health.path.is_none() {
-                let expected = "a path such as /health";
-                self.report
-                    .push(bad_value(&entry.value, "`path`", expected));
-            }
-        }
-        self.duration(&mut fields, "every", &mut health.every);
-        self.duration(&mut fields, "timeout", &mut health.timeout);
-        for (name, place) in [
-            ("healthy", &mut health.healthy),
-            ("unhealthy", &mut health.unhealthy),
-        ] {
-            let count = self.count(&mut fields, name, 1000);
-            *place = count
-                .and_then(|count| u32::try_from(count).ok())
-                .unwrap_or(*place);
-        }
-        fields.finish(self.report);
-        health
-    }
-
-    fn upstream_tls(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
-        if !matches!(operator.upstream.endpoint, upstream::Endpoint::Https { .. }) {
-            let title = "`tls` is for an agent whose `url` is https://";
-            let diagnostic = Diagnostic::error(Code::Contradiction, title);
-            self.report.push(diagnostic.at(fields.at, ""));
-        }
-        if let Some(entry) = fields.take("ca") {
-            operator.upstream_tls.authorities = self.path(&entry.value, "`ca`");
-        }
-        let certificate = fields.take("cert");
-        let key = fields.take("key");
-        if certificate.is_some() != key.is_some() {
-            let title = "`cert` and `key` are a pair, and one of them is missing";
-            let diagnostic = Diagnostic::error(Code::MissingField, title);
-            self.report.push(diagnostic.at(fields.at, ""));
-        }
-        let certificate = certificate.and_then(|entry| self.path(&entry.value, "`cert`"));
-        let key = key.and_then(|entry| self.path(&entry.value, "`key`"));
-        if let (Some(certificate), Some(key)) = (certificate, key) {
-            operator.upstream_tls.certificate = Some(tls::CertificateFiles { certificate, key });
-        }
-        if let Some(entry) = fields.take("serverName")
-            && let Some(name) = text(&entry.value, "`serverName`", self.report)
-        {
-            match ServerName::try_from(name.to_owned()) {
-                Ok(name) => operator.upstream.server_name = Some(name),
-                Err(_) => {
-                    let expected = "a name such as agent.example, or an address";
-                    self.report
-                        .push(bad_value(&entry.value, "`serverName`", expected));
-                }
-            }
-        }
-        fields.finish(self.report);
-    }
-
     fn identity_headers(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
         let names = &mut operator.identity_headers;
         let mut seen: Vec<HeaderName> = Vec::new();
@@ -692,11 +293,6 @@ impl Reader<'_> {
         fields.finish(self.report);
     }
 }
-
-/// The payload of an HTTP/2 frame that every peer may send (RFC 9113, section 4.2). Less room than for one
-/// would stop a stream for each.
-const FRAME_BYTES: u64 = 16 << 10;
-
 /// Fields that mean something else, to us or to the agent.
 const RESERVED_HEADERS: &[&str] = &[
     "authorization",
