@@ -122,6 +122,9 @@ impl Extractor {
     }
 
     fn finish(&mut self, kind: Kind, found: &mut impl FnMut(Id)) {
+        if kind == Kind::Ignored {
+            return;
+        }
         let buffer = std::mem::take(&mut self.buffer);
         if let Some(text) = decode(&buffer) {
             match kind {

@@ -183,7 +183,8 @@ impl Front {
         let calls = Arc::clone(&activity);
         let service = service_fn(move |request: Request<Incoming>| {
             let proxy = Arc::clone(&proxy);
-            let (inlet, busy) = (inlet.clone(), Busy::new(&calls));
+            let (mut inlet, busy) = (inlet.clone(), Busy::new(&calls));
+            inlet.takes_back = calls.takes_back();
             // Boxed here: the library moves what it is given from hand to hand until it is a task.
             Box::pin(async move {
                 let response = match proxy.call(inlet, request.map(CallerBody::Http2)).await {
@@ -219,6 +220,7 @@ impl Front {
                 .contains(peer.ip())
                 .then(|| Arc::clone(&self.config)),
             host: None,
+            takes_back: false,
             most_fields: self.config.limits.headers,
             most_bytes: self.config.limits.header_bytes,
         }
@@ -339,6 +341,8 @@ pub(super) struct Inlet {
     pub(super) trusting: Option<Arc<Config>>,
     /// The host that the caller asked, by the word of such a peer.
     pub(super) host: Option<HeaderValue>,
+    /// On this connection requests were taken back by resets of their streams.
+    pub(super) takes_back: bool,
     /// Fields that a request may have.
     pub(super) most_fields: usize,
     /// Bytes that its head may have.

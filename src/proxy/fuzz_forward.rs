@@ -39,6 +39,7 @@ pub fn fuzz_forward(data: &[u8]) {
         client: None,
         trusting: None,
         host: None,
+        takes_back: false,
         most_fields: 100,
         most_bytes: 1 << 20,
     };

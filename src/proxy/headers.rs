@@ -271,6 +271,7 @@ mod tests {
             client: None,
             trusting: None,
             host: None,
+            takes_back: false,
             most_fields: 100,
             most_bytes: 1000,
         };

@@ -53,6 +53,7 @@ pub(super) struct Meter {
     is_head: bool,
     /// A head has begun, and its last frame has not.
     is_open: bool,
+    has_resets: bool,
     flood: Option<Flood>,
     metrics: Http2Metrics,
 }
@@ -67,6 +68,7 @@ impl Meter {
             last_stream: 0,
             is_head: false,
             is_open: false,
+            has_resets: false,
             flood: None,
             metrics,
         }
@@ -105,6 +107,7 @@ impl Meter {
                 frame.length > 0 || frame.flags & END_STREAM != 0 || self.control_frames.spend()
             }
             RST_STREAM => {
+                self.has_resets = true;
                 let fits = self.resets.spend();
                 return self.note(fits, Flood::Resets);
             }
@@ -139,6 +142,11 @@ impl Meter {
     /// What there was too much of.
     pub(super) const fn flood(&self) -> Option<Flood> {
         self.flood
+    }
+
+    /// Whether the caller has reset a stream.
+    pub(super) const fn has_resets(&self) -> bool {
+        self.has_resets
     }
 
     /// Whether the caller has begun a head and not ended it.

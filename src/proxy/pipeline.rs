@@ -186,6 +186,11 @@ impl Walk<'_> {
         self.toll
             .admit()
             .map_err(|refusal| (Addressee::unread(), refusal))?;
+        if self.inlet.takes_back {
+            // The reset may have come together with the request (CVE-2023-44487), and is seen before the next
+            // step: the agent then does no work for nobody.
+            tokio::task::yield_now().await;
+        }
         self.refuse_overload()
             .map_err(|refusal| (Addressee::unread(), refusal))?;
         heard.map_err(|refusal| (Addressee::unread(), refusal))?;

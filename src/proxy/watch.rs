@@ -3,7 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -33,6 +33,15 @@ pub(super) struct Activity {
     /// Heads that have begun and heads that have ended, of those that did not come in one piece: odd while
     /// one is under way.
     heads: AtomicU64,
+    /// The caller has reset a stream of its own.
+    resets: AtomicBool,
+}
+
+impl Activity {
+    /// Whether the caller takes requests back.
+    pub(super) fn takes_back(&self) -> bool {
+        self.resets.load(Ordering::Relaxed)
+    }
 }
 
 /// Stretches that are told apart.
@@ -240,6 +249,9 @@ impl<S> Watched<S> {
 
     fn received(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.meter.received(bytes);
+        if self.meter.has_resets() {
+            self.activity.resets.store(true, Ordering::Relaxed);
+        }
         let is_within_head = self.meter.is_within_head();
         if is_within_head != self.is_within_head {
             self.is_within_head = is_within_head;

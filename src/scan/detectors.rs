@@ -9,7 +9,7 @@ use crate::model::{Finding, LeakAction, Severity};
 
 use super::config::Config;
 use super::matcher::kind::{Check, Kind, Shape};
-use super::matcher::{Found, Gate, Live, View, has_crc};
+use super::matcher::{Found, Gate, Live, View, has_crc, may_hold_card};
 use super::packs;
 
 /// The compiled detectors. Immutable; one for each snapshot, shared by all answers.
@@ -34,6 +34,9 @@ pub enum CompileError {
     #[error("no leak detector or pack is called `{0}`")]
     UnknownName(Box<str>),
 }
+
+/// Longer texts are not glanced at first: what ends the glance late would be looked at twice.
+const GLANCE_BYTES: usize = 1024;
 
 /// A kind, and what the policy wants done with it.
 #[derive(Debug)]
@@ -98,6 +101,18 @@ impl Detectors {
     /// What they were compiled from.
     pub const fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Whether a glance shows that a text which stands whole holds nothing that is looked for. Errs towards
+    /// no. Most texts of an answer are short and plain, and setting up the matcher costs more than they do.
+    pub(super) fn are_absent(&self, text: &[u8]) -> bool {
+        text.len() <= GLANCE_BYTES
+            && self
+                .anchors
+                .as_ref()
+                .is_none_or(|(_, gate)| gate.passes_all(text))
+            && (self.email.is_none() || !text.contains(&b'@'))
+            && (self.card.is_none() || !may_hold_card(text))
     }
 
     pub(super) const fn anchors(&self) -> Option<&(DFA, Gate)> {

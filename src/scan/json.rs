@@ -76,15 +76,25 @@ struct Key {
 
 #[derive(Debug)]
 enum Container {
-    /// `joined` continues the text of the parts before, once there is one.
-    Array {
-        of_parts: bool,
-        joined: Option<Box<Channel>>,
-    },
-    Object {
-        expects_key: bool,
-        key: Role,
-    },
+    Array { of_parts: bool, joined: Joined },
+    Object { expects_key: bool, key: Role },
+}
+
+/// The text of the parts so far, which the next part goes on.
+#[derive(Debug, Default)]
+enum Joined {
+    #[default]
+    Nothing,
+    /// One part, which holds nothing that is looked for. Most arrays have no other, and a part alone costs no
+    /// second reading.
+    Clean(Box<Part>),
+    Running(Box<Channel>),
+}
+
+#[derive(Debug)]
+struct Part {
+    text: Vec<u8>,
+    segments: Vec<Segment>,
 }
 
 /// What a key says of its value.
@@ -125,7 +135,13 @@ impl JsonCarrier {
                 State::Word(_) => self.word(desk, rest)?,
             };
         }
-        Ok(())
+        // What the last word of a part may become is not known before the next one comes.
+        self.open.iter_mut().try_for_each(|container| {
+            if let Container::Array { joined, .. } = container {
+                joined.channel(desk)?;
+            }
+            Ok(())
+        })
     }
 
     pub(super) fn finish(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
@@ -143,8 +159,11 @@ impl JsonCarrier {
     /// The first raw byte that may not leave yet.
     pub(super) fn frontier(&self, desk: &Desk) -> u64 {
         let joined = self.open.iter().filter_map(|container| match container {
-            Container::Array { joined, .. } => joined.as_ref()?.waits_at(&desk.tape),
-            Container::Object { .. } => None,
+            Container::Array {
+                joined: Joined::Running(joined),
+                ..
+            } => joined.waits_at(&desk.tape),
+            Container::Array { .. } | Container::Object { .. } => None,
         });
         let unfinished = match &self.state {
             State::Between => None,
@@ -168,8 +187,11 @@ impl JsonCarrier {
             .open
             .iter_mut()
             .filter_map(|container| match container {
-                Container::Array { joined, .. } => joined.as_deref_mut(),
-                Container::Object { .. } => None,
+                Container::Array {
+                    joined: Joined::Running(joined),
+                    ..
+                } => Some(&mut **joined),
+                Container::Array { .. } | Container::Object { .. } => None,
             });
         joined
             .chain([&mut self.channel])
@@ -188,7 +210,7 @@ impl JsonCarrier {
                 })?,
                 b'[' => {
                     let of_parts = self.role() == Role::Parts;
-                    let joined = None;
+                    let joined = Joined::Nothing;
                     self.open(Container::Array { of_parts, joined })?;
                 }
                 b'}' | b']' => {
@@ -341,43 +363,41 @@ impl JsonCarrier {
         if text.is_key {
             text.key.extend(decoded);
         }
-        let parts = text.is_part.then(|| parts(&mut self.open)).flatten();
-        let begins_parts = match parts {
-            Some(Container::Array {
-                joined: Some(joined),
-                ..
-            }) => {
-                joined.feed(desk, NAME, decoded, segments.iter().copied())?;
-                false
-            }
-            Some(_) => true,
+        let begins_parts = match text.is_part.then(|| joined(&mut self.open)).flatten() {
+            Some(joined) => match joined.channel(desk)? {
+                Some(joined) => {
+                    joined.feed(desk, NAME, decoded, segments.iter().copied())?;
+                    false
+                }
+                None => true,
+            },
             None => false,
         };
-        if is_over && self.channel.is_new() && !begins_parts {
+        let is_whole = is_over && self.channel.is_new();
+        if is_whole && (!begins_parts || desk.detectors.are_absent(decoded)) {
             self.channel.read(desk, NAME, decoded, segments)?;
-            self.end_string();
+            self.end_string(|_| Joined::clean(decoded, segments));
             return Ok(());
         }
         self.channel
             .feed(desk, NAME, decoded, segments.iter().copied())?;
         if is_over {
-            self.end_string();
+            self.end_string(|channel| Joined::Running(Box::new(channel.clone())));
             self.channel.finish(desk, NAME)?;
         }
         Ok(())
     }
 
-    /// Structure goes on. The channel still holds the text.
-    fn end_string(&mut self) {
+    /// Structure goes on. The channel still holds the text; `first` is what it leaves to the parts behind it, if
+    /// it is the first of them.
+    fn end_string(&mut self, first: impl FnOnce(&Channel) -> Joined) {
         let State::String(text) = std::mem::take(&mut self.state) else {
             return;
         };
         if text.is_part
-            && let Some(Container::Array { joined, .. }) = parts(&mut self.open)
-            && joined.is_none()
+            && let Some(joined @ Joined::Nothing) = joined(&mut self.open)
         {
-            // The text of the parts goes on where this one ends; a part alone costs no second reading.
-            *joined = Some(Box::new(self.channel.clone()));
+            *joined = first(&self.channel);
         }
         if text.is_key
             && let Some(Container::Object { expects_key, key }) = self.open.last_mut()
@@ -387,19 +407,44 @@ impl JsonCarrier {
     }
 }
 
-/// The array of parts around the object that is open.
-fn parts(open: &mut [Container]) -> Option<&mut Container> {
+impl Joined {
+    fn clean(text: &[u8], segments: &[Segment]) -> Self {
+        Self::Clean(Box::new(Part {
+            text: text.to_vec(),
+            segments: segments.to_vec(),
+        }))
+    }
+
+    /// The channel to go on with; `None` before the first part.
+    fn channel(&mut self, desk: &mut Desk) -> Result<Option<&mut Channel>, Blocked> {
+        if let Self::Clean(part) = self {
+            let mut channel = Box::<Channel>::default();
+            channel.feed(desk, NAME, &part.text, part.segments.iter().copied())?;
+            *self = Self::Running(channel);
+        }
+        Ok(match self {
+            Self::Running(channel) => Some(channel),
+            Self::Nothing | Self::Clean(_) => None,
+        })
+    }
+}
+
+/// The parts that the object which is open is one of.
+fn joined(open: &mut [Container]) -> Option<&mut Joined> {
     let above: Range<usize> = 0..open.len().saturating_sub(1);
-    open.get_mut(above)?.last_mut()
+    match open.get_mut(above)?.last_mut()? {
+        Container::Array { joined, .. } => Some(joined),
+        Container::Object { .. } => None,
+    }
 }
 
 fn close(desk: &mut Desk, container: Container) -> Result<(), Blocked> {
     match container {
         Container::Array {
-            joined: Some(mut joined),
+            joined: Joined::Running(mut joined),
             ..
         } => joined.finish(desk, NAME),
-        Container::Array { joined: None, .. } | Container::Object { .. } => Ok(()),
+        Container::Array { .. } | Container::Object { .. } => Ok(()),
     }
 }
 

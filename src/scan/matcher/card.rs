@@ -65,6 +65,12 @@ pub(super) fn continues(view: &View<'_>, end: u64) -> Option<bool> {
     }
 }
 
+/// Whether there are digits enough for a card in all of a text.
+pub(in crate::scan) fn may_hold_card(text: &[u8]) -> bool {
+    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    digits >= usize::from(*BARE.start())
+}
+
 /// Where a number that is still being written may begin.
 pub(super) fn hold(view: &View<'_>) -> Option<u64> {
     let end = view.end();

@@ -32,7 +32,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub(in crate::scan) use self::card::is_card;
+pub(in crate::scan) use self::card::{is_card, may_hold_card};
 pub(in crate::scan) use self::gate::Gate;
 pub(in crate::scan) use self::set::Set;
 
