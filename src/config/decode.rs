@@ -5,12 +5,15 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::diagnostic::{Code, Diagnostic, Diagnostics};
+use super::language::{Field, Record, Word, is_planned};
 use super::source::{SECRET_KEYS, Span};
 use super::tree::{Entry, Kind, Node, quoted};
 use super::units::{self, UnitError};
 use crate::quota::Rate;
 
-/// The fields of one mapping. Each is asked for by name; what nobody asked for is a mistake.
+/// The fields of one mapping. Each is asked for by name; what nobody asked for is a mistake. Where the language
+/// describes the mapping, that says which fields there are: a reader that asks for another, or not for all, is
+/// a bug that a debug build stops at.
 pub(super) struct Fields<'node> {
     /// What the mapping is, for messages: ``role `analyst` ``.
     what: String,
@@ -19,16 +22,30 @@ pub(super) struct Fields<'node> {
     // Where the name stands, if the excerpt should show it.
     context: Option<Span>,
     entries: Vec<(&'node Entry, bool)>,
-    known: Vec<&'static str>,
-    // Known and refused: a typo of one gets its suggestion, but nobody is invited to write one.
-    refused: &'static [&'static str],
-    hints: &'static [(&'static str, &'static str)],
-    consequence: Option<&'static str>,
+    // `None` where the author chooses all names.
+    record: Option<&'static Record>,
+    asked: Vec<&'static str>,
+    refused: bool,
 }
 
 impl<'node> Fields<'node> {
-    /// The fields of a node that must be a mapping; `None` (and a mistake) if it is not.
+    /// The fields of a node that must be a mapping; `None` (and a mistake) if it is not. What the language
+    /// has and this version does not enforce is refused at once, and so is what belongs elsewhere.
     pub(super) fn of(
+        record: &'static Record,
+        node: &'node Node,
+        what: impl fmt::Display,
+        name: Option<Span>,
+        report: &mut Diagnostics,
+    ) -> Option<Self> {
+        let mut fields = Self::named(node, what, name, report)?;
+        fields.record = Some(record);
+        fields.refuse(report);
+        Some(fields)
+    }
+
+    /// The same for a mapping whose names the author chooses.
+    pub(super) fn named(
         node: &'node Node,
         what: impl fmt::Display,
         name: Option<Span>,
@@ -43,34 +60,22 @@ impl<'node> Fields<'node> {
             at: name.unwrap_or(node.span),
             context: name,
             entries: entries.iter().map(|entry| (entry, false)).collect(),
-            known: Vec::new(),
-            refused: &[],
-            hints: &[],
-            consequence: None,
+            record: None,
+            asked: Vec::new(),
+            refused: false,
         })
-    }
-
-    /// What people write, and what it is called here.
-    pub(super) const fn hints(mut self, hints: &'static [(&'static str, &'static str)]) -> Self {
-        self.hints = hints;
-        self
-    }
-
-    /// What an unknown field would have led to.
-    pub(super) const fn consequence(mut self, consequence: &'static str) -> Self {
-        self.consequence = Some(consequence);
-        self
     }
 
     /// A field, if it is written. `null` counts as written.
     pub(super) fn take(&mut self, name: &'static str) -> Option<&'node Entry> {
-        self.known.push(name);
-        let found = self
-            .entries
-            .iter_mut()
-            .find(|(entry, _)| *entry.key.text == *name)?;
-        found.1 = true;
-        Some(found.0)
+        let field = self.record.and_then(|record| record.field(name));
+        debug_assert!(
+            field.is_some_and(|field| field.enforced),
+            "{} has no enforced field `{name}` in the description of the language",
+            self.what
+        );
+        self.asked.push(name);
+        self.find(name)
     }
 
     /// A field that must be there.
@@ -92,26 +97,18 @@ impl<'node> Fields<'node> {
         entry
     }
 
-    /// Fields that the language has and this version does not enforce. `true` when one is written.
-    pub(super) fn refuse(
-        &mut self,
-        names: &'static [&'static str],
-        report: &mut Diagnostics,
-    ) -> bool {
-        self.refused = names;
-        let mut refused = false;
-        for name in names {
-            let Some(entry) = self.take(name) else {
-                continue;
-            };
-            refused = true;
-            report.push(not_enforced(name, entry.key.span).within(self.context));
-        }
-        refused
+    /// Whether a field is written that this version does not enforce. Then others may be missing in its place.
+    pub(super) const fn is_refused(&self) -> bool {
+        self.refused
     }
 
     /// Whether nothing is written at all; a mistake then.
     pub(super) fn is_empty(&self, report: &mut Diagnostics) -> bool {
+        debug_assert!(
+            self.record.is_none_or(|record| !record.may_be_empty),
+            "{} may be empty by the description of the language",
+            self.what
+        );
         if self.entries.is_empty() {
             report.push(
                 Diagnostic::error(Code::Empty, format_args!("{} is empty", self.what))
@@ -121,20 +118,20 @@ impl<'node> Fields<'node> {
         self.entries.is_empty()
     }
 
-    /// Fields whose names the author chooses.
+    /// All that was not asked for: fields whose names the author chooses.
     pub(super) fn rest(&mut self) -> Vec<&'node Entry> {
+        debug_assert!(
+            self.record.is_none_or(|record| record.others.is_some()),
+            "{} has no names of the author's by the description of the language",
+            self.what
+        );
+        self.asked.extend(self.enforced());
         let rest = self.entries.iter_mut().filter(|(_, taken)| !*taken);
         rest.map(|(entry, taken)| {
             *taken = true;
             *entry
         })
         .collect()
-    }
-
-    fn offered(&self) -> String {
-        let known = self.known.iter().copied();
-        let offered: Vec<_> = known.filter(|name| !self.refused.contains(name)).collect();
-        join(&offered, "and")
     }
 
     /// Marks the fields whose name is of a kind as read.
@@ -146,6 +143,15 @@ impl<'node> Fields<'node> {
 
     /// Everything that nobody asked for is a typo.
     pub(super) fn finish(self, report: &mut Diagnostics) {
+        debug_assert!(
+            self.enforced().all(|name| self.asked.contains(&name)),
+            "nobody asked {} for all fields that the description of the language calls enforced: {:?} of {:?}",
+            self.what,
+            self.asked,
+            self.enforced().collect::<Vec<_>>()
+        );
+        let hints = self.record.map_or(&[][..], |record| record.hints);
+        let consequence = self.record.and_then(|record| record.consequence);
         for (entry, taken) in &self.entries {
             if *taken {
                 continue;
@@ -156,10 +162,10 @@ impl<'node> Fields<'node> {
                 format_args!("unknown field {} in {}", quoted(text), self.what),
             )
             .within(self.context);
-            let hint = self.hints.iter().find(|(word, _)| **word == **text);
+            let hint = hints.iter().find(|(word, _)| **word == **text);
             let meant = match hint {
                 Some((_, meant)) => Some(*meant),
-                None => nearest(text, self.known.iter().copied()),
+                None => nearest(text, self.known().map(|field| field.name)),
             };
             diagnostic = match meant {
                 Some(meant) => {
@@ -169,11 +175,52 @@ impl<'node> Fields<'node> {
                     .at(entry.key.span, "")
                     .help(format_args!("it has {}", self.offered())),
             };
-            if let Some(consequence) = self.consequence {
+            if let Some(consequence) = consequence {
                 diagnostic = diagnostic.note(consequence);
             }
             report.push(diagnostic);
         }
+    }
+
+    fn find(&mut self, name: &str) -> Option<&'node Entry> {
+        let mut entries = self.entries.iter_mut();
+        let found = entries.find(|(entry, _)| *entry.key.text == *name)?;
+        found.1 = true;
+        Some(found.0)
+    }
+
+    fn refuse(&mut self, report: &mut Diagnostics) {
+        for field in self.known().filter(|field| !field.enforced) {
+            if let Some(entry) = self.find(field.name) {
+                self.refused = true;
+                report.push(not_enforced(field.name, entry.key.span).within(self.context));
+            }
+        }
+        for misplaced in self.record.map_or(&[][..], |record| record.misplaced) {
+            if let Some(entry) = self.find(misplaced.field) {
+                report.push(
+                    Diagnostic::error(Code::Contradiction, misplaced.title)
+                        .at(entry.key.span, "")
+                        .help(misplaced.help),
+                );
+            }
+        }
+    }
+
+    // Also what is refused: a typo of one gets its suggestion.
+    fn known(&self) -> impl Iterator<Item = &'static Field> + use<> {
+        self.record.map_or(&[][..], |record| record.fields).iter()
+    }
+
+    fn enforced(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.known()
+            .filter(|field| field.enforced)
+            .map(|field| field.name)
+    }
+
+    // Nobody is invited to write what is refused.
+    fn offered(&self) -> String {
+        join(&self.enforced().collect::<Vec<_>>(), "and")
     }
 }
 
@@ -326,17 +373,27 @@ pub(super) fn number(
     number
 }
 
-/// One of a closed list of words.
+/// One of a closed list of words, by what each is here. A word that this version does not enforce is refused.
 pub(super) fn word<T: Copy>(
     node: &Node,
     what: impl fmt::Display,
-    words: &[(&'static str, T)],
+    words: &'static [Word],
+    values: &[(&'static str, T)],
     report: &mut Diagnostics,
 ) -> Option<T> {
+    debug_assert!(
+        says_the_same(words, values),
+        "{what} reads other words than the description of the language has"
+    );
     let text = text(node, &what, report)?;
-    let found = words.iter().find(|(word, _)| *word == text);
+    if is_planned(words, text) {
+        report.push(not_enforced(text, node.span));
+        return None;
+    }
+    let found = values.iter().find(|(word, _)| *word == text);
     if found.is_none() {
-        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let enforced = words.iter().filter(|word| word.enforced);
+        let names: Vec<_> = enforced.map(|word| word.word).collect();
         let expected = format!("one of {}", list(&names));
         let diagnostic = bad_value(node, what, expected);
         report.push(match nearest(text, names.iter().copied()) {
@@ -345,6 +402,12 @@ pub(super) fn word<T: Copy>(
         });
     }
     found.map(|(_, value)| *value)
+}
+
+fn says_the_same<T>(words: &[Word], values: &[(&str, T)]) -> bool {
+    let enforced = || words.iter().filter(|word| word.enforced);
+    enforced().count() == values.len()
+        && enforced().all(|word| values.iter().any(|(value, _)| *value == word.word))
 }
 
 /// A duration, at least `least`.

@@ -8,6 +8,7 @@
 mod decode;
 mod diagnostic;
 mod folder;
+mod language;
 mod operator;
 mod policy;
 mod source;
@@ -20,6 +21,7 @@ mod watch;
 use std::path::Path;
 
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
+pub use language::Document;
 pub use operator::{
     HeaderNames, LogFormat, LogLevel, Logs, Operator, OperatorError, load_operator,
 };

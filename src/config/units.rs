@@ -21,9 +21,9 @@ impl UnitError {
     }
 }
 
-const DURATION: &str = "a duration such as `30s`, `10m` or `1h`";
-const BYTES: &str = "a size such as `64KiB` or `1MiB`";
-const RATE: &str = "a rate such as `10/s`, `60/min` or `20k/day`";
+pub(super) const DURATION: &str = "a duration such as `30s`, `10m` or `1h`";
+pub(super) const BYTES: &str = "a size such as `64KiB` or `1MiB`";
+pub(super) const RATE: &str = "a rate such as `10/s`, `60/min` or `20k/day`";
 
 /// A duration with one unit: `ms`, `s`, `m`, `h` or `d`.
 pub(super) fn duration(text: &str) -> Result<Duration, UnitError> {

@@ -13,8 +13,10 @@ use http::HeaderName;
 
 use super::{AUDIT_FILE, LogFormat, LogLevel, Operator};
 use crate::audit;
-use crate::config::decode::{self, Fields, bad_value, duration, not_enforced, number, text, word};
+use crate::config::decode::{self, Fields, bad_value, duration, number, text};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::operator::{self as shapes, OPERATOR};
+use crate::config::language::{Record, Word};
 use crate::config::policy::check_version;
 use crate::config::tree::{Entry, Kind, Node, quoted};
 use crate::config::{folder, tree};
@@ -63,16 +65,7 @@ fn read(report: &mut Diagnostics) -> Option<Operator> {
     decode::refuse_secrets(&root, report);
     check_version(&root, report);
     let mut reader = Reader { folder, report };
-    let mut fields = Fields::of(&root, "the operator's file", None, reader.report)?.hints(&[
-        ("agentUrl", "upstream"),
-        ("backend", "upstream"),
-        ("identities", "policies"),
-        ("listener", "listeners"),
-        ("logging", "telemetry"),
-        ("logs", "telemetry"),
-        ("roles", "policies"),
-        ("rules", "policies"),
-    ]);
+    let mut fields = Fields::of(&OPERATOR, &root, "the operator's file", None, reader.report)?;
     let _read_above = fields.take("lictor");
     let mut operator = Operator::new(
         // Stands until the real one is read; without one the file does not load.
@@ -97,7 +90,7 @@ struct Reader<'report> {
 
 impl Reader<'_> {
     fn file(&mut self, fields: &mut Fields<'_>, operator: &mut Operator) {
-        if let Some(mut agent) = self.section(fields.take("agent")) {
+        if let Some(mut agent) = self.section(&shapes::AGENT, fields.take("agent")) {
             if let Some(entry) = agent.take("name")
                 && let Some(name) = text(&entry.value, "`name`", self.report)
             {
@@ -110,8 +103,8 @@ impl Reader<'_> {
         {
             operator.set_state_dir(path);
         }
-        if let Some(mut listeners) = self.section(fields.take("listeners")) {
-            let public = self.section(listeners.take("public"));
+        if let Some(mut listeners) = self.section(&shapes::LISTENERS, fields.take("listeners")) {
+            let public = self.section(&shapes::PUBLIC, listeners.take("public"));
             if let Some(public) = public {
                 self.listener(public, operator);
             }
@@ -122,7 +115,7 @@ impl Reader<'_> {
         }
         let upstream = fields.require("upstream", self.report);
         self.upstream(upstream, operator);
-        if let Some(mut policies) = self.section(fields.take("policies")) {
+        if let Some(mut policies) = self.section(&shapes::POLICIES, fields.take("policies")) {
             if let Some(entry) = policies.take("path")
                 && let Some(path) = self.path(&entry.value, "`path`")
             {
@@ -131,33 +124,54 @@ impl Reader<'_> {
             self.duration(&mut policies, "poll", &mut operator.poll);
             policies.finish(self.report);
         }
-        if let Some(mut admin) = self.section(fields.take("admin")) {
+        if let Some(mut admin) = self.section(&shapes::ADMIN, fields.take("admin")) {
             if let Some(address) = self.address(&mut admin) {
                 operator.admin.address = address;
             }
-            admin.refuse(&["token"], self.report);
             admin.finish(self.report);
         }
-        if let Some(headers) = self.section(fields.take("identityHeaders")) {
+        if let Some(headers) =
+            self.section(&shapes::IDENTITY_HEADERS, fields.take("identityHeaders"))
+        {
             self.identity_headers(headers, operator);
         }
-        if let Some(audit) = self.section(fields.take("audit")) {
+        if let Some(audit) = self.section(&shapes::AUDIT, fields.take("audit")) {
             self.audit(audit, operator);
         }
-        if let Some(telemetry) = self.section(fields.take("telemetry")) {
+        if let Some(telemetry) = self.section(&shapes::TELEMETRY, fields.take("telemetry")) {
             self.telemetry(telemetry, operator);
         }
-        if let Some(runtime) = self.section(fields.take("runtime")) {
+        if let Some(runtime) = self.section(&shapes::RUNTIME, fields.take("runtime")) {
             self.runtime(runtime, operator);
         }
-        fields.refuse(&["dangerousShadowAll", "stores"], self.report);
     }
 
     /// The fields of a section, if it is written.
-    fn section<'node>(&mut self, entry: Option<&'node Entry>) -> Option<Fields<'node>> {
+    fn section<'node>(
+        &mut self,
+        record: &'static Record,
+        entry: Option<&'node Entry>,
+    ) -> Option<Fields<'node>> {
         let entry = entry?;
         let what = format!("`{}`", entry.key.text);
-        Fields::of(&entry.value, what, Some(entry.key.span), self.report)
+        Fields::of(
+            record,
+            &entry.value,
+            what,
+            Some(entry.key.span),
+            self.report,
+        )
+    }
+
+    /// What the word of a field is here.
+    fn word<T: Copy>(
+        &mut self,
+        entry: &Entry,
+        words: &'static [Word],
+        values: &[(&'static str, T)],
+    ) -> Option<T> {
+        let what = format_args!("`{}`", entry.key.text);
+        decode::word(&entry.value, what, words, values, self.report)
     }
 
     /// A path, relative to the file.
@@ -215,41 +229,31 @@ impl Reader<'_> {
             }
             seen.push(place.clone());
         }
-        if let Some(entry) = fields.take("assertion")
-            && !matches!(&*entry.value.kind, Kind::Text { text, .. } if text == "off")
-        {
-            self.report.push(not_enforced("assertion", entry.key.span));
+        if let Some(entry) = fields.take("assertion") {
+            let _off = self.word(entry, shapes::ASSERTION, &[("off", ())]);
         }
         fields.finish(self.report);
     }
 
     fn audit(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
-        if let Some(mut spool) = self.section(fields.take("spool")) {
+        if let Some(mut spool) = self.section(&shapes::SPOOL, fields.take("spool")) {
             if let Some(entry) = spool.take("onFull") {
-                if matches!(&*entry.value.kind, Kind::Text { text, .. } if text == "block") {
-                    self.report.push(not_enforced("block", entry.value.span));
-                } else {
-                    let words = [("deny", audit::OnFull::Deny), ("drop", audit::OnFull::Drop)];
-                    if let Some(on_full) = word(&entry.value, "`onFull`", &words, self.report) {
-                        operator.audit.on_full = on_full;
-                    }
-                }
+                let words = [("deny", audit::OnFull::Deny), ("drop", audit::OnFull::Drop)];
+                let on_full = self.word(entry, shapes::ON_FULL, &words);
+                operator.audit.on_full = on_full.unwrap_or(operator.audit.on_full);
             }
-            spool.refuse(&["fsync", "maxSize"], self.report);
             spool.finish(self.report);
         }
-        if let Some(mut sinks) = self.section(fields.take("sinks")) {
-            if let Some(mut file) = self.section(sinks.take("file")) {
+        if let Some(mut sinks) = self.section(&shapes::SINKS, fields.take("sinks")) {
+            if let Some(mut file) = self.section(&shapes::FILE, sinks.take("file")) {
                 if let Some(entry) = file.take("path")
                     && let Some(path) = text(&entry.value, "`path`", self.report)
                 {
                     // Records are state: they lie in the state folder, not beside the configuration.
                     operator.audit.path = operator.state_dir.join(path);
                 }
-                file.refuse(&["keep", "rotate"], self.report);
                 file.finish(self.report);
             }
-            sinks.refuse(&["otlp", "postgres", "stdout"], self.report);
             sinks.finish(self.report);
         } else {
             operator.audit.path = operator.state_dir.join(AUDIT_FILE);
@@ -258,10 +262,10 @@ impl Reader<'_> {
     }
 
     fn telemetry(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
-        if let Some(mut logs) = self.section(fields.take("logs")) {
+        if let Some(mut logs) = self.section(&shapes::LOGS, fields.take("logs")) {
             if let Some(entry) = logs.take("format") {
                 let words = [("json", LogFormat::Json), ("pretty", LogFormat::Pretty)];
-                let format = word(&entry.value, "`format`", &words, self.report);
+                let format = self.word(entry, shapes::LOG_FORMAT, &words);
                 operator.logs.format = format.unwrap_or(operator.logs.format);
             }
             if let Some(entry) = logs.take("level") {
@@ -273,12 +277,11 @@ impl Reader<'_> {
                     LogLevel::Error,
                 ]
                 .map(|level| (level.as_str(), level));
-                let level = word(&entry.value, "`level`", &words, self.report);
+                let level = self.word(entry, shapes::LOG_LEVEL, &words);
                 operator.logs.level = level.unwrap_or(operator.logs.level);
             }
             logs.finish(self.report);
         }
-        fields.refuse(&["traces"], self.report);
         fields.finish(self.report);
     }
 
@@ -293,6 +296,7 @@ impl Reader<'_> {
         fields.finish(self.report);
     }
 }
+
 /// Fields that mean something else, to us or to the agent.
 const RESERVED_HEADERS: &[&str] = &[
     "authorization",

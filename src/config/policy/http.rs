@@ -8,6 +8,7 @@ use http::header::HeaderName;
 use super::{defined_twice, rule_ref, set};
 use crate::config::decode::{self, Fields, bad_value};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::policy::{CORS, HTTP, PATHS, SECURITY_HEADERS, SERVER, TRACE_CONTEXT};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::proxy::hygiene::{
@@ -65,17 +66,9 @@ const DEFAULT_HEADERS: &[&str] = &[
 impl RawHttp {
     pub(super) fn read(&mut self, section: &Entry, report: &mut Diagnostics) {
         let at = Some(section.key.span);
-        let Some(fields) = Fields::of(&section.value, "`http`", at, report) else {
+        let Some(mut fields) = Fields::of(&HTTP, &section.value, "`http`", at, report) else {
             return;
         };
-        let mut fields = fields.hints(&[
-            ("allowedOrigins", "origins"),
-            ("hsts", "securityHeaders"),
-            ("path", "paths"),
-            ("removeHeaders", "removeResponseHeaders"),
-            ("security", "securityHeaders"),
-            ("tracing", "traceContext"),
-        ]);
         if fields.is_empty(report) {
             return;
         }
@@ -115,17 +108,23 @@ impl RawHttp {
                 ("basic", Security::Basic),
                 ("off", Security::Off),
             ];
-            let word = decode::word(&entry.value, "`securityHeaders`", &words, report);
+            let word = decode::word(
+                &entry.value,
+                "`securityHeaders`",
+                SECURITY_HEADERS,
+                &words,
+                report,
+            );
             set(&mut self.security, entry, word, report);
         }
         if let Some(entry) = fields.take("server") {
             let words = [("hide", true), ("pass", false)];
-            let word = decode::word(&entry.value, "`server`", &words, report);
+            let word = decode::word(&entry.value, "`server`", SERVER, &words, report);
             set(&mut self.hides_server, entry, word, report);
         }
         if let Some(entry) = fields.take("paths") {
             let words = [("refuse", Paths::Refuse), ("normalise", Paths::Normalise)];
-            let word = decode::word(&entry.value, "`paths`", &words, report);
+            let word = decode::word(&entry.value, "`paths`", PATHS, &words, report);
             set(&mut self.paths, entry, word, report);
         }
         if let Some(entry) = fields.take("traceContext") {
@@ -133,7 +132,13 @@ impl RawHttp {
                 ("continue", TraceContext::Continue),
                 ("restart", TraceContext::Restart),
             ];
-            let word = decode::word(&entry.value, "`traceContext`", &words, report);
+            let word = decode::word(
+                &entry.value,
+                "`traceContext`",
+                TRACE_CONTEXT,
+                &words,
+                report,
+            );
             set(&mut self.trace_context, entry, word, report);
         }
     }
@@ -239,15 +244,7 @@ fn default_headers() -> Vec<HeaderName> {
 
 fn read_cors(section: &Entry, report: &mut Diagnostics) -> Option<RawCors> {
     let at = Some(section.key.span);
-    let fields = Fields::of(&section.value, "`cors`", at, report)?;
-    let mut fields = fields.hints(&[
-        ("allowCredentials", "credentials"),
-        ("allowHeaders", "headers"),
-        ("allowMethods", "methods"),
-        ("allowOrigins", "origins"),
-        ("exposedHeaders", "exposeHeaders"),
-        ("origin", "origins"),
-    ]);
+    let mut fields = Fields::of(&CORS, &section.value, "`cors`", at, report)?;
     let origins = fields.require("origins", report);
     let mut cors = RawCors {
         origins: Some(Vec::new()),
@@ -278,7 +275,8 @@ fn read_cors(section: &Entry, report: &mut Diagnostics) -> Option<RawCors> {
         cors.expose = read_names(&entry.value, "`exposeHeaders`", &mut stars, report);
     }
     if let Some(entry) = fields.take("credentials") {
-        cors.credentials = decode::boolean(&entry.value, "`credentials`", report)?;
+        let credentials = decode::boolean(&entry.value, "`credentials`", report);
+        cors.credentials = credentials.unwrap_or(false);
         if cors.credentials {
             refuse_stars(&stars, entry.key.span, report);
         }

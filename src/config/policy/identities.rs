@@ -7,6 +7,8 @@ use std::time::Duration;
 use super::{Draft, add, each_named};
 use crate::config::decode::{self, Fields, bad_value, list, nearest, not_enforced, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::is_planned;
+use crate::config::language::policy::{self as shapes, IDENTITY, JWKS, JWT, REQUIRE};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::identity::{Algorithm, ClaimPath, JwtIdentity, KeySource};
@@ -23,11 +25,6 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("ES256", Algorithm::Es256),
     ("EdDSA", Algorithm::EdDsa),
     ("RS256", Algorithm::Rs256),
-];
-
-/// Registered for JWTs (RFC 7518, section 3.1) and not verified by this version.
-const OTHER_ALGORITHMS: &[&str] = &[
-    "ES384", "ES512", "PS256", "PS384", "PS512", "RS384", "RS512",
 ];
 
 impl Draft {
@@ -74,9 +71,8 @@ fn read_identity(
     report: &mut Diagnostics,
 ) -> Option<JwtIdentity> {
     let what = format!("identity {}", quoted(&entry.key.text));
-    let mut fields = Fields::of(&entry.value, what, Some(entry.key.span), report)?;
-    let refused = fields.refuse(&["apiKey", "hmac", "mtls", "signature"], report);
-    let jwt = if refused {
+    let mut fields = Fields::of(&IDENTITY, &entry.value, what, Some(entry.key.span), report)?;
+    let jwt = if fields.is_refused() {
         fields.take("jwt")
     } else {
         fields.require("jwt", report)
@@ -112,7 +108,7 @@ fn read_identity(
 
 fn read_jwt(entry: &Entry, identity: &mut JwtIdentity, report: &mut Diagnostics) -> Option<()> {
     let what = format!("`jwt` of identity `{}`", identity.name);
-    let mut fields = Fields::of(&entry.value, what, Some(entry.key.span), report)?;
+    let mut fields = Fields::of(&JWT, &entry.value, what, Some(entry.key.span), report)?;
     let issuer = fields.require("issuer", report);
     let issuer_text = issuer.and_then(|entry| text(&entry.value, "`issuer`", report));
     if let Some(issuer) = issuer_text {
@@ -151,7 +147,7 @@ fn read_jwt(entry: &Entry, identity: &mut JwtIdentity, report: &mut Diagnostics)
 
 fn read_require(entry: &Entry, identity: &mut JwtIdentity, report: &mut Diagnostics) {
     let at = Some(entry.key.span);
-    let Some(mut fields) = Fields::of(&entry.value, "`require`", at, report) else {
+    let Some(mut fields) = Fields::of(&REQUIRE, &entry.value, "`require`", at, report) else {
         return;
     };
     if let Some(exp) = fields.take("exp")
@@ -172,7 +168,7 @@ fn read_require(entry: &Entry, identity: &mut JwtIdentity, report: &mut Diagnost
 }
 
 fn read_jwks(entry: &Entry, report: &mut Diagnostics) -> Option<KeySource> {
-    let mut fields = Fields::of(&entry.value, "`jwks`", Some(entry.key.span), report)?;
+    let mut fields = Fields::of(&JWKS, &entry.value, "`jwks`", Some(entry.key.span), report)?;
     let [file, url, ca] = [fields.take("file"), fields.take("url"), fields.take("ca")];
     fields.finish(report);
     let ca = ca.and_then(|ca| path(&ca.value, "`ca`", report));
@@ -226,7 +222,7 @@ fn algorithms(node: &Node, report: &mut Diagnostics) -> Vec<Algorithm> {
         report.push(if text.starts_with("HS") || text == "none" {
             bad(format!("{} is never accepted with a key set", quoted(text)))
                 .help(format_args!("an asymmetric algorithm is {}", list(&names)))
-        } else if OTHER_ALGORITHMS.contains(&text) {
+        } else if is_planned(shapes::ALGORITHMS, text) {
             not_enforced(text, span)
         } else {
             let unknown = bad(format!("{} is not an algorithm", quoted(text)));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Draft, add, set};
 use crate::config::decode::{self, Fields, nearest, word};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::policy::{AT_BOUND, DIRECTION, HOLD, LEAK_ACTIONS, LEAKS, PACKS};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
 use crate::model::LeakAction;
@@ -33,14 +34,10 @@ const ACTIONS: &[(&str, LeakAction)] = &[
 impl Draft {
     pub(super) fn read_leaks(&mut self, section: &Entry, report: &mut Diagnostics) {
         let at = section.key.span;
-        let Some(fields) = Fields::of(&section.value, "`leaks`", Some(at), report) else {
+        let Some(mut fields) = Fields::of(&LEAKS, &section.value, "`leaks`", Some(at), report)
+        else {
             return;
         };
-        let mut fields = fields.hints(&[
-            ("detect", "packs"),
-            ("rules", "packs"),
-            ("actions", "packs"),
-        ]);
         if fields.is_empty(report) {
             return;
         }
@@ -56,7 +53,6 @@ impl Draft {
             set(&mut self.leaks.buffer, entry, buffer, report);
         }
         read_direction(&mut fields, report);
-        fields.refuse(&["allow", "detectors", "import"], report);
         fields.finish(report);
     }
 
@@ -90,7 +86,7 @@ impl Draft {
 impl RawLeaks {
     fn read_packs(&mut self, section: &Entry, report: &mut Diagnostics) {
         let at = Some(section.key.span);
-        let Some(mut fields) = Fields::of(&section.value, "`packs`", at, report) else {
+        let Some(mut fields) = Fields::of(&PACKS, &section.value, "`packs`", at, report) else {
             return;
         };
         if fields.is_empty(report) {
@@ -98,7 +94,7 @@ impl RawLeaks {
         }
         for entry in fields.rest() {
             let what = quoted(&entry.key.text);
-            if let Some(action) = word(&entry.value, what, ACTIONS, report) {
+            if let Some(action) = word(&entry.value, what, LEAK_ACTIONS, ACTIONS, report) {
                 add(&mut self.packs, entry, "pack", action, report);
             }
         }
@@ -118,21 +114,14 @@ fn read_direction(fields: &mut Fields<'_>, report: &mut Diagnostics) {
     let Some(entry) = fields.take("direction") else {
         return;
     };
-    for (text, span) in decode::texts(&entry.value, "`direction`", report) {
-        match text {
-            "response" => {}
-            "request" => report.push(decode::not_enforced("request", span)),
-            _ => {
-                let title = format_args!("{} is not a direction", quoted(text));
-                report.push(Diagnostic::error(Code::BadValue, title).at(span, "write response"));
-            }
-        }
+    for node in decode::one_or_more(&entry.value, "`direction`", report) {
+        let _only = word(node, "`direction`", DIRECTION, &[("response", ())], report);
     }
 }
 
 fn read_hold(entry: &Entry, report: &mut Diagnostics) -> Option<Hold> {
     let mut hold = Hold::default();
-    let mut fields = Fields::of(&entry.value, "`hold`", Some(entry.key.span), report)?;
+    let mut fields = Fields::of(&HOLD, &entry.value, "`hold`", Some(entry.key.span), report)?;
     if let Some(entry) = fields.take("bytes") {
         let bytes = decode::bytes(&entry.value, "`bytes`", MAX_HOLD_BYTES, report)?;
         hold.bytes = usize::try_from(bytes).ok()?;
@@ -142,7 +131,7 @@ fn read_hold(entry: &Entry, report: &mut Diagnostics) -> Option<Hold> {
     }
     if let Some(entry) = fields.take("atBound") {
         let words = [("block", AtBound::Block), ("release", AtBound::Release)];
-        hold.at_bound = word(&entry.value, "`atBound`", &words, report)?;
+        hold.at_bound = word(&entry.value, "`atBound`", AT_BOUND, &words, report)?;
     }
     fields.finish(report);
     Some(hold)

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Draft, Use, action, defined_twice};
 use crate::config::decode::{self, Fields};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::policy::{LIMIT, LIMITS};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
 use crate::model::ActionPattern;
@@ -25,7 +26,7 @@ const MAX_TIME: Duration = Duration::from_secs(7 * 86_400);
 impl Draft {
     pub(super) fn read_limits(&mut self, section: &Entry, report: &mut Diagnostics) {
         let at = Some(section.key.span);
-        let Some(mut fields) = Fields::of(&section.value, "`limits`", at, report) else {
+        let Some(mut fields) = Fields::of(&LIMITS, &section.value, "`limits`", at, report) else {
             return;
         };
         if fields.is_empty(report) {
@@ -101,18 +102,10 @@ impl RawLimits {
 
 fn read_limit(entry: &Entry, report: &mut Diagnostics) -> Option<LimitOverride> {
     let what = format!("limit {}", quoted(&entry.key.text));
-    let mut fields = Fields::of(&entry.value, what, Some(entry.key.span), report)?
-        .hints(&[
-            ("timeout", "time"),
-            ("body", "request"),
-            ("size", "request"),
-            ("depth", "jsonDepth"),
-        ])
-        .consequence("without it a wider default would hold");
+    let mut fields = Fields::of(&LIMIT, &entry.value, what, Some(entry.key.span), report)?;
     if fields.is_empty(report) {
         return None;
     }
-    fields.refuse(&["decompressRatio"], report);
     let mut limits = LimitOverride::default();
     if let Some(entry) = fields.take("request") {
         let bytes = decode::bytes(&entry.value, "`request`", MAX_REQUEST_BYTES, report);

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use super::decode::{Fields, nearest};
 use super::diagnostic::{Code, Diagnostic, Diagnostics};
+use super::language::policy::POLICY;
 use super::source::Span;
 use super::tree::{Entry, Kind, Node, quoted};
 use crate::model::{ActionPattern, Protocol, RuleRef};
@@ -49,25 +50,6 @@ pub(super) struct Checked {
     pub(super) rules: usize,
 }
 
-/// What people call a section elsewhere.
-const SECTION_HINTS: &[(&str, &str)] = &[
-    ("auth", "identities"),
-    ("authentication", "identities"),
-    ("authorization", "rules"),
-    ("budget", "quotas"),
-    ("budgets", "quotas"),
-    ("cors", "http"),
-    ("customers", "tenants"),
-    ("dlp", "leaks"),
-    ("headers", "http"),
-    ("limit", "quotas"),
-    ("ratelimit", "quotas"),
-    ("rateLimit", "quotas"),
-    ("rbac", "roles"),
-    ("scan", "leaks"),
-    ("timeouts", "limits"),
-];
-
 impl Draft {
     /// Adds what one file says.
     pub(super) fn read(&mut self, file: u32, root: Option<&Node>, report: &mut Diagnostics) {
@@ -81,10 +63,9 @@ impl Draft {
         };
         super::decode::refuse_secrets(root, report);
         check_version(root, report);
-        let Some(fields) = Fields::of(root, "the policy", None, report) else {
+        let Some(mut fields) = Fields::of(&POLICY, root, "the policy", None, report) else {
             return;
         };
-        let mut fields = fields.hints(SECTION_HINTS);
         let _read_above = fields.take("lictor");
         if let Some(entry) = fields.take("identities") {
             self.read_identities(entry, report);
@@ -113,20 +94,6 @@ impl Draft {
         if let Some(entry) = fields.take("http") {
             self.http.read(entry, report);
         }
-        fields.refuse(
-            &[
-                "audit",
-                "delegation",
-                "mode",
-                "people",
-                "revoke",
-                "scope",
-                "seniority",
-                "tests",
-                "tools",
-            ],
-            report,
-        );
         fields.skip_extensions();
         fields.finish(report);
     }
@@ -213,7 +180,8 @@ fn each_named<'node>(
     report: &mut Diagnostics,
 ) -> Vec<&'node Entry> {
     let title = format!("`{}`", section.key.text);
-    let Some(mut fields) = Fields::of(&section.value, title, Some(section.key.span), report) else {
+    let Some(mut fields) = Fields::named(&section.value, title, Some(section.key.span), report)
+    else {
         return Vec::new();
     };
     if fields.is_empty(report) {

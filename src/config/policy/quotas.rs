@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use super::{Draft, Use, actions, add, each_named, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, list, nearest, not_enforced, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::is_planned;
+use crate::config::language::policy::{PER, QUOTA};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::model::{ActionPattern, TenantId};
@@ -25,9 +27,6 @@ enum RawRate {
     Fixed(Rate),
     Tier(String, Span),
 }
-
-/// Dimensions of the language that nothing counts by yet.
-const OTHER_DIMENSIONS: &[&str] = &["pair", "tier"];
 
 impl Draft {
     pub(super) fn read_quotas(&mut self, section: &Entry, report: &mut Diagnostics) {
@@ -122,34 +121,11 @@ impl Draft {
 
 fn read_quota(entry: &Entry, report: &mut Diagnostics) -> Option<RawQuota> {
     let what = format!("quota {}", quoted(&entry.key.text));
-    let mut fields = Fields::of(&entry.value, &what, Some(entry.key.span), report)?
-        .hints(&[
-            ("limit", "rate"),
-            ("by", "per"),
-            ("for", "on"),
-            ("actions", "on"),
-            ("requests", "rate"),
-        ])
-        .consequence("without it this quota would count something else");
+    let mut fields = Fields::of(&QUOTA, &entry.value, &what, Some(entry.key.span), report)?;
     if fields.is_empty(report) {
         return None;
     }
-    let refused = fields.refuse(
-        &[
-            "calendar",
-            "concurrent",
-            "count",
-            "ifStoreDown",
-            "liveTasks",
-            "mode",
-            "queue",
-            "store",
-            "tokens",
-            "window",
-            "zone",
-        ],
-        report,
-    );
+    let refused = fields.is_refused();
     let rate = if refused {
         fields.take("rate")
     } else {
@@ -215,7 +191,7 @@ fn dimensions(node: &Node, report: &mut Diagnostics) -> Vec<Dimension> {
     for (text, span) in texts(node, "`per`", report) {
         match Dimension::ALL.iter().find(|(word, _)| *word == text) {
             Some((_, dimension)) => dimensions.push(*dimension),
-            None if OTHER_DIMENSIONS.contains(&text) => report.push(not_enforced(text, span)),
+            None if is_planned(PER, text) => report.push(not_enforced(text, span)),
             None => {
                 let words: Vec<_> = Dimension::ALL.iter().map(|(word, _)| *word).collect();
                 let title = format_args!("quotas cannot count by {}", quoted(text));

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::{Draft, Use, actions, add, each_named, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, nearest, not_enforced, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::policy::{FROM, ROLE, RULE, TO};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::model::{ActionPattern, Glob, IdentityName, TenantId};
@@ -219,24 +220,9 @@ impl Draft {
 
 fn read_role(entry: &Entry, report: &mut Diagnostics) -> Option<RawRole> {
     let what = format!("role {}", quoted(&entry.key.text));
-    let mut fields = Fields::of(&entry.value, &what, Some(entry.key.span), report)?
-        .hints(&[
-            ("permissions", "allow"),
-            ("can", "allow"),
-            ("members", "to"),
-            ("extends", "inherits"),
-        ])
-        .consequence("without it this role would grant less than it says");
+    let mut fields = Fields::of(&ROLE, &entry.value, &what, Some(entry.key.span), report)?;
     if fields.is_empty(report) {
         return None;
-    }
-    fields.refuse(&["mode", "rank"], report);
-    if let Some(deny) = fields.take("deny") {
-        report.push(
-            Diagnostic::error(Code::Contradiction, "roles only allow")
-                .at(deny.key.span, "")
-                .help("write the deny as a rule of its own under `rules`"),
-        );
     }
     let allow = fields.take("allow");
     let inherits = fields.take("inherits");
@@ -269,37 +255,14 @@ fn read_role(entry: &Entry, report: &mut Diagnostics) -> Option<RawRole> {
 }
 
 fn read_to(entry: &Entry, report: &mut Diagnostics) -> Option<RawCallers> {
-    let mut fields =
-        Fields::of(&entry.value, "`to`", Some(entry.key.span), report)?.hints(CALLER_HINTS);
+    let mut fields = Fields::of(&TO, &entry.value, "`to`", Some(entry.key.span), report)?;
     if fields.is_empty(report) {
         return None;
     }
     let callers = read_callers(&mut fields, entry.key.span, report);
-    if let Some(anonymous) = fields.take("anonymous") {
-        report.push(
-            Diagnostic::error(
-                Code::Contradiction,
-                "nobody without a credential holds a role",
-            )
-            .at(anonymous.key.span, "")
-            .help("grant to them with a rule: from: { anonymous: true }"),
-        );
-    }
     fields.finish(report);
     Some(callers)
 }
-
-const CALLER_HINTS: &[(&str, &str)] = &[
-    ("group", "groups"),
-    ("id", "ids"),
-    ("subjects", "ids"),
-    ("users", "ids"),
-    ("tenant", "tenants"),
-    ("customers", "tenants"),
-    ("cidr", "cidrs"),
-    ("ips", "cidrs"),
-    ("issuer", "identity"),
-];
 
 /// The conditions that `to` and `from` share.
 fn read_callers(fields: &mut Fields<'_>, at: Span, report: &mut Diagnostics) -> RawCallers {
@@ -349,13 +312,10 @@ fn read_callers(fields: &mut Fields<'_>, at: Span, report: &mut Diagnostics) -> 
 
 fn read_rule(entry: &Entry, report: &mut Diagnostics) -> Option<RawRule> {
     let what = format!("rule {}", quoted(&entry.key.text));
-    let mut fields = Fields::of(&entry.value, &what, Some(entry.key.span), report)?
-        .hints(&[("if", "when"), ("message", "say"), ("to", "from")])
-        .consequence("without it this rule would mean something else");
+    let mut fields = Fields::of(&RULE, &entry.value, &what, Some(entry.key.span), report)?;
     if fields.is_empty(report) {
         return None;
     }
-    fields.refuse(&["mode", "when"], report);
     let (allow, deny) = (fields.take("allow"), fields.take("deny"));
     let from = fields.take("from");
     let say = fields.take("say");
@@ -411,8 +371,7 @@ fn read_say(node: &Node, report: &mut Diagnostics) -> Option<Arc<str>> {
 }
 
 fn read_from(entry: &Entry, rule: &mut RawRule, report: &mut Diagnostics) -> Option<()> {
-    let mut fields =
-        Fields::of(&entry.value, "`from`", Some(entry.key.span), report)?.hints(CALLER_HINTS);
+    let mut fields = Fields::of(&FROM, &entry.value, "`from`", Some(entry.key.span), report)?;
     if fields.is_empty(report) {
         return None;
     }

@@ -10,6 +10,7 @@ use super::{Draft, add, each_named, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, nearest, text};
 
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::policy::TENANT;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Kind, Node, quoted};
 use crate::model::{ANONYMOUS, TenantId};
@@ -29,7 +30,7 @@ pub(super) type RawTier = BTreeMap<String, Rate>;
 impl Draft {
     pub(super) fn read_tenants(&mut self, section: &Entry, report: &mut Diagnostics) {
         let at = Some(section.key.span);
-        let Some(mut fields) = Fields::of(&section.value, "`tenants`", at, report) else {
+        let Some(mut fields) = Fields::named(&section.value, "`tenants`", at, report) else {
             return;
         };
         if fields.is_empty(report) {
@@ -60,7 +61,7 @@ impl Draft {
         for entry in each_named(section, "tier", report) {
             let what = format!("tier {}", quoted(&entry.key.text));
             let at = Some(entry.key.span);
-            let Some(mut fields) = Fields::of(&entry.value, &what, at, report) else {
+            let Some(mut fields) = Fields::named(&entry.value, &what, at, report) else {
                 continue;
             };
             if fields.is_empty(report) {
@@ -140,7 +141,8 @@ fn read_tenant(entry: &Entry, report: &mut Diagnostics) -> RawTenant {
         return tenant;
     }
     let what = format!("tenant {}", quoted(&entry.key.text));
-    let Some(mut fields) = Fields::of(&entry.value, &what, Some(entry.key.span), report) else {
+    let Some(mut fields) = Fields::of(&TENANT, &entry.value, &what, Some(entry.key.span), report)
+    else {
         return tenant;
     };
     tenant.tier = fields.take("tier").and_then(|tier| {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::Reader;
-use crate::config::decode::{self, Fields, bad_value, boolean, not_enforced, text, word};
+use crate::config::decode::{self, Fields, bad_value, boolean, text, word};
 use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::language::operator as shapes;
 use crate::config::operator::{Operator, OperatorError, Redirect};
-use crate::config::tree::{Entry, Kind, Node};
+use crate::config::tree::{Entry, Node};
 use crate::{listener, tls};
 
 impl Reader<'_> {
@@ -23,7 +24,7 @@ impl Reader<'_> {
             let nodes = decode::one_or_more(&entry.value, "`versions`", self.report);
             let mut versions: Vec<_> = nodes
                 .into_iter()
-                .filter_map(|node| word(node, "`versions`", &words, self.report))
+                .filter_map(|node| word(node, "`versions`", shapes::VERSIONS, &words, self.report))
                 .collect();
             // The better one is offered first, however the operator lists them.
             versions.sort_by_key(|version| *version == tls::HttpVersion::H1);
@@ -31,28 +32,24 @@ impl Reader<'_> {
             operator.versions = versions;
         }
         let tls = fields.take("tls");
-        if let Some(mut limits) = self.section(fields.take("limits")) {
+        if let Some(mut limits) = self.section(&shapes::LIMITS, fields.take("limits")) {
             self.limits(&mut limits, &mut operator.listener.limits);
             limits.finish(self.report);
         }
-        if let Some(mut deadlines) = self.section(fields.take("deadlines")) {
+        if let Some(mut deadlines) = self.section(&shapes::DEADLINES, fields.take("deadlines")) {
             self.deadlines(&mut deadlines, &mut operator.listener.deadlines);
             deadlines.finish(self.report);
         }
         // After what it takes over.
-        if let Some(tls) = self.section(tls) {
+        if let Some(tls) = self.section(&shapes::TLS, tls) {
             self.tls(tls, operator);
         }
         if let Some(entry) = fields.take("dangerousPlainHttp") {
             let plain = boolean(&entry.value, "`dangerousPlainHttp`", self.report);
             operator.dangerous_plain_http = plain.unwrap_or(false);
         }
-        // Written as they are by default they say what is true.
-        if let Some(entry) = fields.take("transparent")
-            && !matches!(&*entry.value.kind, Kind::Text { text, .. } if text == "off")
-        {
-            self.report
-                .push(not_enforced("transparent", entry.key.span));
+        if let Some(entry) = fields.take("transparent") {
+            let _off = self.word(entry, shapes::TRANSPARENT, &[("off", ())]);
         }
         if let Some(entry) = fields.take("proxyProtocol") {
             let words = [
@@ -60,7 +57,7 @@ impl Reader<'_> {
                 ("optional", listener::ProxyProtocol::Optional),
                 ("required", listener::ProxyProtocol::Required),
             ];
-            let mode = word(&entry.value, "`proxyProtocol`", &words, self.report);
+            let mode = self.word(entry, shapes::PROXY_PROTOCOL, &words);
             operator.listener.proxy_protocol = mode.unwrap_or(listener::ProxyProtocol::Off);
         }
         if let Some(entry) = fields.take("trustedPeers") {
@@ -74,7 +71,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn redirect(&mut self, entry: &Entry, operator: &mut Operator) {
-        let Some(mut fields) = self.section(Some(entry)) else {
+        let Some(mut fields) = self.section(&shapes::REDIRECT, Some(entry)) else {
             return;
         };
         let address = if fields.require("address", self.report).is_some() {
@@ -85,13 +82,13 @@ impl Reader<'_> {
         let port = self.count(&mut fields, "port", u64::from(u16::MAX));
         let port = port.and_then(|port| u16::try_from(port).ok());
         let mut listener = address.map(listener::Config::new);
-        if let Some(mut limits) = self.section(fields.take("limits")) {
+        if let Some(mut limits) = self.section(&shapes::LIMITS, fields.take("limits")) {
             let mut unused = listener::Limits::default();
             let place = listener.as_mut().map_or(&mut unused, |it| &mut it.limits);
             self.limits(&mut limits, place);
             limits.finish(self.report);
         }
-        if let Some(mut deadlines) = self.section(fields.take("deadlines")) {
+        if let Some(mut deadlines) = self.section(&shapes::DEADLINES, fields.take("deadlines")) {
             let mut unused = listener::Deadlines::default();
             let place = listener
                 .as_mut()

@@ -3,8 +3,9 @@
 use rustls::pki_types::ServerName;
 
 use super::Reader;
-use crate::config::decode::{self, Fields, bad_value, text, word};
+use crate::config::decode::{self, Fields, bad_value, text};
 use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::language::operator as shapes;
 use crate::config::operator::Operator;
 use crate::config::tree::{Kind, Node};
 use crate::{tls, upstream};
@@ -28,12 +29,15 @@ impl Reader<'_> {
         }
         if let Some(entry) = fields.take("minVersion") {
             let words = [("1.3", false), ("1.2", true)];
-            let allow = word(&entry.value, "`minVersion`", &words, self.report);
+            let allow = self.word(entry, shapes::MIN_VERSION, &words);
             if let (Some(tls), Some(allow)) = (&mut operator.tls, allow) {
                 tls.allow_tls12 = allow;
             }
         }
-        if let Some(clients) = self.section(fields.take("clientCertificates")) {
+        if let Some(clients) = self.section(
+            &shapes::CLIENT_CERTIFICATES,
+            fields.take("clientCertificates"),
+        ) {
             let clients = self.client_certificates(clients);
             if let Some(tls) = &mut operator.tls {
                 tls.clients = clients;
@@ -52,7 +56,7 @@ impl Reader<'_> {
                 ("optional", tls::ClientMode::Optional),
                 ("required", tls::ClientMode::Required),
             ];
-            mode = word(&entry.value, "`mode`", &words, self.report);
+            mode = self.word(entry, shapes::CLIENT_MODE, &words);
         }
         fields.finish(self.report);
         Some(tls::ClientCertificates {
@@ -62,7 +66,13 @@ impl Reader<'_> {
     }
 
     fn certificate(&mut self, node: &Node, operator: &mut Operator) {
-        let Some(mut fields) = Fields::of(node, "a certificate", None, self.report) else {
+        let Some(mut fields) = Fields::of(
+            &shapes::CERTIFICATE,
+            node,
+            "a certificate",
+            None,
+            self.report,
+        ) else {
             return;
         };
         let certificate = fields.require("cert", self.report);

@@ -3,15 +3,16 @@
 use http::uri::PathAndQuery;
 
 use super::Reader;
-use crate::config::decode::{Fields, bad_value, text, word};
+use crate::config::decode::{Fields, bad_value, text};
 use crate::config::diagnostic::{Code, Diagnostic};
+use crate::config::language::operator as shapes;
 use crate::config::operator::{Operator, parse_upstream};
 use crate::config::tree::{Entry, Kind};
 use crate::upstream::{self, Retry};
 
 impl Reader<'_> {
     pub(super) fn upstream(&mut self, entry: Option<&Entry>, operator: &mut Operator) {
-        let Some(mut fields) = self.section(entry) else {
+        let Some(mut fields) = self.section(&shapes::UPSTREAM, entry) else {
             return;
         };
         if let Some(url) = fields.require("url", self.report) {
@@ -24,7 +25,7 @@ impl Reader<'_> {
                 None => {}
             }
         }
-        if let Some(mut pool) = self.section(fields.take("pool")) {
+        if let Some(mut pool) = self.section(&shapes::POOL, fields.take("pool")) {
             let idle = self.count(&mut pool, "idle", 10_000);
             if let Some(idle) = idle.and_then(|idle| usize::try_from(idle).ok()) {
                 operator.upstream.idle = idle;
@@ -47,17 +48,17 @@ impl Reader<'_> {
         }
         if let Some(entry) = fields.take("retry") {
             let words = [("never", Retry::Never), ("safe", Retry::Safe)];
-            if let Some(retry) = word(&entry.value, "`retry`", &words, self.report) {
+            if let Some(retry) = self.word(entry, shapes::RETRY, &words) {
                 operator.upstream.retry = retry;
             }
         }
-        if let Some(tls) = self.section(fields.take("tls")) {
+        if let Some(tls) = self.section(&shapes::UPSTREAM_TLS, fields.take("tls")) {
             self.upstream_tls(tls, operator);
         }
         if let Some(entry) = fields.take("ejection") {
             operator.upstream.ejection = self.ejection(entry);
         }
-        if let Some(health) = self.section(fields.take("health")) {
+        if let Some(health) = self.section(&shapes::HEALTH, fields.take("health")) {
             operator.upstream.health = Some(self.health(health));
         }
         fields.finish(self.report);
@@ -68,7 +69,7 @@ impl Reader<'_> {
             return None;
         }
         let mut ejection = upstream::Ejection::default();
-        let mut fields = self.section(Some(entry))?;
+        let mut fields = self.section(&shapes::EJECTION, Some(entry))?;
         for (name, place) in [
             ("connectFailures", &mut ejection.connect_failures),
             ("exchangeFailures", &mut ejection.exchange_failures),

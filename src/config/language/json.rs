@@ -1,0 +1,50 @@
+//! YAML as JSON, for the schema and for what is checked by it.
+
+use serde_json::{Map, Number, Value};
+
+use crate::config::diagnostic::Diagnostics;
+use crate::config::tree::{self, Kind, Node};
+
+/// What a YAML text says; `None` if it is no YAML.
+pub(super) fn read(text: &str) -> Option<Value> {
+    let mut report = Diagnostics::default();
+    tree::parse(0, text, &mut report).map(|node| from_tree(&node))
+}
+
+/// A tree as JSON, with plain scalars read as the core schema of YAML 1.2 has it (section 10.3.2).
+pub(super) fn from_tree(node: &Node) -> Value {
+    match &*node.kind {
+        Kind::Null => Value::Null,
+        Kind::Text { text, plain: true } => scalar(text),
+        Kind::Text { text, plain: false } => Value::from(text.as_str()),
+        Kind::List(items) => items.iter().map(from_tree).collect(),
+        Kind::Map(entries) => {
+            let entries = entries.iter();
+            let fields: Map<_, _> = entries
+                .map(|entry| (entry.key.text.to_string(), from_tree(&entry.value)))
+                .collect();
+            Value::Object(fields)
+        }
+    }
+}
+
+fn scalar(text: &str) -> Value {
+    match text {
+        "true" => return Value::Bool(true),
+        "false" => return Value::Bool(false),
+        _ => {}
+    }
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let is_number = digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b".eE+-".contains(&byte));
+    if !is_number {
+        return Value::from(text);
+    }
+    let whole = text.parse::<u64>().ok().map(Number::from);
+    let float = || Number::from_f64(text.parse().ok()?);
+    whole
+        .or_else(float)
+        .map_or_else(|| Value::from(text), Value::Number)
+}

@@ -1,0 +1,209 @@
+//! The shape of `lictor.yaml`.
+
+mod listeners;
+mod records;
+mod upstream;
+
+pub(in crate::config) use listeners::{
+    CERTIFICATE, CLIENT_CERTIFICATES, CLIENT_MODE, DEADLINES, LIMITS, LISTENERS, MIN_VERSION,
+    PROXY_PROTOCOL, PUBLIC, REDIRECT, TLS, TRANSPARENT, VERSIONS,
+};
+pub(in crate::config) use records::{
+    AUDIT, FILE, LOG_FORMAT, LOG_LEVEL, LOGS, ON_FULL, SINKS, SPOOL, TELEMETRY,
+};
+pub(in crate::config) use upstream::{EJECTION, HEALTH, POOL, RETRY, UPSTREAM, UPSTREAM_TLS};
+
+use super::text::{ADDRESS, FIELD_NAME, FOLDER, NAME, TEXT};
+use super::{Field, Record, VERSION, VERSION_DOC, Value, Word};
+
+/// The operator's file.
+pub(in crate::config) static OPERATOR: Record = Record::new(
+    "operator",
+    "`lictor.yaml` is the operator's file, read once at start. Everything but `upstream` has a default. Paths are relative to the \
+     file. The common settings are also flags and environment variables (`lictor run --help`); flags win. Keys that begin with `x-` \
+     hold anchors and say nothing.",
+    &[
+        Field::new("lictor", Value::Word(VERSION), VERSION_DOC).required(),
+        Field::new("agent", Value::Record(&AGENT), "The agent that lictor stands beside.")
+            .otherwise("`{ name: agent }`")
+            .examples(&["{ name: quotes-agent }"]),
+        Field::new(
+            "stateDir",
+            Value::Text(&FOLDER),
+            "Where state lies: audit records, and the key of fingerprints. Never in a volume that is read-only.",
+        )
+        .default("/var/lib/lictor"),
+        Field::new(
+            "listeners",
+            Value::Record(&LISTENERS),
+            "Where callers connect.",
+        )
+        .otherwise("`public` on 127.0.0.1:8443, plain"),
+        Field::new("upstream", Value::Record(&UPSTREAM), "Where the agent is, and how it is spoken to.")
+            .required()
+            .examples(&["{ url: \"http://127.0.0.1:9000\" }"]),
+        Field::new("policies", Value::Record(&POLICIES), "Where the policies lie.")
+            .otherwise("the folder `policies` beside this file")
+            .examples(&["{ path: policies/ }"]),
+        Field::new(
+            "admin",
+            Value::Record(&ADMIN),
+            "Where probes and metrics are answered. Never on the data port.",
+        )
+        .otherwise("on 127.0.0.1:9901"),
+        Field::new(
+            "identityHeaders",
+            Value::Record(&IDENTITY_HEADERS),
+            "In which header fields the agent reads what was verified. Whatever a caller sends in them is removed.",
+        )
+        .otherwise("the defaults of each field"),
+        Field::new("audit", Value::Record(&AUDIT), "Where audit records go. There is one for each call.")
+            .otherwise("to `audit.jsonl` below `stateDir`"),
+        Field::new("telemetry", Value::Record(&TELEMETRY), "Logs and traces.")
+            .otherwise("JSON logs to standard error, from `info` on"),
+        Field::new("runtime", Value::Record(&RUNTIME), "How the process uses the machine.")
+            .otherwise("one worker for each processor"),
+        Field::new("stores", Value::Record(&STORES), "What instances share.")
+            .otherwise("each instance counts and remembers for itself")
+            .planned(),
+        Field::new(
+            "dangerousShadowAll",
+            Value::Boolean,
+            "Lets everything through, whatever the policies say, and logs loudly what they would have refused: for the days in \
+             which lictor is being adopted.",
+        )
+        .default("false")
+        .planned(),
+    ],
+)
+.hints(&[
+    ("agentUrl", "upstream"),
+    ("backend", "upstream"),
+    ("identities", "policies"),
+    ("listener", "listeners"),
+    ("logging", "telemetry"),
+    ("logs", "telemetry"),
+    ("roles", "policies"),
+    ("rules", "policies"),
+]);
+
+pub(in crate::config) static AGENT: Record = Record::new(
+    "agent",
+    "The agent that lictor stands beside.",
+    &[
+        Field::new("name", Value::Text(&NAME), "What audit records call it.")
+            .default("agent")
+            .examples(&["quotes-agent"]),
+    ],
+)
+.may_be_empty();
+
+pub(in crate::config) static POLICIES: Record = Record::new(
+    "policies",
+    "Where the policies lie, and how changes are noticed.",
+    &[
+        Field::new(
+            "path",
+            Value::Text(&FOLDER),
+            "A policy file, or a folder of which all `*.yaml` and `*.yml` are read; names that begin with a dot are skipped.",
+        )
+        .default("policies"),
+        Field::new(
+            "poll",
+            Value::Duration,
+            "How often the files are compared with what is loaded, whether or not a change was noticed.",
+        )
+        .default("10s"),
+    ],
+)
+.may_be_empty();
+
+pub(in crate::config) static ADMIN: Record = Record::new(
+    "admin",
+    "The port of probes and metrics.",
+    &[
+        Field::new("address", Value::Text(&ADDRESS), "Where it listens.").default("127.0.0.1:9901"),
+        Field::new(
+            "token",
+            Value::Secret,
+            "What a caller of the port must send as a bearer token.",
+        )
+        .otherwise("nothing")
+        .examples(&["{ file: secrets/admin-token }"])
+        .planned(),
+    ],
+)
+.may_be_empty();
+
+pub(in crate::config) static IDENTITY_HEADERS: Record = Record::new(
+    "identityHeaders",
+    "Names of header fields. Each fact has its own.",
+    &[
+        Field::new("tenant", Value::Text(&FIELD_NAME), "The tenant.").default("x-customer-id"),
+        Field::new("principal", Value::Text(&FIELD_NAME), "The caller's id.").default("x-user-id"),
+        Field::new(
+            "requestId",
+            Value::Text(&FIELD_NAME),
+            "The id of the exchange: the caller's if it is a plain one, else one of ours.",
+        )
+        .default("x-request-id"),
+        Field::new(
+            "assertion",
+            Value::Word(ASSERTION),
+            "Whether the agent also gets a signed token that says all this.",
+        )
+        .default("off"),
+    ],
+)
+.may_be_empty();
+
+pub(in crate::config) static ASSERTION: &[Word] = &[
+    Word::new("off", "It does not."),
+    Word::new("on", "It does.").planned(),
+];
+
+pub(in crate::config) static RUNTIME: Record = Record::new(
+    "runtime",
+    "How the process uses the machine.",
+    &[Field::new(
+        "workers",
+        Value::Either(&[
+            Value::Word(AUTO),
+            Value::Number {
+                least: 1,
+                most: 1024,
+            },
+        ]),
+        "Threads that serve calls.",
+    )
+    .default("auto")
+    .examples(&["2"])],
+)
+.may_be_empty();
+
+static AUTO: &[Word] = &[Word::new("auto", "One for each processor.")];
+
+static STORES: Record = Record::new(
+    "stores",
+    "What instances share.",
+    &[Field::new(
+        "redis",
+        Value::Record(&REDIS),
+        "Counters, ownership and replay memory in Redis or Valkey.",
+    )
+    .planned()],
+);
+
+static REDIS: Record = Record::new(
+    "redis",
+    "A Redis or Valkey.",
+    &[
+        Field::new("url", Value::Secret, "Its address, with user and password.")
+            .required()
+            .examples(&["{ env: REDIS_URL }"])
+            .planned(),
+        Field::new("prefix", Value::Text(&TEXT), "What its keys begin with.")
+            .default("lictor")
+            .planned(),
+    ],
+);

@@ -1,0 +1,87 @@
+//! `audit` and `revoke`.
+
+use super::TENANT_NAME;
+use crate::config::language::text::{ID, NAME, TEXT, TIME};
+use crate::config::language::{Field, Record, Value, Word};
+
+pub(super) static AUDIT: Record = Record::new(
+    "audit",
+    "What audit records hold. There is one for each call, always.",
+    &[
+        Field::new(
+            "decisions",
+            Value::Either(&[Value::Word(DECISIONS), Value::Text(&TEXT)]),
+            "Which decisions are recorded in full.",
+        )
+        .default("all")
+        .examples(&["denied-and-changed", "sample 1%"])
+        .planned(),
+        Field::new(
+            "capture",
+            Value::Word(CAPTURE),
+            "Whether what a decision was made from is recorded, so that it can be replayed and explained.",
+        )
+        .default("off")
+        .planned(),
+        Field::new(
+            "include",
+            Value::OneOrMore(&Value::Text(&TEXT)),
+            "Attributes of a call that are recorded besides. Nothing of a body is, unless it is named here.",
+        )
+        .otherwise("none")
+        .examples(&["[claims.sub, args.amount]"])
+        .planned(),
+    ],
+);
+
+static DECISIONS: &[Word] = &[
+    Word::new("all", "All; allows in short."),
+    Word::new(
+        "denied-and-changed",
+        "Denials, and what differs from before.",
+    ),
+];
+
+static CAPTURE: &[Word] = &[
+    Word::new("off", "It is not."),
+    Word::new("decision", "The attributes that some condition reads."),
+];
+
+pub(super) static REVOCATION: Record = Record::new(
+    "revocation",
+    "Whose calls are refused from now on. Every condition that is written must hold.",
+    &[
+        Field::new("principal", Value::Text(&ID), "The id of a caller.")
+            .examples(&["\"ana@acme\""])
+            .planned(),
+        Field::new("identity", Value::Text(&NAME), "Who vouches for them.")
+            .examples(&["corp"])
+            .planned(),
+        Field::new("tenant", Value::Text(&TENANT_NAME), "A whole tenant.")
+            .examples(&["acme"])
+            .planned(),
+        Field::new(
+            "key",
+            Value::Text(&NAME),
+            "An API key or a signing key, by its id.",
+        )
+        .examples(&["k-2026-03"])
+        .planned(),
+        Field::new(
+            "agent",
+            Value::Text(&NAME),
+            "A calling agent, with all that it delegated.",
+        )
+        .examples(&["quotes-agent"])
+        .planned(),
+        Field::new("task", Value::Text(&NAME), "One task.").planned(),
+        Field::new(
+            "since",
+            Value::Text(&TIME),
+            "Credentials that were issued before this are refused, later ones are not.",
+        )
+        .otherwise("all are")
+        .examples(&["2026-11-20T10:00:00Z"])
+        .planned(),
+    ],
+);

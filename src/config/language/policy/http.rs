@@ -1,0 +1,171 @@
+//! `http`.
+
+use crate::config::language::text::{FIELD_NAME, FIELD_PATTERN, METHOD, ORIGIN};
+use crate::config::language::{Field, Record, Value, Word};
+
+/// Whole origins, or any.
+const ORIGINS: Value = Value::Either(&[Value::Word(ANY), Value::OneOrMore(&Value::Text(&ORIGIN))]);
+
+static ANY: &[Word] = &[Word::new("*", "Any.")];
+
+pub(in crate::config) static HTTP: Record = Record::new(
+    "http",
+    "Header fields, and web pages. Lists of removed fields add up over all files; each of the other settings may be written once.",
+    &[
+        Field::new(
+            "cors",
+            Value::Record(&CORS),
+            "Which pages of other origins may call and read answers (Fetch, section 3.2). Where it is written, lictor speaks for the \
+             agent: preflights are answered here, and the agent's own `Access-Control-*` fields are removed.",
+        )
+        .otherwise("CORS is left to the agent")
+        .examples(&["{ origins: [\"https://desk.example\"], methods: [POST] }"]),
+        Field::new(
+            "origins",
+            Value::OneOrMore(&Value::Text(&ORIGIN)),
+            "Which pages may call at all: a request with another `Origin` is refused with 403, whatever its credential. It guards \
+             against pages whose name resolves to our address (DNS rebinding), as MCP asks of servers.",
+        )
+        .otherwise("any")
+        .examples(&["[\"https://desk.example\"]"]),
+        Field::new(
+            "securityHeaders",
+            Value::Word(SECURITY_HEADERS),
+            "Fields that tell browsers how to treat answers.",
+        )
+        .default("basic"),
+        Field::new(
+            "removeRequestHeaders",
+            Value::OneOrMore(&Value::Text(&FIELD_PATTERN)),
+            "Fields of requests that the agent does not get: names, or patterns with `*`. Case says nothing, and `x_a` counts as `x-a`.",
+        )
+        .otherwise("none besides those that only lictor may set")
+        .examples(&["[x-internal-*]"]),
+        Field::new(
+            "removeResponseHeaders",
+            Value::OneOrMore(&Value::Text(&FIELD_PATTERN)),
+            "Fields of answers that the caller does not get.",
+        )
+        .otherwise("none besides those of `server: hide`")
+        .examples(&["[x-debug-*]"]),
+        Field::new(
+            "server",
+            Value::Word(SERVER),
+            "Whether fields that tell what the agent is made of reach the caller.",
+        )
+        .default("hide"),
+        Field::new(
+            "paths",
+            Value::Word(PATHS),
+            "What is done with a path that servers read in different ways.",
+        )
+        .default("refuse"),
+        Field::new(
+            "traceContext",
+            Value::Word(TRACE_CONTEXT),
+            "Whose word the id of a trace is (W3C Trace Context).",
+        )
+        .default("continue"),
+    ],
+)
+.hints(&[
+    ("allowedOrigins", "origins"),
+    ("hsts", "securityHeaders"),
+    ("path", "paths"),
+    ("removeHeaders", "removeResponseHeaders"),
+    ("security", "securityHeaders"),
+    ("tracing", "traceContext"),
+]);
+
+pub(in crate::config) static CORS: Record = Record::new(
+    "cors",
+    "Which pages of other origins may call and read answers.",
+    &[
+        Field::new(
+            "origins",
+            ORIGINS,
+            "Whole origins, as browsers write them, or `\"*\"`. There are no patterns.",
+        )
+        .required()
+        .examples(&["[\"https://desk.example\"]"]),
+        Field::new(
+            "methods",
+            Value::OneOrMore(&Value::Text(&METHOD)),
+            "Methods that a page may call by.",
+        )
+        .default("[GET, HEAD, POST]"),
+        Field::new(
+            "headers",
+            Value::OneOrMore(&Value::Text(&FIELD_NAME)),
+            "Fields that a page may send. `\"*\"` covers every one but `authorization`.",
+        )
+        .otherwise(
+            "those of A2A and MCP, `authorization`, `content-type`, `last-event-id`, `traceparent`, `tracestate`, `x-request-id`",
+        )
+        .examples(&["[authorization, content-type]"]),
+        Field::new(
+            "exposeHeaders",
+            Value::OneOrMore(&Value::Text(&FIELD_NAME)),
+            "Fields of the answer that a page may read, besides those that lictor sets.",
+        )
+        .otherwise("those that lictor sets")
+        .examples(&["[x-total]"]),
+        Field::new(
+            "credentials",
+            Value::Boolean,
+            "Whether browsers may send cookies and client certificates of their own accord. Not beside `*`.",
+        )
+        .default("false"),
+        Field::new(
+            "maxAge",
+            Value::Duration,
+            "How long a browser may remember a preflight, at most `1d`.",
+        )
+        .otherwise("5 s, by custom of browsers")
+        .examples(&["10m"]),
+    ],
+)
+.hints(&[
+    ("allowCredentials", "credentials"),
+    ("allowHeaders", "headers"),
+    ("allowMethods", "methods"),
+    ("allowOrigins", "origins"),
+    ("exposedHeaders", "exposeHeaders"),
+    ("origin", "origins"),
+]);
+
+pub(in crate::config) static SECURITY_HEADERS: &[Word] = &[
+    Word::new(
+        "strict",
+        "For agents that serve data: nothing is framed, cached, sniffed or loaded by other origins.",
+    ),
+    Word::new(
+        "basic",
+        "What breaks no page: `X-Content-Type-Options`, and over TLS `Strict-Transport-Security`.",
+    ),
+    Word::new("off", "The agent's own fields alone."),
+];
+
+pub(in crate::config) static SERVER: &[Word] = &[
+    Word::new(
+        "hide",
+        "`Server`, `Via`, `X-Powered-By` and their like are removed.",
+    ),
+    Word::new("pass", "They stay."),
+];
+
+pub(in crate::config) static PATHS: &[Word] = &[
+    Word::new("refuse", "The request is refused with 400."),
+    Word::new(
+        "normalise",
+        "It is put into its normal form, and that is judged and forwarded. What has none is refused.",
+    ),
+];
+
+pub(in crate::config) static TRACE_CONTEXT: &[Word] = &[
+    Word::new("continue", "The caller's trace goes on."),
+    Word::new(
+        "restart",
+        "Each call begins a trace: for callers who must not choose the ids under which your traces are found.",
+    ),
+];

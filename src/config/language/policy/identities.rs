@@ -1,0 +1,270 @@
+//! `identities`.
+
+use super::TENANT_NAME;
+use crate::config::language::text::{CLAIM, CLAIM_OR_PART, FIELD_NAME, ID, NAME, PATH, TEXT, URL};
+use crate::config::language::{Choice, Field, Record, Value, Word};
+
+pub(in crate::config) static IDENTITY: Record = Record::new(
+    "identity",
+    "Somebody who vouches for callers, and what is read from the credential. It has exactly one kind of credential.",
+    &[
+        Field::new(
+            "jwt",
+            Value::Record(&JWT),
+            "Callers send a JSON Web Token as `Authorization: Bearer …` (RFC 6750).",
+        )
+        .examples(&["{ issuer: \"https://idp.example\", audience: quotes-agent }"]),
+        Field::new(
+            "apiKey",
+            Value::Record(&API_KEY),
+            "Callers send a key in a header field.",
+        )
+        .planned(),
+        Field::new(
+            "mtls",
+            Value::Record(&MTLS),
+            "Callers show a client certificate.",
+        )
+        .planned(),
+        Field::new(
+            "signature",
+            Value::Record(&SIGNATURE),
+            "Callers sign their requests with a key of their own (RFC 9421).",
+        )
+        .planned(),
+        Field::new(
+            "hmac",
+            Value::Record(&HMAC),
+            "Callers sign their requests with a key that they share with lictor (RFC 9421).",
+        )
+        .planned(),
+        Field::new(
+            "tenant",
+            Value::Text(&CLAIM_OR_PART),
+            "Where the tenant of a caller stands. A caller without it gets 403.",
+        )
+        .otherwise("everybody belongs to the tenant `default`")
+        .examples(&["claims.org_id"]),
+        Field::new(
+            "tenants",
+            Value::OneOrMore(&Value::Text(&TENANT_NAME)),
+            "For which tenants this identity may speak; any other is 403.",
+        )
+        .otherwise("for all")
+        .examples(&["[acme, globex]"]),
+        Field::new(
+            "groups",
+            Value::Text(&CLAIM),
+            "Where the groups of a caller stand: an array of texts, or one text with spaces.",
+        )
+        .default("claims.groups"),
+    ],
+)
+.one_of(&[
+    Choice { title: "JSON Web Token", field: "jwt" },
+    Choice { title: "API key", field: "apiKey" },
+    Choice { title: "client certificate", field: "mtls" },
+    Choice { title: "signed request", field: "signature" },
+    Choice { title: "request signed with a shared key", field: "hmac" },
+])
+.hints(&[
+    ("apikey", "apiKey"),
+    ("bearer", "jwt"),
+    ("oauth", "jwt"),
+    ("oidc", "jwt"),
+    ("token", "jwt"),
+]);
+
+pub(in crate::config) static JWT: Record = Record::new(
+    "jwt",
+    "How tokens of an issuer are verified. Tokens are never passed on to the agent.",
+    &[
+        Field::new(
+            "issuer",
+            Value::Text(&TEXT),
+            "The issuer: what `iss` of a token must be, letter for letter. Without `jwks` its keys are found by OpenID Connect \
+             discovery below this address, which must be https (http on loopback).",
+        )
+        .required()
+        .examples(&["\"https://idp.example\""]),
+        Field::new(
+            "audience",
+            Value::OneOrMore(&Value::Text(&TEXT)),
+            "For whom tokens are made out: `aud` of a token must hold one of these. Name this agent, not the company, or tokens \
+             for other services work here too.",
+        )
+        .required()
+        .examples(&["quotes-agent"]),
+        Field::new(
+            "algorithms",
+            Value::OneOrMore(&Value::Word(ALGORITHMS)),
+            "By which algorithms tokens may be signed. `none` and those with a shared key (`HS256`, …) are never accepted.",
+        )
+        .default("[ES256, EdDSA, RS256]"),
+        Field::new(
+            "jwks",
+            Value::Record(&JWKS),
+            "Where the issuer's keys come from.",
+        )
+        .otherwise("OpenID Connect discovery below `issuer`")
+        .examples(&["{ file: keys/jwks.json }"]),
+        Field::new(
+            "require",
+            Value::Record(&REQUIRE),
+            "What a token must say besides. Half a minute is allowed between the issuer's clock and ours.",
+        )
+        .otherwise("`exp`"),
+    ],
+)
+.hints(&[
+    ("aud", "audience"),
+    ("audiences", "audience"),
+    ("iss", "issuer"),
+    ("keys", "jwks"),
+]);
+
+/// In the order in which messages offer them.
+pub(in crate::config) static ALGORITHMS: &[Word] = &[
+    Word::new("ES256", "ECDSA over P-256 with SHA-256."),
+    Word::new("EdDSA", "Ed25519."),
+    Word::new("RS256", "RSA with SHA-256, keys of 2048 bits or more."),
+    Word::new("ES384", "ECDSA over P-384 with SHA-384.").planned(),
+    Word::new("ES512", "ECDSA over P-521 with SHA-512.").planned(),
+    Word::new("PS256", "RSASSA-PSS with SHA-256.").planned(),
+    Word::new("PS384", "RSASSA-PSS with SHA-384.").planned(),
+    Word::new("PS512", "RSASSA-PSS with SHA-512.").planned(),
+    Word::new("RS384", "RSA with SHA-384.").planned(),
+    Word::new("RS512", "RSA with SHA-512.").planned(),
+];
+
+pub(in crate::config) static JWKS: Record = Record::new(
+    "jwks",
+    "Where keys come from: `file` or `url`. With `ca` alone they are discovered, and the issuer's TLS is vouched for by `ca`.",
+    &[
+        Field::new(
+            "file",
+            Value::Text(&PATH),
+            "A JSON Web Key Set (RFC 7517), relative to this policy file. It is read again when it changes.",
+        )
+        .examples(&["keys/jwks.json"]),
+        Field::new(
+            "url",
+            Value::Text(&URL),
+            "Where the key set is fetched: https, or http on loopback.",
+        )
+        .examples(&["\"https://idp.example/keys\""]),
+        Field::new(
+            "ca",
+            Value::Text(&PATH),
+            "The authorities that may vouch for the TLS of the issuer or of `url`, PEM.",
+        )
+        .otherwise("the system's")
+        .examples(&["idp-ca.pem"]),
+    ],
+)
+.hints(&[("path", "file"), ("uri", "url")]);
+
+pub(in crate::config) static REQUIRE: Record = Record::new(
+    "require",
+    "What a token must say.",
+    &[
+        Field::new(
+            "exp",
+            Value::Boolean,
+            "Whether a token must say until when it is valid. One that says so is held to it in either case.",
+        )
+        .default("true"),
+        Field::new(
+            "maxAge",
+            Value::Duration,
+            "How long ago a token may have been issued (`iat`), whatever its `exp` says.",
+        )
+        .otherwise("`exp` alone")
+        .examples(&["1h"]),
+    ],
+)
+.may_be_empty();
+
+static API_KEY: Record = Record::new(
+    "apiKey",
+    "Keys that callers send. The file holds their SHA-256 only, with tenant and groups of each.",
+    &[
+        Field::new(
+            "header",
+            Value::Text(&FIELD_NAME),
+            "The header field that holds the key.",
+        )
+        .required()
+        .examples(&["x-api-key"])
+        .planned(),
+        Field::new("keys", Value::Secret, "The hashes of the keys.")
+            .required()
+            .examples(&["{ file: secrets/partner-keys.json }"])
+            .planned(),
+    ],
+);
+
+static MTLS: Record = Record::new(
+    "mtls",
+    "Client certificates whose name is a SPIFFE ID.",
+    &[
+        Field::new(
+            "spiffe",
+            Value::Text(&ID),
+            "The SPIFFE IDs that are accepted. `*` is one segment of the path; `spiffe.ns` and `spiffe.sa` name the segments \
+             behind `ns` and `sa`.",
+        )
+        .required()
+        .examples(&["\"spiffe://prod.example/ns/*/sa/*\""])
+        .planned(),
+    ],
+);
+
+static SIGNATURE: Record = Record::new(
+    "signature",
+    "Requests that callers sign with a key of their own.",
+    SIGNED,
+);
+static HMAC: Record = Record::new(
+    "hmac",
+    "Requests that callers sign with a shared key.",
+    SIGNED,
+);
+
+static SIGNED: &[Field] = &[
+    Field::new("keys", Value::Secret, "The keys that signatures are verified with.")
+        .required()
+        .examples(&["{ file: secrets/desk-jwks.json }"])
+        .planned(),
+    Field::new(
+        "covers",
+        Value::OneOrMore(&Value::Text(&NAME)),
+        "What a signature must cover at least: names of header fields, and `@method`, `@target-uri` and the like \
+         (RFC 9421, section 2.2).",
+    )
+    .otherwise("method, target and the digest of the body")
+    .examples(&["[\"@method\", \"@target-uri\", content-digest]"])
+    .planned(),
+    Field::new(
+        "maxAge",
+        Value::Duration,
+        "How long ago a request may have been signed.",
+    )
+    .default("60s")
+    .planned(),
+    Field::new(
+        "nonce",
+        Value::Word(NONCE),
+        "Whether a signature must have a nonce, which is accepted once.",
+    )
+    .default("required")
+    .planned(),
+];
+
+static NONCE: &[Word] = &[
+    Word::new("required", "It must have one."),
+    Word::new(
+        "optional",
+        "Without one it can be replayed within `maxAge`.",
+    ),
+];

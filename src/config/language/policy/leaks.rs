@@ -1,0 +1,291 @@
+//! `leaks`.
+
+use super::{LEAK_ACTIONS, mode};
+use crate::config::language::text::{NAME, PATH, REGEX, TEXT};
+use crate::config::language::{Choice, Field, Key, Map, Record, Value, Word};
+
+pub(in crate::config) static LEAKS: Record = Record::new(
+    "leaks",
+    "What is looked for in answers, and what is done with it.",
+    &[
+        Field::new(
+            "packs",
+            Value::Record(&PACKS),
+            "What is done with findings, by pack or by detector. A named detector overrides its pack; of several findings on the \
+             same bytes the strongest action wins.",
+        )
+        .otherwise("nothing is looked for")
+        .examples(&["{ credentials: block, private-keys: block, pii: redact, pii.email: flag, cards: redact }"]),
+        Field::new(
+            "hold",
+            Value::Record(&HOLD),
+            "How much of a stream may wait until it is known whether it is a secret.",
+        )
+        .otherwise("the defaults of each field"),
+        Field::new(
+            "buffer",
+            Value::Size,
+            "Answers of known length up to this are judged before their head leaves, at most `64MiB`. Longer ones and streams are \
+             judged while they run.",
+        )
+        .default("1MiB"),
+        Field::new(
+            "direction",
+            Value::OneOrMore(&Value::Word(DIRECTION)),
+            "Which way is scanned.",
+        )
+        .default("response"),
+        Field::new(
+            "detectors",
+            Value::Map(&Map {
+                key: &Key::name("detector"),
+                value: Value::Record(&DETECTOR),
+            }),
+            "Detectors of your own.",
+        )
+        .otherwise("none")
+        .planned(),
+        Field::new(
+            "import",
+            Value::Record(&IMPORT),
+            "Rules of other scanners.",
+        )
+        .otherwise("none")
+        .planned(),
+        Field::new(
+            "allow",
+            Value::Map(&Map {
+                key: &Key::name("exception"),
+                value: Value::Record(&EXCEPTION),
+            }),
+            "Findings that are none, by a name of your own.",
+        )
+        .otherwise("none")
+        .planned(),
+    ],
+)
+.hints(&[("actions", "packs"), ("detect", "packs"), ("rules", "packs")]);
+
+const fn pack(name: &'static str, doc: &'static str) -> Field {
+    Field::new(name, Value::Word(LEAK_ACTIONS), doc).otherwise("not looked for")
+}
+
+pub(in crate::config) static PACKS: Record = Record::new(
+    "packs",
+    "Packs, or single detectors as `pack.detector`.",
+    &[
+        pack("credentials", "Keys and tokens of clouds, registries, model makers and other services, JWTs, passwords in URLs."),
+        pack("private-keys", "PEM and OpenSSH private keys, also encoded."),
+        pack("pii", "E-mail addresses and IBANs."),
+        pack("cards", "Numbers of payment cards, checked by issuer, length and check digit."),
+    ],
+)
+.others(&Map {
+    key: &Key::text("detector").examples(&["pii.email", "pii.iban"]),
+    value: Value::Word(LEAK_ACTIONS),
+});
+
+pub(in crate::config) static DIRECTION: &[Word] = &[
+    Word::new("response", "What the agent answers."),
+    Word::new("request", "What callers send.").planned(),
+];
+
+pub(in crate::config) static HOLD: Record = Record::new(
+    "hold",
+    "How much may wait, and for how long.",
+    &[
+        Field::new(
+            "bytes",
+            Value::Size,
+            "How many bytes may wait for a candidate to finish, at most `1MiB`.",
+        )
+        .default("4KiB"),
+        Field::new("time", Value::Duration, "How long they may wait.").default("10s"),
+        Field::new(
+            "atBound",
+            Value::Word(AT_BOUND),
+            "What happens to a candidate that is not finished by then.",
+        )
+        .default("block"),
+    ],
+)
+.may_be_empty();
+
+pub(in crate::config) static AT_BOUND: &[Word] = &[
+    Word::new("block", "It counts as a secret."),
+    Word::new("release", "It leaves."),
+];
+
+static DETECTOR: Record = Record::new(
+    "detector",
+    "What is looked for, and what is done with it: a pattern or a dictionary.",
+    &[
+        Field::new("pattern", Value::Text(&REGEX), "A regular expression.")
+            .examples(&["'EMP-\\d{6}'"])
+            .planned(),
+        Field::new(
+            "dictionary",
+            Value::Record(&DICTIONARY),
+            "Exact values, hashed with `lictor keys dictionary`.",
+        )
+        .examples(&["{ file: dict/clients.edm }"])
+        .planned(),
+        Field::new(
+            "near",
+            Value::OneOrMore(&Value::Text(&TEXT)),
+            "Words of which one must stand within 64 bytes.",
+        )
+        .otherwise("anywhere")
+        .examples(&["[employee, staff]"])
+        .planned(),
+        Field::new(
+            "check",
+            Value::Text(&TEXT),
+            "What a match must pass: `luhn`, `iban`, `aba`, `verhoeff`, or `entropy>3.5`.",
+        )
+        .otherwise("nothing")
+        .examples(&["luhn"])
+        .planned(),
+        Field::new(
+            "action",
+            Value::Word(LEAK_ACTIONS),
+            "What is done with a finding.",
+        )
+        .required()
+        .examples(&["redact"])
+        .planned(),
+        Field::new("severity", Value::Word(SEVERITY), "How bad a finding is.")
+            .default("medium")
+            .planned(),
+        Field::new(
+            "samples",
+            Value::Record(&SAMPLES),
+            "Texts that the detector must find, and must not. They are tried before each reload.",
+        )
+        .otherwise("none")
+        .examples(&["{ match: [\"staff EMP-123455\"], noMatch: [EMP-12] }"])
+        .planned(),
+        mode(),
+    ],
+)
+.one_of(&[
+    Choice {
+        title: "pattern",
+        field: "pattern",
+    },
+    Choice {
+        title: "dictionary",
+        field: "dictionary",
+    },
+]);
+
+static DICTIONARY: Record = Record::new(
+    "dictionary",
+    "Exact values to look for.",
+    &[Field::new(
+        "file",
+        Value::Text(&PATH),
+        "A dictionary of hashes, relative to this policy file.",
+    )
+    .required()
+    .examples(&["dict/clients.edm"])
+    .planned()],
+);
+
+static SEVERITY: &[Word] = &[
+    Word::new("low", "Worth a look."),
+    Word::new("medium", "Somebody should see it today."),
+    Word::new("high", "Somebody should see it now."),
+];
+
+static SAMPLES: Record = Record::new(
+    "samples",
+    "What a detector is tried on.",
+    &[
+        Field::new(
+            "match",
+            Value::OneOrMore(&Value::Text(&TEXT)),
+            "Texts with a finding.",
+        )
+        .otherwise("none")
+        .planned(),
+        Field::new(
+            "noMatch",
+            Value::OneOrMore(&Value::Text(&TEXT)),
+            "Texts without one.",
+        )
+        .otherwise("none")
+        .planned(),
+    ],
+);
+
+static IMPORT: Record = Record::new(
+    "import",
+    "Rules of other scanners.",
+    &[Field::new(
+        "gitleaks",
+        Value::Record(&GITLEAKS),
+        "Rules in the format of gitleaks.",
+    )
+    .required()
+    .examples(&["{ file: gitleaks.toml, action: block }"])
+    .planned()],
+);
+
+static GITLEAKS: Record = Record::new(
+    "gitleaks",
+    "A file of gitleaks rules.",
+    &[
+        Field::new(
+            "file",
+            Value::Text(&PATH),
+            "The file, relative to this policy file.",
+        )
+        .required()
+        .examples(&["gitleaks.toml"])
+        .planned(),
+        Field::new(
+            "action",
+            Value::Word(LEAK_ACTIONS),
+            "What is done with their findings.",
+        )
+        .required()
+        .examples(&["block"])
+        .planned(),
+        Field::new(
+            "skip",
+            Value::OneOrMore(&Value::Text(&NAME)),
+            "Rules that are left out, by id.",
+        )
+        .otherwise("none")
+        .examples(&["[generic-api-key]"])
+        .planned(),
+    ],
+);
+
+static EXCEPTION: Record = Record::new(
+    "exception",
+    "Findings of a detector that are none. Every condition that is written must hold.",
+    &[
+        Field::new("detector", Value::Text(&NAME), "The pack or detector.")
+            .required()
+            .examples(&["cards"])
+            .planned(),
+        Field::new(
+            "values",
+            Value::Secret,
+            "The values that are no secret, one to a line.",
+        )
+        .otherwise("any")
+        .examples(&["{ file: secrets/test-cards.txt }"])
+        .planned(),
+        Field::new(
+            "on",
+            Value::OneOrMore(&Value::Action),
+            "In answers to these actions.",
+        )
+        .otherwise("in all")
+        .examples(&["\"mcp:resources/read file:///docs/**\""])
+        .planned(),
+    ],
+);

@@ -1,0 +1,164 @@
+//! `quotas`.
+
+use super::mode;
+use crate::config::language::text::{TEXT, TIER_NUMBER, ZONE};
+use crate::config::language::{Choice, Field, Record, Value, Word};
+
+const RATE_OR_TIER: Value = Value::Either(&[Value::Rate, Value::Text(&TIER_NUMBER)]);
+
+pub(in crate::config) static QUOTA: Record = Record::new(
+    "quota",
+    "How much may be used, and by what it is counted. It has exactly one measure; `rate` is the one to begin with.",
+    &[
+        Field::new(
+            "rate",
+            RATE_OR_TIER,
+            "Calls over time: a rate such as `60/min`, or the number of the tenant's tier as `tier.calls`. Calls earn their place \
+             evenly; they are not counted by the calendar.",
+        )
+        .examples(&["60/min", "tier.calls"]),
+        Field::new(
+            "window",
+            RATE_OR_TIER,
+            "Calls within the last stretch of time, counted exactly.",
+        )
+        .examples(&["50/hour"])
+        .planned(),
+        Field::new("calendar", RATE_OR_TIER, "Calls in a day or an hour of the calendar.")
+            .examples(&["1000/day"])
+            .planned(),
+        Field::new(
+            "concurrent",
+            Value::Number { least: 1, most: 1_000_000 },
+            "Calls at the same time, until the last byte of the answer.",
+        )
+        .examples(&["8"])
+        .planned(),
+        Field::new(
+            "liveTasks",
+            Value::Number { least: 1, most: 1_000_000 },
+            "Tasks that are not finished.",
+        )
+        .examples(&["100"])
+        .planned(),
+        Field::new(
+            "tokens",
+            RATE_OR_TIER,
+            "Tokens of a model, settled after the answer; what was used too much is taken from the next.",
+        )
+        .examples(&["20M/day", "tier.tokens"])
+        .planned(),
+        Field::new(
+            "burst",
+            Value::Number { least: 1, most: u32::MAX as u64 },
+            "How many calls may come at once after a pause.",
+        )
+        .otherwise("the number in the rate")
+        .examples(&["20"]),
+        Field::new(
+            "per",
+            Value::OneOrMore(&Value::Word(PER)),
+            "What is counted apart: one counter for each combination of these.",
+        )
+        .required()
+        .examples(&["tenant", "[tenant, principal]"]),
+        Field::new(
+            "on",
+            Value::OneOrMore(&Value::Action),
+            "Which actions count: one action pattern or several.",
+        )
+        .otherwise("all")
+        .examples(&["\"a2a:Send*\""]),
+        Field::new(
+            "queue",
+            Value::Duration,
+            "How long a call may wait for its turn before it is refused.",
+        )
+        .otherwise("not at all")
+        .planned(),
+        Field::new(
+            "zone",
+            Value::Text(&ZONE),
+            "The time zone of the calendar, by its IANA name.",
+        )
+        .default("UTC")
+        .planned(),
+        Field::new(
+            "count",
+            Value::Text(&TEXT),
+            "What is counted in place of calls: `tasks`, or where a number stands in the answer.",
+        )
+        .otherwise("calls")
+        .examples(&["tasks", "response.usage.total_tokens"])
+        .planned(),
+        Field::new(
+            "store",
+            Value::Word(STORE),
+            "Where the counters are kept.",
+        )
+        .default("local")
+        .planned(),
+        Field::new(
+            "ifStoreDown",
+            Value::Word(IF_DOWN),
+            "What holds while a shared store does not answer.",
+        )
+        .default("local")
+        .planned(),
+        mode(),
+    ],
+)
+.one_of(&[
+    Choice { title: "calls over time", field: "rate" },
+    Choice { title: "calls in a sliding window", field: "window" },
+    Choice { title: "calls by the calendar", field: "calendar" },
+    Choice { title: "calls at the same time", field: "concurrent" },
+    Choice { title: "unfinished tasks", field: "liveTasks" },
+    Choice { title: "tokens of a model", field: "tokens" },
+])
+.hints(&[
+    ("actions", "on"),
+    ("by", "per"),
+    ("for", "on"),
+    ("limit", "rate"),
+    ("requests", "rate"),
+])
+.consequence("without it this quota would count something else");
+
+/// What calls are counted by.
+pub(in crate::config) static PER: &[Word] = &[
+    Word::new(
+        "action",
+        "The action without its name, e.g. `a2a:SendMessage`.",
+    ),
+    Word::new("agent", "One counter for all calls."),
+    Word::new(
+        "name",
+        "What the action is applied to: a skill, a tool, a path.",
+    ),
+    Word::new(
+        "principal",
+        "The caller: identity and id; without a credential, the source network.",
+    ),
+    Word::new("source", "The source address; of IPv6 the first 64 bits."),
+    Word::new(
+        "tenant",
+        "The tenant; without a credential, the source network.",
+    ),
+    Word::new("pair", "Calling agent and this agent.").planned(),
+    Word::new("tier", "All tenants of a tier together.").planned(),
+];
+
+static STORE: &[Word] = &[
+    Word::new("local", "In this process."),
+    Word::new(
+        "redis",
+        "In the Redis of `lictor.yaml`, shared by all instances.",
+    ),
+];
+
+static IF_DOWN: &[Word] = &[
+    Word::new("local", "Each instance counts for itself."),
+    Word::new("allow", "Calls pass."),
+    Word::new("deny", "Calls are refused."),
+];
