@@ -32,10 +32,12 @@ use crate::ledger::{self, Ledger};
 use crate::listener::{self, Listener, ListenerStats};
 use crate::policy::PolicySet;
 use crate::proxy::hygiene::Hygiene;
-use crate::proxy::{self, Front, IdentityHeaders, Proxy, Redirect, Snapshot, Versions};
+use crate::proxy::{
+    self, Agent, Agents, Front, IdentityHeaders, Proxy, Redirect, Snapshot, Versions,
+};
 use crate::quota::{Quotas, Store};
 use crate::scan::{self, Detectors};
-use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics, UpstreamMetrics};
+use crate::telemetry::{AgentMetrics, CallMetrics, ControlMetrics, Registry, TransportMetrics};
 use crate::tls;
 use crate::upstream::{self, Endpoint, Upstream};
 
@@ -105,6 +107,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let listening = listener::Config {
         // Over TLS a word would cost a handshake.
         farewell: operator.tls.is_none().then(proxy::no_place),
+        ports: operator.ports().into(),
         ..operator.listener.clone()
     };
     let listeners = Listener::bind_each(&listening, count).map_err(anyhow::Error::from)?;
@@ -131,24 +134,17 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let watcher = Watcher::new(&operator.policies, &loaded, operator.poll)
         .context("cannot watch the policies")?;
 
-    let upstream = upstream::Config {
-        workers: count,
-        ..operator.upstream.clone()
-    };
-    let upstream = Upstream::new(&upstream, client.as_ref().map(tls::Client::config));
     let gauges = Gauges {
         listener: listener_stats,
-        agent: upstream.clone(),
         keys: Arc::clone(&keys),
     };
     let names = &operator.identity_headers;
     let parts = proxy::Parts {
         audit,
-        ledger: Ledger::new(&ledger::Config::default()),
         calls: metrics.calls,
         transport: metrics.transport.clone(),
         quota_store: Store::new(Store::DEFAULT_CAPACITY, clock::now()),
-        upstream,
+        agents: agents(&operator, count, client.as_ref()),
         first_byte: operator.upstream.first_byte,
         identity_headers: IdentityHeaders {
             tenant: names.tenant.clone(),
@@ -221,8 +217,13 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         )));
     }
     if let Some(probes) = operator.upstream.health.clone() {
-        let agent = proxy.parts().upstream.clone();
-        background.push(tokio::spawn(agent.watch(probes, rest_guard.clone())));
+        for agent in proxy.parts().agents.all() {
+            let watch = agent
+                .upstream
+                .clone()
+                .watch(probes.clone(), rest_guard.clone());
+            background.push(tokio::spawn(watch));
+        }
     }
     if let Some(client) = client {
         background.push(tokio::spawn(reload_certificates(
@@ -277,12 +278,36 @@ impl Running {
             tracing::error!(path = %self.audit.display(), error = %unwritten, "the audit trail is not complete");
         }
         self.keys.shutdown().await;
-        let _still_open = self.proxy.parts().upstream.close(LAST_RECORDS).await;
+        let _still_open = self.proxy.parts().agents.close(LAST_RECORDS).await;
         let _still_held = self.rest.drain(LAST_RECORDS).await;
         for task in &self.background {
             task.abort();
         }
     }
+}
+
+/// The agent at `upstream.url`, and those at further ports of its host that connections may be redirected from.
+fn agents(operator: &Operator, workers: NonZeroUsize, tls: Option<&tls::Client>) -> Agents {
+    let agent = |endpoint: Endpoint, ledger| Agent {
+        port: endpoint.port(),
+        upstream: Upstream::new(
+            &upstream::Config {
+                endpoint,
+                workers,
+                ..operator.upstream.clone()
+            },
+            tls.map(tls::Client::config),
+        ),
+        ledger,
+    };
+    let endpoint = &operator.upstream.endpoint;
+    let first = agent(endpoint.clone(), Ledger::new(&ledger::Config::default()));
+    let others = operator.ports().into_iter();
+    let others = others
+        .filter(|port| Some(*port) != endpoint.port())
+        .map(|port| agent(endpoint.clone().at(port), first.ledger.beside()))
+        .collect();
+    Agents::new(first, others)
 }
 
 /// The port that leads to TLS, if the operator wants one. It serves beside the probes: what it does is little.
@@ -465,15 +490,30 @@ fn watch_controls(
     });
     let keys = Arc::clone(keys);
     health.ask("keys", move || keys_condition(&keys));
-    let agent = proxy.parts().upstream.clone();
-    health.ask("agent", move || match agent.state().trouble {
-        Some(why) => Condition::Degraded(format!("the agent is not asked: {why}").into()),
-        None => Condition::Ready,
-    });
+    let asking = Arc::clone(proxy);
+    health.ask("agent", move || agents_condition(&asking.parts().agents));
     health.ask("workers", move || {
         workers_condition(serving.count(), started)
     });
     health.control("drain", Condition::Ready)
+}
+
+/// An agent that is not asked is a reason to look; calls hear it by name.
+fn agents_condition(agents: &Agents) -> Condition {
+    let troubled = agents.all().filter_map(|agent| {
+        let why = agent.upstream.state().trouble?;
+        Some(match agent.port {
+            Some(port) if agents.all().count() > 1 => {
+                format!("the agent at port {port} is not asked: {why}")
+            }
+            Some(_) | None => format!("the agent is not asked: {why}"),
+        })
+    });
+    let why: Vec<_> = troubled.collect();
+    match why.is_empty() {
+        true => Condition::Ready,
+        false => Condition::Degraded(why.join("; ").into()),
+    }
 }
 
 /// A worker that ended by itself is a bug of ours; what the others serve is served as before.
@@ -515,7 +555,6 @@ fn keys_condition(keys: &KeyStore) -> Condition {
 /// Rooms count in plain numbers; here they become metrics.
 struct Gauges {
     listener: Arc<ListenerStats>,
-    agent: Upstream,
     keys: Arc<KeyStore>,
 }
 
@@ -531,8 +570,10 @@ impl Gauges {
         let accept_errors = transport.accept_errors.clone();
         let refused = |listener: &ListenerStats| {
             let refused = [
+                ("direct", &listener.refused_direct),
                 ("header", &listener.refused_header),
                 ("listener", &listener.refused_listener),
+                ("port", &listener.refused_port),
                 ("source", &listener.refused_source),
                 ("untrusted", &listener.refused_untrusted),
             ];
@@ -548,10 +589,12 @@ impl Gauges {
             // Shared with calls, so that it is added to and not set.
             let before = std::mem::replace(&mut panicked, self.listener.panicked.load(Relaxed));
             proxy.parts().calls.panics.inc_by(panicked - before);
-            self.upstream(&transport.upstream);
+            for agent in proxy.parts().agents.all() {
+                tell_agent(agent, &transport.upstream.agent(agent.port));
+            }
             controls
                 .ledger_entries("all")
-                .set(signed(proxy.parts().ledger.len() as u64));
+                .set(signed(proxy.parts().agents.remembered() as u64));
             for source in self.keys.state() {
                 controls
                     .keys(&source.source)
@@ -565,26 +608,24 @@ impl Gauges {
     }
 }
 
-impl Gauges {
-    fn upstream(&self, metrics: &UpstreamMetrics) {
-        let (state, stats) = (self.agent.state(), self.agent.stats());
-        metrics.available.set(i64::from(state.trouble.is_none()));
-        metrics.connections.set(signed(stats.open.load(Relaxed)));
-        metrics.exchanges.set(signed(state.exchanges as u64));
-        metrics.pending.set(signed(state.pending as u64));
-        advance(&metrics.ejections, state.ejections);
-        let counters = [
-            (metrics.probes("success"), &stats.probes_succeeded),
-            (metrics.probes("failure"), &stats.probes_failed),
-            (metrics.repeats("idle-closed"), &stats.stale),
-            (metrics.repeats("retry"), &stats.retried),
-        ];
-        for (counter, count) in counters {
-            advance(&counter, count.load(Relaxed));
-        }
-        for (cause, count) in stats.errors() {
-            advance(&metrics.errors(cause), count);
-        }
+fn tell_agent(agent: &Agent, metrics: &AgentMetrics) {
+    let (state, stats) = (agent.upstream.state(), agent.upstream.stats());
+    metrics.available.set(i64::from(state.trouble.is_none()));
+    metrics.connections.set(signed(stats.open.load(Relaxed)));
+    metrics.exchanges.set(signed(state.exchanges as u64));
+    metrics.pending.set(signed(state.pending as u64));
+    advance(&metrics.ejections, state.ejections);
+    let counters = [
+        (metrics.probes("success"), &stats.probes_succeeded),
+        (metrics.probes("failure"), &stats.probes_failed),
+        (metrics.repeats("idle-closed"), &stats.stale),
+        (metrics.repeats("retry"), &stats.retried),
+    ];
+    for (counter, count) in counters {
+        advance(&counter, count.load(Relaxed));
+    }
+    for (cause, count) in stats.errors() {
+        advance(&metrics.errors(cause), count);
     }
 }
 

@@ -51,8 +51,10 @@ async fn an_agent_that_is_gone_is_named_at_once_and_found_when_it_is_back() {
     assert_eq!(waits, [None, None, Some("1".to_owned())]);
     told(&lictor, "degraded").await;
     eventually("the metrics", async || {
-        let down = lictor.metric("lictor_upstream_available").await? == 0.0;
-        let once = lictor.metric("lictor_upstream_ejections_total").await? == 1.0;
+        let of_agent =
+            |name: &str| format!("lictor_upstream_{name}{{port=\"{}\"}}", address.port());
+        let down = lictor.metric(&of_agent("available")).await? == 0.0;
+        let once = lictor.metric(&of_agent("ejections_total")).await? == 1.0;
         (down && once).then_some(())
     })
     .await;

@@ -92,6 +92,9 @@ fn who(line: &mut Object<'_>, record: &Record) {
     if let Some(source) = record.source {
         line.address("source", source);
     }
+    if let Some(port) = record.agent_port {
+        line.number("agentPort", port);
+    }
     if let Some(certificate) = record.client_certificate.as_deref() {
         line.text("clientCertificate", certificate);
     }

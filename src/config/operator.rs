@@ -33,6 +33,9 @@ pub struct Operator {
     pub dangerous_plain_http: bool,
     /// The agent.
     pub upstream: upstream::Config,
+    /// Ports of its host where agents are that redirected connections may reach; [`Operator::ports`] says what none
+    /// means.
+    pub agent_ports: Vec<u16>,
     /// How an `https://` agent is spoken to.
     pub upstream_tls: tls::ClientFiles,
     /// The policy file or folder.
@@ -135,6 +138,17 @@ pub enum OperatorError {
         "`proxyProtocol` is for trusted peers only, and `trustedPeers` names none; list the networks of the load balancers"
     )]
     NobodyTrusted,
+    /// A way from us to us.
+    #[error(
+        "port {0} is lictor's own, and a call there would come back; list only ports of agents"
+    )]
+    OwnPort(u16),
+    /// An agent that connections without a redirection go to, and those with one do not reach.
+    #[error("`ports` leaves out {0}, the port of `url`; list it too")]
+    PortLeftOut(u16),
+    /// Ports that no listener leads to.
+    #[error("`ports` is for transparent listeners, and none is; set `transparent`, or remove it")]
+    PortsUnused,
     /// There is nothing to redirect to.
     #[error("`redirect` leads to the TLS of `public`, which has none; give it certificates")]
     RedirectNowhere,
@@ -143,6 +157,16 @@ pub enum OperatorError {
         "`{0}` is reachable from elsewhere and has no TLS; give it certificates, bind 127.0.0.1, or say dangerousPlainHttp"
     )]
     PlainHttp(SocketAddr),
+    /// Connections come from elsewhere to an address that is here only.
+    #[error(
+        "`tproxy` brings connections from elsewhere, whatever the address, and there is no TLS; give it certificates, or say dangerousPlainHttp"
+    )]
+    PlainTproxy,
+    /// Connections that go by port, to an agent that has none.
+    #[error(
+        "a transparent listener finds the agent by its port, and a socket has none; use an address such as http://127.0.0.1:9000"
+    )]
+    TransparentSocket,
     /// Not `scheme://host[:port]`.
     #[error(
         "`{0}` is not the address of an agent, such as http://127.0.0.1:9000, https://agent.example, h2c://127.0.0.1:9000 or unix:/run/agent.sock"
@@ -186,6 +210,7 @@ impl Operator {
             versions: vec![tls::HttpVersion::H2, tls::HttpVersion::H1],
             dangerous_plain_http: false,
             upstream: upstream::Config::new(endpoint),
+            agent_ports: Vec::new(),
             upstream_tls: tls::ClientFiles {
                 authorities: None,
                 certificate: None,
@@ -253,20 +278,61 @@ impl Operator {
     /// What holds between settings. [`load_operator`] has checked it; whoever changes fields asks again.
     ///
     /// # Errors
-    /// When a plain port could be reached from elsewhere, or a header is asked of peers that nobody trusts.
+    /// When a plain port could be reached from elsewhere, a header is asked of peers that nobody trusts, or
+    /// connections are to be redirected to what is no agent.
     pub fn check(&self) -> Result<(), OperatorError> {
+        self.check_listener()?;
+        self.check_ports().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// The ports that redirected connections may be for; the first is the agent's own, which stands for all when
+    /// nobody lists any.
+    pub fn ports(&self) -> Vec<u16> {
+        match self.agent_ports.is_empty() {
+            true => self.upstream.endpoint.port().into_iter().collect(),
+            false => self.agent_ports.clone(),
+        }
+    }
+
+    /// What is wrong about them.
+    fn check_ports(&self) -> Vec<OperatorError> {
+        if self.listener.transparent == listener::Transparent::Off {
+            let unused = (!self.agent_ports.is_empty()).then_some(OperatorError::PortsUnused);
+            return unused.into_iter().collect();
+        }
+        let Some(own) = self.upstream.endpoint.port() else {
+            return vec![OperatorError::TransparentSocket];
+        };
+        let ports = self.ports();
+        let left_out = (!ports.contains(&own)).then_some(OperatorError::PortLeftOut(own));
+        let redirect = self.redirect.as_ref().map(|it| it.listener.address);
+        let ours = [
+            Some(self.listener.address),
+            Some(self.admin.address),
+            redirect,
+        ];
+        let is_ours = |port: &u16| ours.iter().flatten().any(|it| it.port() == *port);
+        let ours = ports.iter().copied().filter(is_ours);
+        left_out
+            .into_iter()
+            .chain(ours.map(OperatorError::OwnPort))
+            .collect()
+    }
+
+    fn check_listener(&self) -> Result<(), OperatorError> {
         let is_announced = self.listener.proxy_protocol != listener::ProxyProtocol::Off;
         if is_announced && self.listener.trusted.is_empty() {
             return Err(OperatorError::NobodyTrusted);
         }
         let address = self.listener.address;
-        let is_safe = self.tls.is_some()
-            || address.ip().to_canonical().is_loopback()
-            || self.dangerous_plain_http;
-        if is_safe {
+        if self.tls.is_some() || self.dangerous_plain_http {
             Ok(())
-        } else {
+        } else if !address.ip().to_canonical().is_loopback() {
             Err(OperatorError::PlainHttp(address))
+        } else if self.listener.transparent == listener::Transparent::Tproxy {
+            Err(OperatorError::PlainTproxy)
+        } else {
+            Ok(())
         }
     }
 }

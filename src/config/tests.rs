@@ -318,11 +318,12 @@ listeners:
     versions: [h1, h2]
     trustedPeers: [10.0.0.0/8, "fd00::1"]
     proxyProtocol: optional
-    transparent: off
+    transparent: redirect
     limits: { connections: 10, perSource: 5, handshakes: 4, headerBytes: 16KiB, headers: 50, streams: 20 }
     deadlines: { handshake: 1s, header: 2s, bodyIdle: 3s, keepAlive: 4s, writeStall: 5s, drain: 6s }
 upstream:
   url: https://agent.example:9000
+  ports: [9000, 8081, 9000]
   tls: { ca: tls/ca.crt, cert: tls/us.crt, key: tls/us.key, serverName: agent.internal }
   pool: { idle: 7, streams: 50, exchanges: 60, pending: 70, connect: 8s, firstByte: 9s }
   retry: safe
@@ -347,7 +348,7 @@ runtime: { workers: 3 }
     assert_eq!(operator.audit.on_full, OnFull::Drop);
     assert_eq!(operator.policies, folder.path().join("policies/"));
     assert_eq!(operator.poll, Duration::from_secs(3));
-    let tls = operator.tls.unwrap();
+    let tls = operator.tls.clone().unwrap();
     assert_eq!(tls.certificates[0].key, folder.path().join("tls/tls.key"));
     assert!(tls.allow_tls12);
     assert_eq!(
@@ -372,6 +373,9 @@ runtime: { workers: 3 }
     );
     assert_eq!(operator.listener.limits.streams, 20);
     assert_eq!(operator.listener.deadlines.drain, Duration::from_secs(6));
+    let transparent = operator.listener.transparent;
+    assert_eq!(transparent, crate::listener::Transparent::Redirect);
+    assert_eq!(operator.ports(), [9000, 8081]);
     let upstream = operator.upstream;
     assert_eq!((upstream.idle, upstream.streams), (7, 50));
     assert_eq!((upstream.exchanges, upstream.pending), (60, 70));
@@ -408,6 +412,7 @@ fn an_upstream_is_all_that_an_operator_must_say() {
     let operator = load_operator(&file).unwrap();
     assert!(operator.listener.address.ip().is_loopback());
     assert!(operator.admin.address.ip().is_loopback());
+    assert_eq!(operator.ports(), [9000]);
     assert_eq!(operator.policies, folder.path().join("policies"));
     assert_eq!(
         operator.audit.path,

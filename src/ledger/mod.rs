@@ -17,6 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::{Call, ContextId, Facts, Operation, Ownership, Principal, TaskId};
@@ -32,7 +33,7 @@ use table::Table;
 pub struct Ledger {
     tasks: Table<TaskId>,
     contexts: Table<ContextId>,
-    room: Room,
+    room: Arc<Room>,
 }
 
 impl Ledger {
@@ -41,11 +42,22 @@ impl Ledger {
         Self {
             tasks: Table::new(config.ttl),
             contexts: Table::new(config.ttl),
-            room: Room::new(config),
+            room: Arc::new(Room::new(config)),
         }
     }
 
-    /// How many tasks and contexts are remembered, those included that have expired unnoticed.
+    /// An empty memory beside this one: equal ids are other objects there. The bounds hold for both together; where
+    /// they are met, each forgets what has expired in itself.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self {
+            tasks: self.tasks.alike(),
+            contexts: self.contexts.alike(),
+            room: Arc::clone(&self.room),
+        }
+    }
+
+    /// How many tasks and contexts are remembered, here and beside, those included that have expired unnoticed.
     pub fn len(&self) -> usize {
         self.room.len()
     }

@@ -73,6 +73,11 @@ impl<K: Clone + Eq + Hash> Table<K> {
         }
     }
 
+    /// An empty one with the same settings.
+    pub(super) fn alike(&self) -> Self {
+        Self::new(self.ttl)
+    }
+
     /// Whose it is. What is the caller's is remembered for longer from now on.
     pub(super) fn ownership(&self, key: &K, principal: &Principal, now: Instant) -> Ownership {
         let mut shard = self.shard(key);

@@ -87,6 +87,31 @@ fn a_task_belongs_to_whom_it_was_made_for_and_to_nobody_else() {
 }
 
 #[test]
+fn beside_it_equal_ids_are_other_objects_within_the_same_bounds() {
+    let (first, bob) = (ledger(3, 3), principal("corp", "bob", "t2"));
+    let second = first.beside();
+    first
+        .learn(&alice(), Some(&task("t1")), Some(&context("c1")), now())
+        .unwrap();
+    let here = first.facts(&alice(), &get("t1"), now()).unwrap();
+    let there = second.facts(&alice(), &get("t1"), now()).unwrap();
+    assert_eq!(
+        (here.task, there.task),
+        (Ownership::Mine, Ownership::NotMine)
+    );
+
+    second.learn(&bob, Some(&task("t1")), None, now()).unwrap();
+    let theirs = second.facts(&bob, &get("t1"), now()).unwrap();
+    assert_eq!(theirs.task, Ownership::Mine);
+    let here = first.facts(&bob, &get("t1"), now()).unwrap();
+    assert_eq!(here.task, Ownership::NotMine);
+
+    assert_eq!((first.len(), second.len()), (3, 3));
+    let full = second.learn(&bob, Some(&task("t2")), None, now());
+    assert_eq!(full, Err(LedgerFull::All));
+}
+
+#[test]
 fn the_worst_of_all_tasks_counts() {
     let (ledger, now) = (ledger(10, 10), now());
     for id in ["a", "b"] {

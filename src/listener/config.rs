@@ -21,6 +21,10 @@ pub struct Config {
     pub trusted: Arc<TrustedPeers>,
     /// Whether connections of trusted peers begin with a header that says for whom they connect.
     pub proxy_protocol: ProxyProtocol,
+    /// Whether the kernel brings connections that were for another port.
+    pub transparent: Transparent,
+    /// The ports that those may have been for; all others are closed.
+    pub ports: Arc<[u16]>,
     /// What a connection is told for which there is no place; without words it is closed.
     pub farewell: Option<Bytes>,
 }
@@ -34,6 +38,8 @@ impl Config {
             deadlines: Deadlines::default(),
             trusted: Arc::default(),
             proxy_protocol: ProxyProtocol::Off,
+            transparent: Transparent::Off,
+            ports: Arc::default(),
             farewell: None,
         }
     }
@@ -48,6 +54,19 @@ pub enum ProxyProtocol {
     Optional,
     /// Only trusted peers may connect, and each connection begins with a header.
     Required,
+}
+
+/// How connections come that were for another port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Transparent {
+    /// None do.
+    #[default]
+    Off,
+    /// By a REDIRECT rule of iptables or nftables: the connection is to us, and the kernel remembers where it was
+    /// to go (`SO_ORIGINAL_DST`).
+    Redirect,
+    /// By a TPROXY rule: the connection has the address and the port that it was for (`IP_TRANSPARENT`).
+    Tproxy,
 }
 
 /// Caps on what one listener holds.

@@ -30,6 +30,11 @@ pub enum BindError {
         "cannot listen on {0}: not permitted; choose a port of 1024 or above, or grant CAP_NET_BIND_SERVICE"
     )]
     Permission(SocketAddr),
+    /// The system does not let us take connections that are for others.
+    #[error(
+        "cannot take connections for other addresses on {0}: not permitted; grant CAP_NET_ADMIN, or use `transparent: redirect`, which needs no right"
+    )]
+    Transparent(SocketAddr),
 }
 
 impl BindError {

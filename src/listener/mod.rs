@@ -4,7 +4,7 @@
 //! and no worker waits for another's.
 //!
 //! Owns the listening socket, the caps on connections, the header in which a load balancer says for whom it
-//! connects, and one task per connection. Leaves TLS and HTTP to the handler that it is given. Must not read
+//! connects, where a connection was to go that the kernel brought here, and one task per connection. Leaves TLS and HTTP to the handler that it is given. Must not read
 //! or write a byte of a connection that it hands over.
 //!
 //! Above a cap a connection is accepted and closed at once, after a word if there is one for it: an answer that
@@ -20,6 +20,7 @@ mod part;
 mod proxy_protocol;
 mod sources;
 mod stats;
+mod transparent;
 mod trusted;
 
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use trusted::TrustedPeers;
 
 use part::Partings;
 use sources::Sources;
+use transparent::Astray;
 
 /// A bound socket that does not accept yet.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ pub struct Listener {
 #[derive(Debug)]
 struct Shared {
     config: Config,
+    /// The port, also where the system chose it.
+    bound: u16,
     sources: Arc<Sources>,
     stats: Arc<ListenerStats>,
     partings: Arc<Partings>,
@@ -76,6 +80,8 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Holds up the drain; says when to finish.
     pub guard: drain::Guard,
+    /// The port that it was for, where the listener is a transparent one.
+    pub port: Option<u16>,
     /// Its place under the caps: keep it as long as the connection lives.
     pub place: Place,
 }
@@ -94,8 +100,7 @@ impl Listener {
     /// # Errors
     /// When the address cannot be had; the error names it and what to do.
     pub fn bind(config: &Config) -> Result<Self, BindError> {
-        let socket = listen(config.address, Sharing::No)
-            .map_err(|error| BindError::new(config.address, error))?;
+        let socket = listen(config.address, Sharing::No, config.transparent)?;
         Ok(Self::new(socket, config.clone()))
     }
 
@@ -115,10 +120,8 @@ impl Listener {
         // That one could be bound alone shows that nobody else listens there.
         drop(first);
         let share = |_| {
-            let socket =
-                listen(bound, Sharing::Yes).map_err(|error| BindError::new(bound, error))?;
             Ok(Self {
-                socket,
+                socket: listen(bound, Sharing::Yes, config.transparent)?,
                 shared: Arc::clone(&shared),
             })
         };
@@ -126,9 +129,11 @@ impl Listener {
     }
 
     fn new(socket: StdListener, config: Config) -> Self {
+        let bound = socket.local_addr().unwrap_or(config.address).port();
         Self {
             socket,
             shared: Arc::new(Shared {
+                bound,
                 sources: Arc::new(Sources::new(config.limits.per_source)),
                 config,
                 stats: Arc::default(),
@@ -269,6 +274,9 @@ impl Connections {
             stats.refused_untrusted.fetch_add(1, Relaxed);
             return;
         }
+        let Ok(port) = self.shared.port(&stream, peer) else {
+            return;
+        };
         let Some(open) = stats.open(config.limits.connections) else {
             stats.refused_listener.fetch_add(1, Relaxed);
             return self.refuse(stream);
@@ -280,8 +288,14 @@ impl Connections {
         let guard = guard.clone();
         if is_trusted && config.proxy_protocol != ProxyProtocol::Off {
             let shared = Arc::clone(&self.shared);
-            let announced = shared.announced(stream, peer, guard, open, handler.clone());
-            self.tasks.spawn(announced);
+            let arrived = Arrived {
+                stream,
+                peer,
+                port,
+                open,
+            };
+            self.tasks
+                .spawn(shared.announced(arrived, guard, handler.clone()));
             return;
         }
         let Some(place) = self.shared.place(peer.ip(), open) else {
@@ -291,6 +305,7 @@ impl Connections {
             stream,
             peer,
             guard,
+            port,
             place,
         });
         // Spawned as it is: a future around it would hold it twice, once before it is awaited.
@@ -315,7 +330,27 @@ impl Connections {
     }
 }
 
+/// A connection whose peer has still to say for whom it connects.
+struct Arrived {
+    stream: TcpStream,
+    peer: SocketAddr,
+    port: Option<u16>,
+    open: stats::Open,
+}
+
 impl Shared {
+    /// The port that a connection was for, where that matters.
+    fn port(&self, stream: &TcpStream, peer: SocketAddr) -> Result<Option<u16>, Astray> {
+        transparent::port(&self.config, stream, self.bound).inspect_err(|error| {
+            tracing::debug!(downstream.addr = %peer, %error, "connection refused");
+            let count = match error {
+                Astray::Direct => &self.stats.refused_direct,
+                Astray::Port(_) => &self.stats.refused_port,
+            };
+            count.fetch_add(1, Relaxed);
+        })
+    }
+
     /// A place for one more connection of this source; `None` when it has all that it may. A trusted peer is not
     /// counted: it holds the connections of many.
     fn place(&self, source: IpAddr, open: stats::Open) -> Option<Place> {
@@ -342,17 +377,17 @@ impl Shared {
     }
 
     /// Learns for whom the peer of a connection connects, and hands it over as that one's.
-    async fn announced<H, F>(
-        self: Arc<Self>,
-        mut stream: TcpStream,
-        mut peer: SocketAddr,
-        guard: drain::Guard,
-        open: stats::Open,
-        handler: H,
-    ) where
+    async fn announced<H, F>(self: Arc<Self>, arrived: Arrived, guard: drain::Guard, handler: H)
+    where
         H: Fn(Connection) -> F,
         F: Future<Output = ()>,
     {
+        let Arrived {
+            mut stream,
+            mut peer,
+            port,
+            open,
+        } = arrived;
         let limit = self.config.deadlines.handshake;
         let header = announce::announced(&mut stream, self.config.proxy_protocol, limit);
         // Boxed, because it is gone before the connection's life begins.
@@ -377,6 +412,7 @@ impl Shared {
             stream,
             peer,
             guard,
+            port,
             place,
         });
         life.await;
@@ -412,7 +448,32 @@ enum Sharing {
     Yes,
 }
 
-fn listen(address: SocketAddr, sharing: Sharing) -> io::Result<StdListener> {
+fn listen(
+    address: SocketAddr,
+    sharing: Sharing,
+    transparent: Transparent,
+) -> Result<StdListener, BindError> {
+    let failed = |error| BindError::new(address, error);
+    let socket = socket(address, sharing).map_err(failed)?;
+    if transparent == Transparent::Tproxy {
+        let taken = match address {
+            SocketAddr::V4(_) => socket.set_ip_transparent_v4(true),
+            // Also for the IPv4 peers of such a socket.
+            SocketAddr::V6(_) => socket.set_ip_transparent_v6(true),
+        };
+        taken.map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => BindError::Transparent(address),
+            _ => failed(error),
+        })?;
+    }
+    let listening = socket
+        .bind(&address.into())
+        .and_then(|()| socket.listen(BACKLOG));
+    listening.map_err(failed)?;
+    Ok(socket.into())
+}
+
+fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -422,9 +483,7 @@ fn listen(address: SocketAddr, sharing: Sharing) -> io::Result<StdListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(sharing == Sharing::Yes)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// Errors that `accept` reports about the connection that it would have returned.

@@ -15,10 +15,14 @@ pub struct ListenerStats {
     pub open: AtomicU64,
     /// Connections whose handler panicked.
     pub panicked: AtomicU64,
+    /// Connections of a transparent listener closed at once, because nobody redirected them.
+    pub refused_direct: AtomicU64,
     /// Connections closed because their PROXY protocol header is missing, malformed or late.
     pub refused_header: AtomicU64,
     /// Connections closed at once, because the listener has all that it may.
     pub refused_listener: AtomicU64,
+    /// Connections of a transparent listener closed at once, because they were for a port that is not listed.
+    pub refused_port: AtomicU64,
     /// Connections closed at once, because their source has all that it may.
     pub refused_source: AtomicU64,
     /// Connections closed at once, because only trusted peers may connect.

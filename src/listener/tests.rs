@@ -9,9 +9,31 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::{
-    BindError, Config, Connection, Limits, Listener, ListenerStats, ProxyProtocol, TrustedPeers,
+    BindError, Config, Connection, Limits, Listener, ListenerStats, ProxyProtocol, Transparent,
+    TrustedPeers,
 };
 use crate::drain::{self, Drain};
+
+#[tokio::test]
+async fn a_transparent_listener_takes_nobody_who_was_not_redirected() {
+    let listener = Listener::bind(&Config {
+        transparent: Transparent::Redirect,
+        ports: [9000].into(),
+        ..config(Limits::default())
+    })
+    .unwrap();
+    let (address, stats) = (listener.local_addr().unwrap(), listener.stats());
+    let (drain, guard) = drain::channel();
+    let serving = tokio::spawn(listener.serve(guard, |connection: Connection| {
+        answer(connection, Arc::new(Semaphore::new(1)))
+    }));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    assert_eq!(greeting(&mut stream).await, b"");
+    assert_eq!(stats.refused_direct.load(Relaxed), 1);
+    assert_eq!(stats.open.load(Relaxed), 0);
+    drain.drain(Duration::from_secs(5)).await;
+    serving.await.unwrap().unwrap();
+}
 
 /// A listener whose connections each answer `hi`, then wait for `release` or for the drain.
 struct Running {

@@ -19,6 +19,7 @@ use crate::quota::Admission;
 use crate::scan::{Carrier, Scan};
 use crate::upstream::{ResponseBody, strip_hop_by_hop};
 
+use super::agents::Chosen;
 use super::headers::{self, IdentityHeaders};
 use super::reply::{self, Addressee};
 use super::screen::{Course, Learner};
@@ -45,6 +46,8 @@ pub(super) enum Judged {
 /// What the judgement of an answer needs.
 pub(super) struct Answer<'a> {
     pub(super) snapshot: &'a Snapshot,
+    /// Whose answer it is, and what is remembered of that one's objects.
+    pub(super) agent: Chosen,
     pub(super) ledger: &'a Ledger,
     pub(super) names: &'a IdentityHeaders,
     pub(super) toll: &'a mut Toll,
@@ -117,6 +120,7 @@ impl Answer<'_> {
             upstream,
             scan,
             carrier,
+            agent: self.agent,
             learner,
             addressee: Addressee::of(self.call),
             limit: self.limits.response_bytes,

@@ -23,6 +23,7 @@ use crate::model::Refusal;
 use crate::tls::{self, HandshakeError, HttpVersion, PeerCertificate};
 
 use super::Proxy;
+use super::agents::Chosen;
 use super::farewell::Leaving;
 use super::forwarded;
 use super::inbound::CallerBody;
@@ -87,17 +88,25 @@ impl Front {
             stream,
             peer,
             guard,
+            port,
             place: _held,
         } = connection;
+        // The listener lets in no other ports than those of agents.
+        let Some(agent) = self.proxy.parts.agents.choose(port) else {
+            return;
+        };
         let stream = Guarded::new(stream, self.config.deadlines.write_stall);
         let Some(acceptor) = &self.tls else {
-            let inlet = self.inlet(peer, None);
+            let inlet = self.inlet(peer, agent, None);
             return self.unagreed(stream, inlet, guard).await;
         };
         // Both boxed: the room of a handshake is given back when it is over, and an async function holds what
         // it is given by value twice.
         let (stream, inlet) = match Box::pin(acceptor.accept(stream)).await {
-            Ok(accepted) => (Box::new(accepted.stream), self.inlet(peer, accepted.client)),
+            Ok(accepted) => {
+                let inlet = self.inlet(peer, agent, accepted.client);
+                (Box::new(accepted.stream), inlet)
+            }
             Err(error) => return self.failed(peer, &error),
         };
         match tls::negotiated(&stream) {
@@ -124,7 +133,8 @@ impl Front {
     #[cfg(test)]
     pub(crate) async fn simulate(self, stream: tokio::io::DuplexStream, guard: Guard) {
         let stream = Guarded::new(stream, self.config.deadlines.write_stall);
-        let inlet = self.inlet(SocketAddr::from(([192, 0, 2, 7], 7)), None);
+        let peer = SocketAddr::from(([192, 0, 2, 7], 7));
+        let inlet = self.inlet(peer, Chosen::default(), None);
         self.unagreed(stream, inlet, guard).await;
     }
 
@@ -209,9 +219,15 @@ impl Front {
         }
     }
 
-    fn inlet(&self, peer: SocketAddr, client: Option<Arc<PeerCertificate>>) -> Inlet {
+    fn inlet(
+        &self,
+        peer: SocketAddr,
+        agent: Chosen,
+        client: Option<Arc<PeerCertificate>>,
+    ) -> Inlet {
         Inlet {
             source: peer,
+            agent,
             is_tls: self.tls.is_some(),
             client,
             trusting: self
@@ -333,6 +349,8 @@ impl<S: Reset> Reset for TlsStream<S> {
 pub(super) struct Inlet {
     /// Who is at the other end.
     pub(super) source: SocketAddr,
+    /// Whom the calls are for.
+    pub(super) agent: Chosen,
     /// Whether the caller came over TLS.
     pub(super) is_tls: bool,
     /// The certificate that the caller proved to be its own.

@@ -35,6 +35,7 @@ pub fn fuzz_forward(data: &[u8]) {
     };
     let inlet = Inlet {
         source: ([192, 0, 2, 7], 1).into(),
+        agent: super::agents::Chosen::default(),
         is_tls: true,
         client: None,
         trusting: None,

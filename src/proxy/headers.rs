@@ -267,6 +267,7 @@ mod tests {
         let request_id = RequestId::new("r-1").unwrap();
         let inlet = Inlet {
             source: "192.0.2.7:1".parse().unwrap(),
+            agent: super::super::agents::Chosen::default(),
             is_tls: false,
             client: None,
             trusting: None,

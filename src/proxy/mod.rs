@@ -1,12 +1,13 @@
 //! The order of the rooms.
 //!
 //! Owns what one call passes through, in which order, and what its answer looks like; decides nothing
-//! itself. `connection` serves one connection, `pipeline` one call, `answer` what the agent says before
+//! itself. `connection` serves one connection, for one of the `agents`; `pipeline` one call, `answer` what the agent says before
 //! its head leaves, `screen` what leaves while it runs, `farewell`
 //! lets that arrive when the rest is cut, `hygiene` says which fields travel, `trace` which trace a call is
 //! part of, and `reply` is the single place where a refusal
 //! gets its words. `upgrade` opens a WebSocket, `tunnel` is its life, and `relay` what the agent says in it.
 
+mod agents;
 mod answer;
 mod connection;
 mod decision;
@@ -41,11 +42,10 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::audit::Audit;
-use crate::ledger::Ledger;
 use crate::quota::Store;
 use crate::telemetry::{CallMetrics, TransportMetrics};
-use crate::upstream::Upstream;
 
+pub use agents::{Agent, Agents};
 pub use connection::{Front, Versions};
 #[doc(hidden)]
 pub use fuzz::fuzz_websocket;
@@ -77,17 +77,15 @@ impl std::fmt::Debug for Proxy {
 pub struct Parts {
     /// Where records go.
     pub audit: Audit,
-    /// What is remembered between calls.
-    pub ledger: Ledger,
     /// What is counted of calls.
     pub calls: CallMetrics,
     /// What is counted of connections.
     pub transport: TransportMetrics,
     /// The quotas' counters.
     pub quota_store: Store,
-    /// The agent.
-    pub upstream: Upstream,
-    /// How long the agent may take to begin an answer.
+    /// The agents, and what is remembered of each between calls.
+    pub agents: Agents,
+    /// How long an agent may take to begin an answer.
     pub first_byte: Duration,
     /// How the agent learns who calls.
     pub identity_headers: IdentityHeaders,

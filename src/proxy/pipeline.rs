@@ -18,6 +18,7 @@ use crate::quota::Admission;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
 use crate::websocket::Handshake;
 
+use super::agents::Agent;
 use super::answer::{Answer, Answered, Judged};
 use super::connection::Inlet;
 use super::decision::fresh_decision;
@@ -61,6 +62,7 @@ impl Proxy {
         let mut toll = Toll::new(Arc::clone(&self), decision, request_id.clone());
         let record = toll.record();
         record.source = Some(inlet.source);
+        record.agent_port = self.parts.agents.other_port(inlet.agent);
         record.client_certificate = inlet.client.as_deref().map(|client| client.sha256().into());
         record.trace_id = Some(trace.id());
         record.generation = Some(snapshot.generation.clone());
@@ -138,9 +140,11 @@ impl Proxy {
         let decision = fresh_decision();
         let request_id = RequestId::from(decision);
         let snapshot = self.snapshot();
+        let agent_port = self.parts.agents.other_port(inlet.agent);
         let mut toll = Toll::new(self, decision, request_id.clone());
         let record = toll.record();
         record.source = Some(inlet.source);
+        record.agent_port = agent_port;
         record.generation = Some(snapshot.generation.clone());
         let mut response = reply::refuse(&Addressee::unread(), refusal, decision, &request_id);
         toll.refused(refusal);
@@ -289,11 +293,11 @@ impl Walk<'_> {
         call: Call,
     ) -> Result<Answered, Refusal> {
         let limits = self.snapshot.policy.limits(&call.action);
-        let facts = self.parts().ledger.facts(&principal, &call, clock::now())?;
+        let facts = self.agent().ledger.facts(&principal, &call, clock::now())?;
         let admission = match self.admit(&principal, &call, &facts, &inbound, &limits) {
             Ok(admission) => admission,
             Err(refusal) => {
-                self.parts().ledger.release(&principal, &call, &facts);
+                self.agent().ledger.release(&principal, &call, &facts);
                 return Err(refusal);
             }
         };
@@ -326,7 +330,8 @@ impl Walk<'_> {
         self.toll.record().upstream_status = Some(response.status().as_u16());
         let answer = Answer {
             snapshot: self.snapshot,
-            ledger: &self.proxy.parts().ledger,
+            agent: self.inlet.agent,
+            ledger: &self.proxy.parts().agents.at(self.inlet.agent).ledger,
             names: &self.proxy.parts().identity_headers,
             toll: self.toll,
             limits,
@@ -396,7 +401,7 @@ impl Walk<'_> {
             )
             .map_err(|error| Refusal::new(error.reason()).detail(error))?;
         let request = Request::from_parts(parts, body);
-        proxy
+        self.agent()
             .upstream
             .forward(admission, request, self.deadlines(limits))
             .await
@@ -424,6 +429,11 @@ impl Walk<'_> {
             idle: limits.idle,
             total: self.started + limits.time,
         }
+    }
+
+    /// Whom the call is for.
+    pub(super) fn agent(&self) -> &Agent {
+        self.parts().agents.at(self.inlet.agent)
     }
 
     pub(super) const fn parts(&self) -> &Parts {

@@ -20,6 +20,7 @@ use crate::scan::{Blocked, Carrier, Scan};
 use crate::upstream::ResponseBody;
 
 use super::Proxy;
+use super::agents::Chosen;
 use super::hold::{Due, Hold};
 use super::panic::caught;
 use super::reply::{self, Addressee};
@@ -97,6 +98,8 @@ pub(super) struct Course {
     pub(super) upstream: ResponseBody,
     pub(super) scan: Option<Scan>,
     pub(super) carrier: Carrier,
+    /// Whose answer it is.
+    pub(super) agent: Chosen,
     pub(super) learner: Option<Learner>,
     pub(super) addressee: Addressee,
     /// Bytes that the agent may send.
@@ -236,7 +239,8 @@ impl Screen {
         }
         // Ownership is learned before the reader can know the id, so that its next call finds it.
         if let Some(learner) = &mut self.course.learner {
-            learner.observe(&self.proxy.parts().ledger, &bytes);
+            let agent = self.proxy.parts().agents.at(self.course.agent);
+            learner.observe(&agent.ledger, &bytes);
             learner.note(self.toll.record());
         }
         match &mut self.course.scan {

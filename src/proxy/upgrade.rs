@@ -59,7 +59,7 @@ impl Walk<'_> {
     ) -> Result<Upgraded, Refusal> {
         self.towards_agent(&mut parts, principal);
         handshake.offer(&mut parts.headers, !self.snapshot.detectors.is_empty());
-        self.parts()
+        self.agent()
             .upstream
             .upgrade(
                 admission,

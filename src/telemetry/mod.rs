@@ -22,4 +22,4 @@ pub use controls::ControlMetrics;
 pub use logging::{LoggingError, start_logging};
 pub use registry::{Counter, CounterVec, Gauge, GaugeVec, Histogram, Registry, RegistryError};
 pub use transport::{Http2Metrics, TransportMetrics};
-pub use upstream::UpstreamMetrics;
+pub use upstream::{AgentMetrics, UpstreamMetrics};

@@ -18,6 +18,8 @@ use crate::clock;
 #[derive(Debug)]
 pub(super) struct Breaker {
     config: Option<Ejection>,
+    /// Which agent it is, in logs.
+    agent: Box<str>,
     // All that a call reads while all is well.
     is_open: AtomicBool,
     connects: AtomicU32,
@@ -65,9 +67,10 @@ enum Kind {
 }
 
 impl Breaker {
-    pub(super) const fn new(config: Option<Ejection>) -> Self {
+    pub(super) fn new(config: Option<Ejection>, agent: &str) -> Self {
         Self {
             config,
+            agent: agent.into(),
             is_open: AtomicBool::new(false),
             connects: AtomicU32::new(0),
             exchanges: AtomicU32::new(0),
@@ -132,7 +135,7 @@ impl Breaker {
         }
         let mut state = self.lock();
         if state.unhealthy.take().is_some() {
-            tracing::info!("the agent's probes succeed again");
+            tracing::info!(upstream.addr = %self.agent, "the agent's probes succeed again");
         }
         match &mut state.verdict {
             Verdict::Ejected { until, .. } => *until = clock::now(),
@@ -145,7 +148,7 @@ impl Breaker {
     pub(super) fn unhealthy(&self, why: &str) {
         let mut state = self.lock();
         if state.unhealthy.is_none() {
-            tracing::warn!(%why, "the agent's probes fail; calls are refused until they succeed");
+            tracing::warn!(upstream.addr = %self.agent, %why, "the agent's probes fail; calls are refused until they succeed");
             self.ejections.fetch_add(1, Relaxed);
         }
         state.unhealthy = Some(why.into());
@@ -156,7 +159,7 @@ impl Breaker {
         self.connects.store(0, Relaxed);
         self.exchanges.store(0, Relaxed);
         if !matches!(state.verdict, Verdict::Fine) {
-            tracing::info!("the agent answers again");
+            tracing::info!(upstream.addr = %self.agent, "the agent answers again");
             state.verdict = Verdict::Fine;
         }
         if state.unhealthy.is_none() {
@@ -172,7 +175,7 @@ impl Breaker {
         }
         let why = chain(error);
         if matches!(state.verdict, Verdict::Fine) {
-            tracing::warn!(%why, time = ?config.time, "the agent is ejected; one call tries it after that time");
+            tracing::warn!(upstream.addr = %self.agent, %why, time = ?config.time, "the agent is ejected; one call tries it after that time");
             self.ejections.fetch_add(1, Relaxed);
         }
         state.verdict = Verdict::Ejected {
@@ -277,11 +280,14 @@ mod tests {
     use super::*;
 
     fn breaker() -> Breaker {
-        Breaker::new(Some(Ejection {
-            connect_failures: 2,
-            exchange_failures: 3,
-            time: Duration::from_secs(5),
-        }))
+        Breaker::new(
+            Some(Ejection {
+                connect_failures: 2,
+                exchange_failures: 3,
+                time: Duration::from_secs(5),
+            }),
+            "agent",
+        )
     }
 
     fn refused() -> UpstreamError {
@@ -350,7 +356,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn probes_that_fail_refuse_calls_until_they_succeed() {
-        let breaker = Breaker::new(None);
+        let breaker = Breaker::new(None, "agent");
         breaker.unhealthy("GET /health answered 500");
         assert!(wait(&breaker).is_some());
         tokio::time::advance(Duration::from_secs(500)).await;
@@ -362,7 +368,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn nothing_ejects_when_the_operator_wants_none() {
-        let breaker = Breaker::new(None);
+        let breaker = Breaker::new(None, "agent");
         for _ in 0..100 {
             fail(&breaker, &refused());
         }

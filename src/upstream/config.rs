@@ -120,6 +120,30 @@ pub enum Endpoint {
     Unix(PathBuf),
 }
 
+impl Endpoint {
+    /// The port; `None` for a socket of this machine.
+    pub const fn port(&self) -> Option<u16> {
+        match self {
+            Self::H2c { port, .. } | Self::Http { port, .. } | Self::Https { port, .. } => {
+                Some(*port)
+            }
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The same at another port. A socket of this machine has none, and stays as it is.
+    #[must_use]
+    pub fn at(mut self, other: u16) -> Self {
+        match &mut self {
+            Self::H2c { port, .. } | Self::Http { port, .. } | Self::Https { port, .. } => {
+                *port = other;
+            }
+            Self::Unix(_) => {}
+        }
+        self
+    }
+}
+
 /// What is sent twice when the agent closed its connection without an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Retry {

@@ -98,6 +98,11 @@ impl Target {
         &self.host
     }
 
+    /// What logs say of it.
+    pub(super) fn name(&self) -> &str {
+        self.host.to_str().unwrap_or("agent")
+    }
+
     /// What HTTP/2 says of it (RFC 9113, section 8.3.1).
     pub(super) const fn scheme(&self) -> Scheme {
         match self.speech {

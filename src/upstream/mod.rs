@@ -126,14 +126,15 @@ struct Shared {
 impl Upstream {
     /// An agent that nobody has connected to yet. Without `tls` an `https://` agent is not connected to.
     pub fn new(config: &Config, tls: Option<ClientTls>) -> Self {
+        let target = Target::new(config, tls);
         Self {
             shared: Arc::new(Shared {
-                target: Target::new(config, tls),
                 client: client(),
                 connect: config.connect,
                 retry: config.retry,
                 gate: Gate::new(config.exchanges, config.pending),
-                breaker: Breaker::new(config.ejection),
+                breaker: Breaker::new(config.ejection, target.name()),
+                target,
                 pool: Pool::new(config.idle, config.workers),
                 multiplexed: Multiplexed::new(config.streams, config.workers),
                 speaks_http1: AtomicBool::new(false),

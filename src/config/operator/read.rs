@@ -18,6 +18,7 @@ use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::operator::{self as shapes, OPERATOR};
 use crate::config::language::{Record, Word};
 use crate::config::policy::check_version;
+use crate::config::source::Span;
 use crate::config::tree::{Entry, Kind, Node, quoted};
 use crate::config::{folder, tree};
 use crate::upstream::Endpoint;
@@ -114,7 +115,7 @@ impl Reader<'_> {
             listeners.finish(self.report);
         }
         let upstream = fields.require("upstream", self.report);
-        self.upstream(upstream, operator);
+        let ports_at = self.upstream(upstream, operator);
         if let Some(mut policies) = self.section(&shapes::POLICIES, fields.take("policies")) {
             if let Some(entry) = policies.take("path")
                 && let Some(path) = self.path(&entry.value, "`path`")
@@ -130,6 +131,7 @@ impl Reader<'_> {
             }
             admin.finish(self.report);
         }
+        self.check_ports(ports_at, operator);
         if let Some(headers) =
             self.section(&shapes::IDENTITY_HEADERS, fields.take("identityHeaders"))
         {
@@ -143,6 +145,17 @@ impl Reader<'_> {
         }
         if let Some(runtime) = self.section(&shapes::RUNTIME, fields.take("runtime")) {
             self.runtime(runtime, operator);
+        }
+    }
+
+    /// What holds between listeners, agents and the admin port.
+    fn check_ports(&mut self, at: Option<Span>, operator: &Operator) {
+        let Some(at) = at else {
+            return;
+        };
+        for error in operator.check_ports() {
+            let diagnostic = Diagnostic::error(Code::Contradiction, &error);
+            self.report.push(diagnostic.at(at, ""));
         }
     }
 

@@ -57,7 +57,8 @@ pub(in crate::config) static PUBLIC: Record = Record::new(
         Field::new(
             "transparent",
             Value::Word(TRANSPARENT),
-            "Whether connections that were made out to somebody else are taken.",
+            "Whether the kernel brings connections that were for a port of an agent. The port chooses the agent (`upstream.ports`); \
+             what is for another port, or was redirected by nobody, is closed.",
         )
         .default("off"),
         Field::new("limits", Value::Record(&LIMITS), "How much one listener holds.").otherwise("the defaults of each field"),
@@ -89,9 +90,15 @@ pub(in crate::config) static PROXY_PROTOCOL: &[Word] = &[
 ];
 
 pub(in crate::config) static TRANSPARENT: &[Word] = &[
-    Word::new("off", "They are not."),
-    Word::new("redirect", "Those that the kernel redirects.").planned(),
-    Word::new("tproxy", "Those that the kernel hands over with TPROXY.").planned(),
+    Word::new("off", "It brings none."),
+    Word::new(
+        "redirect",
+        "By REDIRECT rules of iptables or nftables; needs no right.",
+    ),
+    Word::new(
+        "tproxy",
+        "By TPROXY rules; needs CAP_NET_ADMIN, and routes for what they mark.",
+    ),
 ];
 
 pub(in crate::config) static REDIRECT: Record = Record::new(

@@ -15,6 +15,14 @@ pub(in crate::config) static UPSTREAM: Record = Record::new(
         )
         .required()
         .examples(&["\"http://127.0.0.1:9000\"", "\"https://agent.example\"", "\"unix:/run/agent.sock\""]),
+        Field::new(
+            "ports",
+            Value::OneOrMore(&Value::Number { least: 1, most: 65_535 }),
+            "Ports of its host that transparent listeners may reach, at most 32: that of `url` and others. Each is an agent of its \
+             own, with a pool, an ejection and probes of its own.",
+        )
+        .otherwise("that of `url`")
+        .examples(&["[9000, 8081]"]),
         Field::new("tls", Value::Record(&UPSTREAM_TLS), "TLS with the agent, for `https://` only.")
             .otherwise("the system's authorities, and no certificate of ours")
             .examples(&["{ ca: tls/agent-ca.crt }"]),

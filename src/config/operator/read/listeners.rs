@@ -49,7 +49,13 @@ impl Reader<'_> {
             operator.dangerous_plain_http = plain.unwrap_or(false);
         }
         if let Some(entry) = fields.take("transparent") {
-            let _off = self.word(entry, shapes::TRANSPARENT, &[("off", ())]);
+            let modes = [
+                ("off", listener::Transparent::Off),
+                ("redirect", listener::Transparent::Redirect),
+                ("tproxy", listener::Transparent::Tproxy),
+            ];
+            let mode = self.word(entry, shapes::TRANSPARENT, &modes);
+            operator.listener.transparent = mode.unwrap_or_default();
         }
         if let Some(entry) = fields.take("proxyProtocol") {
             let words = [
@@ -64,7 +70,7 @@ impl Reader<'_> {
             operator.listener.trusted = Arc::new(self.trusted_peers(&entry.value));
         }
         fields.finish(self.report);
-        if let Err(error) = operator.check() {
+        if let Err(error) = operator.check_listener() {
             let diagnostic = Diagnostic::error(Code::Contradiction, &error).at(at, "");
             self.report.push(diagnostic);
         }

@@ -3,27 +3,42 @@
 use http::uri::PathAndQuery;
 
 use super::Reader;
-use crate::config::decode::{Fields, bad_value, text};
+use crate::config::decode::{self, Fields, bad_value, number, text};
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::language::operator as shapes;
 use crate::config::operator::{Operator, parse_upstream};
+use crate::config::source::Span;
 use crate::config::tree::{Entry, Kind};
 use crate::upstream::{self, Retry};
 
 impl Reader<'_> {
-    pub(super) fn upstream(&mut self, entry: Option<&Entry>, operator: &mut Operator) {
-        let Some(mut fields) = self.section(&shapes::UPSTREAM, entry) else {
-            return;
-        };
+    /// Gives the place where the agents' ports are said, as far as they could be read.
+    pub(super) fn upstream(
+        &mut self,
+        entry: Option<&Entry>,
+        operator: &mut Operator,
+    ) -> Option<Span> {
+        let mut fields = self.section(&shapes::UPSTREAM, entry)?;
+        let mut ports_at = None;
         if let Some(url) = fields.require("url", self.report) {
             match text(&url.value, "`url`", self.report).map(parse_upstream) {
-                Some(Ok(endpoint)) => operator.upstream.endpoint = endpoint,
+                Some(Ok(endpoint)) => {
+                    operator.upstream.endpoint = endpoint;
+                    ports_at = Some(url.value.span);
+                }
                 Some(Err(error)) => {
                     let diagnostic = Diagnostic::error(Code::BadValue, &error);
                     self.report.push(diagnostic.at(url.value.span, ""));
                 }
                 None => {}
             }
+        }
+        if let Some(entry) = fields.take("ports") {
+            let ports = self.ports(entry);
+            // Of what was not understood nothing is said besides.
+            let is_read = ports.is_some() && ports_at.is_some();
+            ports_at = is_read.then_some(entry.key.span);
+            operator.agent_ports = ports.unwrap_or_default();
         }
         if let Some(mut pool) = self.section(&shapes::POOL, fields.take("pool")) {
             let idle = self.count(&mut pool, "idle", 10_000);
@@ -62,6 +77,28 @@ impl Reader<'_> {
             operator.upstream.health = Some(self.health(health));
         }
         fields.finish(self.report);
+        ports_at
+    }
+
+    /// `None` when one of them is none.
+    fn ports(&mut self, entry: &Entry) -> Option<Vec<u16>> {
+        let before = self.report.errors();
+        let nodes = decode::one_or_more(&entry.value, "`ports`", self.report);
+        if nodes.len() > MOST_PORTS {
+            let expected = format_args!("at most {MOST_PORTS} ports, each an agent of its own");
+            self.report
+                .push(bad_value(&entry.value, "`ports`", expected));
+        }
+        let mut ports = Vec::new();
+        for node in nodes {
+            let port = number(node, "`ports`", 1..=u64::from(u16::MAX), self.report);
+            if let Some(port) = port.and_then(|port| u16::try_from(port).ok())
+                && !ports.contains(&port)
+            {
+                ports.push(port);
+            }
+        }
+        (self.report.errors() == before).then_some(ports)
     }
 
     fn ejection(&mut self, entry: &Entry) -> Option<upstream::Ejection> {
@@ -113,3 +150,6 @@ impl Reader<'_> {
         health
     }
 }
+
+/// Each has a pool, probes and metrics of its own.
+const MOST_PORTS: usize = 32;
