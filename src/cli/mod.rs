@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, messages to standard error, colour only to a terminal.
 
+mod check;
 mod quickstart;
 mod run;
 mod schema;
@@ -16,6 +17,8 @@ use crate::config::Diagnostics;
 
 /// The answer is no: a bad configuration, a step that came out wrong.
 const EXIT_NO: u8 = 1;
+/// The command line says too little or too much.
+const EXIT_USAGE: u8 = 2;
 /// The surroundings do not allow it: a port, a file.
 const EXIT_ENVIRONMENT: u8 = 3;
 /// A bug of ours.
@@ -37,6 +40,9 @@ const EXIT_CODES: &str =
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Say all that is wrong with policies and lictor.yaml
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::Check),
     /// Stand before an agent
     #[command(after_help = run::EXAMPLES)]
     Run(run::Run),
@@ -60,6 +66,7 @@ pub fn main() -> ExitCode {
         tracing::error!(%place, "a bug in lictor; the call that met it was refused");
     }));
     let ended = std::panic::catch_unwind(|| match cli.verb {
+        Verb::Check(arguments) => check::check(&arguments),
         Verb::Quickstart(arguments) => quickstart::tour(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Schema(arguments) => schema::schema(&arguments),
@@ -99,7 +106,11 @@ fn exit_code(diagnostics: &Diagnostics) -> u8 {
 }
 
 fn colour() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    is_colourful(&io::stderr())
+}
+
+fn is_colourful(out: &impl IsTerminal) -> bool {
+    out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Data. Whoever closes standard output early has read enough; another failure is one of the surroundings.

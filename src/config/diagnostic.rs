@@ -97,17 +97,48 @@ impl Diagnostic {
     pub fn title(&self) -> &str {
         &self.title
     }
+
+    /// What stands under the excerpt, and what to do.
+    pub(super) fn advice(&self) -> (Option<&str>, Option<&str>) {
+        (self.note.as_deref(), self.help.as_deref())
+    }
+
+    /// Where it is, and what is said there.
+    pub(super) fn primary(&self) -> Option<(Span, &str)> {
+        let (span, label) = self.primary.as_ref()?;
+        Some((*span, label.as_str()))
+    }
+
+    /// What it has to do with, and what is said there.
+    pub(super) fn secondary(&self) -> Option<(Span, &str)> {
+        let (span, label) = self.secondary.as_ref()?;
+        Some((*span, label.as_str()))
+    }
+
+    fn spans(&mut self) -> impl Iterator<Item = &mut Span> {
+        let places = [self.primary.as_mut(), self.secondary.as_mut()];
+        let spans = places.into_iter().flatten().map(|(span, _)| span);
+        spans.chain(self.context.as_mut())
+    }
 }
 
 macro_rules! codes {
-    ($($(#[$meta:meta])* $variant:ident $text:literal),* $(,)?) => {
+    ($($(#[doc = $doc:literal])+ $variant:ident $text:literal),* $(,)?) => {
         /// Kinds of mistakes. The texts are stable: editors and scripts may match them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
-            $($(#[$meta])* $variant),*
+            $($(#[doc = $doc])+ $variant),*
         }
 
         impl Code {
+            /// All of them, in the order of their texts.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// What kind of mistake it is, in a sentence.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),+).trim_ascii()),* }
+            }
+
             /// The stable text.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
@@ -210,6 +241,11 @@ impl Diagnostics {
         self.count(Severity::Warning)
     }
 
+    /// How many files were read.
+    pub fn files(&self) -> usize {
+        self.sources.len()
+    }
+
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
@@ -235,6 +271,14 @@ impl Diagnostics {
 
     /// All of them as text with excerpts, and a last line that counts them.
     pub fn render(&self, color: bool) -> String {
+        let mut text = self.excerpts(color);
+        text.push_str(&self.summary());
+        text.push('\n');
+        text
+    }
+
+    /// All of them as text with excerpts, each with an empty line after it.
+    pub fn excerpts(&self, color: bool) -> String {
         let renderer = if color {
             Renderer::styled()
         } else {
@@ -245,8 +289,6 @@ impl Diagnostics {
             text.push_str(&self.render_one(diagnostic, &renderer));
             text.push_str("\n\n");
         }
-        text.push_str(&self.summary());
-        text.push('\n');
         text
     }
 
@@ -262,6 +304,19 @@ impl Diagnostics {
             count(self.warnings(), "warning"),
             count(self.sources.len(), "file"),
         )
+    }
+
+    /// Takes over what another list says of other files.
+    pub(super) fn absorb(&mut self, other: Self) {
+        let files = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
+        self.sources.extend(other.sources);
+        for mut diagnostic in other.list {
+            for span in diagnostic.spans() {
+                span.file = span.file.saturating_add(files);
+            }
+            self.push(diagnostic);
+        }
+        self.unlisted += other.unlisted;
     }
 
     /// Says of what is not enforced that it is a setting and no policy.

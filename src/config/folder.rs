@@ -1,5 +1,6 @@
 //! Which files a policy consists of.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ pub(super) struct Contents {
     // What the generation is made of: paths below the root and contents, in order.
     hasher: blake3::Hasher,
     bytes: usize,
+    // What was read, where a file may be named more than once.
+    seen: Option<HashSet<PathBuf>>,
 }
 
 /// Links to folders may lead in circles; this ends them.
@@ -26,26 +29,16 @@ const MAX_TOTAL_BYTES: usize = 64 << 20;
 /// Reads a file, or all policy files below a folder.
 pub(super) fn read(path: &Path) -> Contents {
     let mut contents = Contents::empty();
-    match fs::metadata(path) {
-        Err(error) => contents.fail(path, &error),
-        Ok(metadata) if metadata.is_dir() => {
-            let mut files = Vec::new();
-            contents.walk(path, 0, &mut files);
-            files.sort();
-            if files.is_empty() && contents.failures.is_empty() {
-                let title = format!("no policy file below {}", shown(path));
-                contents
-                    .failures
-                    .push(Diagnostic::error(Code::Unreadable, title));
-            }
-            for file in files {
-                let name = file.strip_prefix(path).unwrap_or(&file).to_owned();
-                contents.add(&file, &name);
-            }
-        }
-        // A pipe would be read once and block the next comparison for ever.
-        Ok(metadata) if !metadata.is_file() => contents.refuse(path, "is no file"),
-        Ok(_) => contents.add(path, Path::new("")),
+    contents.read(path);
+    contents
+}
+
+/// Reads several; a file that is named twice, or by its folder too, is read once.
+pub(super) fn read_all<'path>(paths: impl Iterator<Item = &'path Path>) -> Contents {
+    let mut contents = Contents::empty();
+    contents.seen = Some(HashSet::new());
+    for path in paths {
+        contents.read(path);
     }
     contents
 }
@@ -63,6 +56,7 @@ impl Contents {
             failures: Vec::new(),
             hasher: blake3::Hasher::new(),
             bytes: 0,
+            seen: None,
         }
     }
 
@@ -74,6 +68,31 @@ impl Contents {
 
     pub(super) fn generation(&self) -> String {
         self.hasher.finalize().to_hex().to_string()
+    }
+
+    fn read(&mut self, path: &Path) {
+        match fs::metadata(path) {
+            Err(error) => self.fail(path, &error),
+            Ok(metadata) if metadata.is_dir() => self.read_folder(path),
+            // A pipe would be read once and block the next comparison for ever.
+            Ok(metadata) if !metadata.is_file() => self.refuse(path, "is no file"),
+            Ok(_) => self.add(path, Path::new("")),
+        }
+    }
+
+    fn read_folder(&mut self, path: &Path) {
+        let (mut files, failures) = (Vec::new(), self.failures.len());
+        self.walk(path, 0, &mut files);
+        files.sort();
+        if files.is_empty() && self.failures.len() == failures {
+            let title = format!("no policy file below {}", shown(path));
+            self.failures
+                .push(Diagnostic::error(Code::Unreadable, title));
+        }
+        for file in files {
+            let name = file.strip_prefix(path).unwrap_or(&file).to_owned();
+            self.add(&file, &name);
+        }
     }
 
     fn walk(&mut self, folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
@@ -121,6 +140,11 @@ impl Contents {
     }
 
     fn add(&mut self, path: &Path, name: &Path) {
+        if let (Some(seen), Ok(place)) = (&mut self.seen, path.canonicalize())
+            && !seen.insert(place)
+        {
+            return;
+        }
         // Not `fs::read`: a file that grows, or a device, must not fill the memory.
         let limit = u64::try_from(MAX_INPUT_BYTES + 1).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();

@@ -5,12 +5,15 @@
 //! do. Reports all mistakes of all files in one run. Must not echo a secret, must not let a part of the
 //! language through that no room enforces, and is imported by no room of the data path.
 
+mod catalogue;
+mod check;
 mod decode;
 mod diagnostic;
 mod folder;
 mod language;
 mod operator;
 mod policy;
+mod report;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -20,11 +23,14 @@ mod watch;
 
 use std::path::Path;
 
+pub use catalogue::Example;
+pub use check::check;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use language::Document;
 pub use operator::{
     HeaderNames, LogFormat, LogLevel, Logs, Operator, OperatorError, load_operator,
 };
+pub use report::Format;
 pub use watch::Watcher;
 
 use crate::proxy::hygiene;

@@ -12,6 +12,7 @@ use http::HeaderName;
 use crate::config::policy::identities::holds_user;
 use crate::{admin, audit, listener, tls, upstream};
 
+pub(super) use read::inspect_operator;
 pub use read::load_operator;
 
 /// Everything that is fixed for the life of the process.

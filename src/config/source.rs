@@ -60,6 +60,15 @@ impl Source {
             .max(1)
     }
 
+    /// The line and the column of a byte, both from 1. Columns are counted in characters.
+    pub(super) fn position(&self, at: usize) -> (usize, usize) {
+        let at = self.text.floor_char_boundary(at);
+        let line = self.line(at);
+        let start = self.line_range(line).start;
+        let before = self.text.get(start..at).unwrap_or_default();
+        (line, before.chars().count() + 1)
+    }
+
     /// The first byte of a line and of the next.
     pub(super) fn line_range(&self, line: usize) -> Range<usize> {
         let start = |line: usize| self.line_starts.get(line - 1).copied();

@@ -30,12 +30,20 @@ const STATE_DIR: &str = "/var/lib/lictor";
 /// # Errors
 /// All mistakes of the file.
 pub fn load_operator(path: &Path) -> Result<Operator, Diagnostics> {
+    match inspect_operator(path) {
+        (Some(operator), report) if report.errors() == 0 => Ok(operator),
+        (Some(_) | None, report) => Err(report),
+    }
+}
+
+/// What the file says as far as it can be made out, and all that is wrong or doubtful with it.
+pub(in crate::config) fn inspect_operator(path: &Path) -> (Option<Operator>, Diagnostics) {
     let mut report = Diagnostics::default();
     // A folder of files adds up for policies; this is one file.
     let contents = if path.is_dir() {
         let title = format!("`{}` is a folder", path.display());
         report.push(Diagnostic::error(Code::Unreadable, title));
-        return Err(report);
+        return (None, report);
     } else {
         folder::read(path)
     };
@@ -46,10 +54,7 @@ pub fn load_operator(path: &Path) -> Result<Operator, Diagnostics> {
     let operator = read(&mut report);
     report.of_settings();
     report.sort();
-    match operator {
-        Some(operator) if report.errors() == 0 => Ok(operator),
-        Some(_) | None => Err(report),
-    }
+    (operator, report)
 }
 
 fn read(report: &mut Diagnostics) -> Option<Operator> {
