@@ -140,6 +140,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     };
     let names = &operator.identity_headers;
     let parts = proxy::Parts {
+        agent: Arc::from(operator.agent_name.as_str()),
         audit,
         calls: metrics.calls,
         transport: metrics.transport.clone(),

@@ -19,7 +19,7 @@ use lictor::model::{
     A2aVersion, Action, Call, Dialect, Facts, IdentityName, Operation, Ownership, Principal,
     PrincipalId, Protocol, TenantId,
 };
-use lictor::policy::PolicySet;
+use lictor::policy::{PolicySet, Question};
 
 const DETECTORS: &[&str] = &[
     "cards",
@@ -86,7 +86,14 @@ fn judge(set: &PolicySet, caller: &str, action: &str, facts: &str) -> String {
         None => (caller, None),
     };
     let at = "2026-01-01T12:00:00Z".parse().unwrap();
-    let decision = set.decide(&principal(caller), &call(action), &known(facts), source, at);
+    let decision = set.decide(&Question {
+        agent: "quotes-agent",
+        principal: &principal(caller),
+        call: &call(action),
+        facts: &known(facts),
+        source,
+        at,
+    });
     let rule = decision.rule().map(|rule| rule.name.to_string());
     let outcome = match decision.refusal() {
         Some(refusal) => refusal.reason.as_str(),

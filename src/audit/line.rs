@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Operation, Ownership};
+use crate::model::{Operation, Ownership, RuleRef};
 
 use super::json::Object;
 use super::record::{Counted, MAX_LIST, Outcome, Record};
@@ -143,11 +143,12 @@ fn decision(line: &mut Object<'_>, record: &Record) {
         line.word("fault", reason.fault().as_str());
     }
     if let Some(rule) = record.rule.as_deref() {
-        line.object("rule", |inner| {
-            inner.text("name", &rule.name);
-            if let Some(place) = &rule.place {
-                inner.display("place", place);
-            }
+        line.object("rule", |inner| put_rule(inner, rule));
+    }
+    if let Some(shadow) = &record.shadow {
+        line.object("shadow", |inner| {
+            inner.word("effect", shadow.effect());
+            put_rule(inner, shadow.rule());
         });
     }
     if let Some(quota) = record.quota.as_deref() {
@@ -155,6 +156,13 @@ fn decision(line: &mut Object<'_>, record: &Record) {
     }
     if let Some(detail) = record.detail.as_deref() {
         line.text("detail", detail);
+    }
+}
+
+fn put_rule(object: &mut Object<'_>, rule: &RuleRef) {
+    object.text("name", &rule.name);
+    if let Some(place) = &rule.place {
+        object.display("place", place);
     }
 }
 

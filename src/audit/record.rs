@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::{
     Action, Call, ContextId, DecisionId, Dialect, Facts, Fault, Finding, Operation, Principal,
-    Reason, Refusal, RequestId, RuleRef, TaskId, TraceId,
+    Reason, Refusal, RequestId, RuleRef, ShadowVerdict, TaskId, TraceId,
 };
 
 /// All that is recorded of one call. Fields are filled in while the call goes; one that was not reached
@@ -57,6 +57,8 @@ pub struct Record {
     pub reason: Option<Reason>,
     /// The statement of the policy that decided.
     pub rule: Option<Arc<RuleRef>>,
+    /// What the first statement in shadow mode would have changed.
+    pub shadow: Option<ShadowVerdict>,
     /// The quota that refused.
     pub quota: Option<Arc<str>>,
     /// The fact behind a refusal, for us only.

@@ -236,6 +236,16 @@ impl ActionPattern {
         self.protocol
     }
 
+    /// The method, as a pattern.
+    pub const fn method(&self) -> &Glob {
+        &self.method
+    }
+
+    /// The name, as a pattern; `None` is any name and none.
+    pub const fn name(&self) -> Option<&Glob> {
+        self.name.as_ref()
+    }
+
     /// Whether some action may be in both sets. Errs towards yes: `*` counts as `**` here.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.protocol == other.protocol
@@ -320,6 +330,16 @@ impl Glob {
         Self(Box::from(if text == "*" { "**" } else { text }))
     }
 
+    /// What every text begins with that the pattern covers.
+    pub fn literal_prefix(&self) -> &str {
+        self.0.split('*').next().unwrap_or_default()
+    }
+
+    /// The one text that the pattern covers, if it has no wildcard.
+    pub fn literal(&self) -> Option<&str> {
+        (!self.0.contains('*')).then_some(&*self.0)
+    }
+
     fn literal_length(&self) -> usize {
         self.0.bytes().filter(|byte| *byte != b'*').count()
     }
@@ -354,6 +374,12 @@ impl Glob {
             row = next;
         }
         row.last() == Some(&true)
+    }
+}
+
+impl fmt::Display for Glob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -13,6 +13,7 @@ mod name;
 mod place;
 mod principal;
 mod reason;
+mod shadow;
 
 pub use action::{
     A2A_METHODS, Action, ActionError, ActionPattern, Glob, LLM_METHODS, MCP_METHODS, Protocol,
@@ -27,3 +28,4 @@ pub use name::{
 pub use place::{Place, RuleRef};
 pub use principal::{ANONYMOUS, Principal};
 pub use reason::{Fault, Reason, Refusal, Standing};
+pub use shadow::ShadowVerdict;

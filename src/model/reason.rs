@@ -102,6 +102,8 @@ reasons! {
     RequestTooLarge "request-too-large" Downstream,
     /// The answer's body is above its limit.
     ResponseTooLarge "response-too-large" Upstream,
+    /// The caller is too junior to instruct this agent.
+    SeniorityTooLow "seniority-too-low" Downstream,
     /// lictor is draining.
     ShuttingDown "shutting-down" Internal,
     /// No such task for this caller: foreign, unknown and missing are one.

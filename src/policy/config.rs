@@ -19,11 +19,38 @@ pub struct Config {
     pub roles: Vec<Role>,
     /// Exceptions to what they hold.
     pub rules: Vec<Rule>,
+    /// Whom agents take instructions from.
+    pub seniority: Seniority,
     /// Overrides of every action's limits.
     pub default_limits: LimitOverride,
     /// Overrides of some actions' limits. INVARIANT: of two that are equally specific and overlap, no
     /// field is set to different values; `config` refuses such a policy.
     pub limits: Vec<(ActionPattern, LimitOverride)>,
+}
+
+/// Whom agents take instructions from.
+#[derive(Debug, Clone, Default)]
+pub struct Seniority {
+    /// Agents by name.
+    pub agents: BTreeMap<Box<str>, Instructors>,
+    /// For all others; `None` is anybody.
+    pub others: Option<Instructors>,
+}
+
+/// Who may instruct an agent.
+#[derive(Debug, Clone)]
+pub struct Instructors {
+    /// The least rank of a caller.
+    pub caller_at_least: u32,
+    /// The statement that says so.
+    pub rule: Arc<RuleRef>,
+}
+
+impl Seniority {
+    /// Who may instruct the agent of that name.
+    pub fn of(&self, agent: &str) -> Option<&Instructors> {
+        self.agents.get(agent).or(self.others.as_ref())
+    }
 }
 
 /// The tenants that a policy serves.
@@ -55,6 +82,10 @@ pub struct Tenant {
 pub struct Role {
     /// Its name and where it stands.
     pub rule: Arc<RuleRef>,
+    /// How senior its holders are, 0 without a word. It is not inherited.
+    pub rank: u32,
+    /// Whether it grants.
+    pub mode: Mode,
     /// What it allows by itself.
     pub allow: Vec<ActionPattern>,
     /// Names of the roles whose allows it takes over. Unknown names and cycles grant nothing; `config`
@@ -71,6 +102,8 @@ pub struct Rule {
     pub rule: Arc<RuleRef>,
     /// What it does.
     pub effect: Effect,
+    /// Whether it does it.
+    pub mode: Mode,
     /// To which actions.
     pub actions: Vec<ActionPattern>,
     /// For which callers. `None` is all; for an allow, all but `anonymous`.
@@ -86,6 +119,16 @@ pub enum Effect {
     Allow,
     /// Refuses, whatever else grants.
     Deny,
+}
+
+/// Whether a statement acts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// It acts.
+    #[default]
+    Enforce,
+    /// It is only told what it would have done.
+    Shadow,
 }
 
 /// A set of known callers: every condition that is set must hold, any element of a list will do.

@@ -1,113 +1,69 @@
 //! The decision itself.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
-use jiff::Timestamp;
-
-use super::config::{Callers, Config, Effect, Role, Rule, Sources, Tenant, Tenants};
-use super::index::Index;
+use super::config::{Config, Role, Seniority};
 use super::limits::{LimitTable, Limits};
 use super::permit::Decision;
+use super::question::Question;
+use super::ranks::Ranks;
+use super::statement::{Compiled, Deny, Grant, Statements};
+use super::tenants::TenantTable;
 use crate::model::{
-    ANONYMOUS, Action, ActionPattern, Call, Facts, Operation, Ownership, Principal, Protocol,
-    Reason, Refusal, RuleRef, TenantId,
+    Action, Operation, Ownership, Principal, Protocol, Reason, Refusal, RuleRef, ShadowVerdict,
 };
 
 /// All statements of one version of the policy, compiled.
 #[derive(Debug)]
 pub struct PolicySet {
-    tenants: Tenants,
-    denies: Index<Statement>,
-    allows: Index<Grant>,
+    pub(super) tenants: TenantTable,
+    pub(super) roles: BTreeMap<Arc<str>, Arc<Role>>,
+    pub(super) denies: Statements<Deny>,
+    pub(super) grants: Statements<Grant>,
+    shadow_denies: Statements<Deny>,
+    shadow_grants: Statements<Grant>,
+    pub(super) seniority: Seniority,
+    pub(super) ranks: Ranks,
     limits: LimitTable,
-}
-
-/// One pattern of a rule.
-#[derive(Debug, Clone)]
-struct Statement {
-    pattern: ActionPattern,
-    rule: Arc<Rule>,
-}
-
-/// One pattern that somebody is granted.
-#[derive(Debug, Clone)]
-struct Grant {
-    pattern: ActionPattern,
-    // The statement in which the pattern stands: for an inherited one, the role that was inherited.
-    rule: Arc<RuleRef>,
-    to: Holder,
-}
-
-#[derive(Debug, Clone)]
-enum Holder {
-    Role(Arc<Callers>),
-    Rule(Arc<Rule>),
 }
 
 impl PolicySet {
     /// Compiles. What can be wrong with a policy was found while it was read, where the place of a
     /// mistake is still known; a config with mistakes compiles to a set that grants less.
     pub fn compile(config: Config) -> Self {
-        let mut denies = Vec::new();
-        let mut grants = Vec::new();
-        let roles: BTreeMap<Arc<str>, Role> = config
+        let roles: BTreeMap<Arc<str>, Arc<Role>> = config
             .roles
             .into_iter()
-            .map(|role| (Arc::clone(&role.rule.name), role))
+            .map(|role| (Arc::clone(&role.rule.name), Arc::new(role)))
             .collect();
-        for role in roles.values() {
-            grant(role, &roles, &mut grants);
-        }
-        let mut rules: Vec<_> = config.rules.into_iter().map(Arc::new).collect();
-        // Files add up in any order; the statement that is named must not depend on it.
-        rules.sort_by(|left, right| left.rule.name.cmp(&right.rule.name));
-        for rule in rules {
-            for pattern in rule.actions.iter().cloned() {
-                match rule.effect {
-                    Effect::Allow => grants.push(Grant {
-                        pattern,
-                        rule: Arc::clone(&rule.rule),
-                        to: Holder::Rule(Arc::clone(&rule)),
-                    }),
-                    Effect::Deny => denies.push(Statement {
-                        pattern,
-                        rule: Arc::clone(&rule),
-                    }),
-                }
-            }
-        }
+        let compiled = Compiled::new(&roles, config.rules);
         Self {
-            tenants: config.tenants,
-            denies: Index::new(&denies, |statement| &statement.pattern),
-            allows: Index::new(&grants, |grant| &grant.pattern),
+            tenants: TenantTable::new(config.tenants),
+            denies: Statements::new(compiled.denies),
+            grants: Statements::new(compiled.grants),
+            shadow_denies: Statements::new(compiled.shadow_denies),
+            shadow_grants: Statements::new(compiled.shadow_grants),
+            seniority: config.seniority,
+            ranks: Ranks::new(roles.values()),
             limits: LimitTable::new(&config.default_limits, config.limits),
+            roles,
         }
     }
 
-    /// Whether the principal may make the call.
-    ///
-    /// `source` is the address that the call comes from, where it is known; `at` is the time that
-    /// decides whether a tenant is still served.
-    pub fn decide(
-        &self,
-        principal: &Principal,
-        call: &Call,
-        facts: &Facts,
-        source: Option<IpAddr>,
-        at: Timestamp,
-    ) -> Decision {
-        // The dual-stack form of an IPv4 address must not slip past a rule about IPv4.
-        let source = source.map(|source| source.to_canonical());
-        match self
-            .tenant(principal, at)
-            .and_then(|()| self.denied(principal, call, source))
-            .and_then(|()| self.allowed(principal, &call.action, source))
-            .and_then(|rule| guarded(call, facts, rule))
-        {
-            Ok(rule) => Decision::allow(Arc::clone(rule)),
-            Err(refusal) => Decision::deny(*refusal),
+    /// Whether the call may go on, and what statements in shadow mode would have made of it.
+    pub fn decide(&self, question: &Question<'_>) -> Decision {
+        let decided = self
+            .tenants
+            .admit(question)
+            .and_then(|()| self.denied(question))
+            .and_then(|()| self.junior(question))
+            .and_then(|()| self.allowed(question))
+            .and_then(|rule| guarded(question, rule));
+        let shadow = self.shadow(question, decided.as_ref().map_err(|refusal| refusal.reason));
+        match decided {
+            Ok(rule) => Decision::allow(Arc::clone(rule), shadow),
+            Err(refusal) => Decision::deny(*refusal, shadow),
         }
     }
 
@@ -133,63 +89,10 @@ impl PolicySet {
         self.limits.json_depth()
     }
 
-    fn tenant(&self, principal: &Principal, at: Timestamp) -> Step<()> {
-        let Some(tenant) = self.served(principal)? else {
-            return Ok(());
-        };
-        match tenant.until {
-            Some(until) if until <= at => Err(Box::new(
-                Refusal::new(Reason::TenantExpired)
-                    .detail(format_args!(
-                        "`{}` was served until {until}",
-                        principal.tenant
-                    ))
-                    .rule(Arc::clone(&tenant.rule)),
-            )),
-            Some(_) | None => Ok(()),
-        }
-    }
-
-    /// What the policy says of the caller's tenant; `None` where it need not say anything.
-    fn served(&self, principal: &Principal) -> Step<Option<&Tenant>> {
-        if principal.is_anonymous() {
-            return Ok(self.listed(&principal.tenant));
-        }
-        // An issuer that names this tenant would share the counters of callers without a credential.
-        let is_reserved = principal.tenant.as_str() == ANONYMOUS;
-        let tenant = match &self.tenants {
-            Tenants::Any if !is_reserved => return Ok(None),
-            Tenants::Listed { others, .. } if !is_reserved => {
-                self.listed(&principal.tenant).or(others.as_ref())
-            }
-            Tenants::Any | Tenants::Listed { .. } => None,
-        };
-        tenant.map(Some).ok_or_else(|| {
-            let detail = format!("tenant `{}` is not served", principal.tenant);
-            Box::new(Refusal::new(Reason::TenantUnknown).detail(detail))
-        })
-    }
-
-    fn listed(&self, tenant: &TenantId) -> Option<&Tenant> {
-        match &self.tenants {
-            Tenants::Any => None,
-            Tenants::Listed { named, .. } => named.get(tenant),
-        }
-    }
-
-    fn denied(&self, principal: &Principal, call: &Call, source: Option<IpAddr>) -> Step<()> {
-        let denying = [Some(&call.action), call.http.as_ref()]
-            .into_iter()
-            .flatten()
-            .find_map(|action| {
-                self.denies.candidates(action).iter().find(|statement| {
-                    statement.pattern.may_match(action)
-                        && is_denied(statement.rule.from.as_ref(), principal, source)
-                })
-            });
-        match denying {
+    fn denied(&self, question: &Question<'_>) -> Step<()> {
+        match denying(&self.denies, question) {
             None => Ok(()),
-            Some(Statement { rule, pattern }) => Err(Box::new(Refusal {
+            Some(Deny { rule, pattern }) => Err(Box::new(Refusal {
                 say: rule.say.clone(),
                 ..Refusal::new(Reason::DenyRule)
                     .detail(format_args!("`{pattern}` covers it"))
@@ -198,29 +101,77 @@ impl PolicySet {
         }
     }
 
-    fn allowed(
-        &self,
-        principal: &Principal,
-        action: &Action,
-        source: Option<IpAddr>,
-    ) -> Step<&Arc<RuleRef>> {
-        let granting = self.allows.candidates(action).iter().find(|grant| {
-            grant.pattern.matches(action)
-                && match &grant.to {
-                    Holder::Role(callers) => !principal.is_anonymous() && holds(callers, principal),
-                    Holder::Rule(rule) => is_allowed(rule.from.as_ref(), principal, source),
-                }
-        });
-        match granting {
+    /// Whether the caller is senior enough to instruct this agent.
+    fn junior(&self, question: &Question<'_>) -> Step<()> {
+        let Some(instructors) = self.seniority.of(question.agent) else {
+            return Ok(());
+        };
+        let needed = instructors.caller_at_least;
+        if needed == 0 {
+            return Ok(());
+        }
+        let rank = self.ranks.of(question);
+        if rank >= needed {
+            return Ok(());
+        }
+        let agent = question.agent;
+        Err(Box::new(
+            Refusal::new(Reason::SeniorityTooLow)
+                .detail(format_args!(
+                    "the caller's rank is {rank}, and `{agent}` takes instructions from rank {needed} on"
+                ))
+                .rule(Arc::clone(&instructors.rule)),
+        ))
+    }
+
+    fn allowed(&self, question: &Question<'_>) -> Step<&Arc<RuleRef>> {
+        let action = &question.call.action;
+        match self.grants.first(action, question) {
             Some(grant) => Ok(&grant.rule),
             None if is_public(action) => Ok(&PUBLIC_CARD),
-            None => Err(Box::new(nothing_allows(principal, action))),
+            None => Err(Box::new(nothing_allows(question.principal, action))),
+        }
+    }
+
+    /// The first statement in shadow mode that would have changed the answer.
+    fn shadow(
+        &self,
+        question: &Question<'_>,
+        decided: Result<&&Arc<RuleRef>, Reason>,
+    ) -> Option<ShadowVerdict> {
+        match decided {
+            Ok(_) if !self.shadow_denies.is_empty() => denying(&self.shadow_denies, question)
+                .map(|deny| ShadowVerdict::Deny(Arc::clone(&deny.rule.rule))),
+            Err(Reason::DefaultDeny | Reason::CredentialMissing)
+                if !self.shadow_grants.is_empty() =>
+            {
+                self.shadow_grants
+                    .first(&question.call.action, question)
+                    .map(|grant| ShadowVerdict::Allow(Arc::clone(&grant.rule)))
+            }
+            Ok(_) | Err(_) => None,
         }
     }
 }
 
 /// A step of the decision. Boxed, because a refusal is large and the way of an allow is not.
-type Step<T> = Result<T, Box<Refusal>>;
+pub(super) type Step<T> = Result<T, Box<Refusal>>;
+
+/// The first deny that covers the call, under its own name or as the plain HTTP request that it is.
+fn denying<'set>(denies: &'set Statements<Deny>, question: &Question<'_>) -> Option<&'set Deny> {
+    if denies.is_empty() {
+        return None;
+    }
+    actions(question).find_map(|action| denies.first(action, question))
+}
+
+/// The names under which a deny covers the call.
+pub(super) fn actions<'a>(question: &Question<'a>) -> impl Iterator<Item = &'a Action> + use<'a> {
+    let call = question.call;
+    [Some(&call.action), call.http.as_ref()]
+        .into_iter()
+        .flatten()
+}
 
 /// What a client must read before it can authenticate (A2A 1.0, section 8.2).
 static PUBLIC_CARD: LazyLock<Arc<RuleRef>> = LazyLock::new(|| {
@@ -245,83 +196,17 @@ fn nothing_allows(principal: &Principal, action: &Action) -> Refusal {
 
 /// What the ledger knows, after the right to the action itself is settled: so that somebody without
 /// that right learns nothing of objects.
-fn guarded<'set>(call: &Call, facts: &Facts, rule: &'set Arc<RuleRef>) -> Step<&'set Arc<RuleRef>> {
+fn guarded<'set>(question: &Question<'_>, rule: &'set Arc<RuleRef>) -> Step<&'set Arc<RuleRef>> {
     let refuse = |reason| Err(Box::new(Refusal::new(reason).rule(Arc::clone(rule))));
     // Lists are not filtered by owner yet, so one that passes would show what others own.
-    if call.operation == Operation::ListTasks {
+    if question.call.operation == Operation::ListTasks {
         return refuse(Reason::OperationUnsupported);
     }
-    match (facts.task, facts.context) {
+    match (question.facts.task, question.facts.context) {
         (Ownership::NotMine, _) => refuse(Reason::TaskNotFound),
         (Ownership::Absent | Ownership::Mine, Ownership::NotMine) => {
             refuse(Reason::ContextNotFound)
         }
         (Ownership::Absent | Ownership::Mine, Ownership::Absent | Ownership::Mine) => Ok(rule),
-    }
-}
-
-fn is_allowed(from: Option<&Sources>, principal: &Principal, source: Option<IpAddr>) -> bool {
-    let anonymous = principal.is_anonymous();
-    match from {
-        None => !anonymous,
-        Some(from) => {
-            (from.anonymous || !anonymous)
-                && holds(&from.callers, principal)
-                && (from.cidrs.is_empty() || source.is_some_and(|source| within(from, source)))
-        }
-    }
-}
-
-fn is_denied(from: Option<&Sources>, principal: &Principal, source: Option<IpAddr>) -> bool {
-    from.is_none_or(|from| {
-        (!from.anonymous || principal.is_anonymous())
-            && holds(&from.callers, principal)
-            // An unknown source is one that cannot be ruled out.
-            && (from.cidrs.is_empty() || source.is_none_or(|source| within(from, source)))
-    })
-}
-
-fn within(from: &Sources, source: IpAddr) -> bool {
-    from.cidrs.iter().any(|cidr| cidr.contains(&source))
-}
-
-/// Whether every condition that is set holds.
-fn holds(callers: &Callers, principal: &Principal) -> bool {
-    callers
-        .identity
-        .as_ref()
-        .is_none_or(|identity| *identity == principal.identity)
-        && (callers.groups.is_empty()
-            || principal
-                .groups
-                .iter()
-                .any(|group| callers.groups.contains(group)))
-        && (callers.ids.is_empty()
-            || callers
-                .ids
-                .iter()
-                .any(|glob| glob.matches(principal.id.as_str())))
-        && (callers.tenants.is_empty() || callers.tenants.contains(&principal.tenant))
-}
-
-/// Grants to the holders of a role what it allows by itself and by inheritance.
-fn grant(role: &Role, roles: &BTreeMap<Arc<str>, Role>, grants: &mut Vec<Grant>) {
-    let Some(to) = role.to.clone().map(Arc::new) else {
-        return;
-    };
-    let mut seen = vec![role];
-    let mut next = 0;
-    while let Some(current) = seen.get(next).copied() {
-        next += 1;
-        grants.extend(current.allow.iter().map(|pattern| Grant {
-            pattern: pattern.clone(),
-            rule: Arc::clone(&current.rule),
-            to: Holder::Role(Arc::clone(&to)),
-        }));
-        for parent in current.inherits.iter().filter_map(|name| roles.get(name)) {
-            if !seen.iter().any(|role| role.rule.name == parent.rule.name) {
-                seen.push(parent);
-            }
-        }
     }
 }

@@ -10,15 +10,27 @@
 
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod callers;
 mod config;
 mod decide;
+mod explain;
 mod index;
 mod limits;
 mod permit;
+mod question;
+mod ranks;
+mod statement;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Callers, Config, Effect, LimitOverride, Role, Rule, Sources, Tenant, Tenants};
+pub use callers::Mismatch;
+pub use config::{
+    Callers, Config, Effect, Instructors, LimitOverride, Mode, Role, Rule, Seniority, Sources,
+    Tenant, Tenants,
+};
 pub use decide::PolicySet;
+pub use explain::{Considered, Explanation, Grantee, Held, Nearest};
 pub use limits::Limits;
 pub use permit::{Decision, Permit};
+pub use question::Question;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Refusal, RuleRef};
+use crate::model::{Refusal, RuleRef, ShadowVerdict};
 
 /// Proof that the policy allowed one call. Only this room makes one, `quota` consumes it, and it cannot
 /// be copied: one decision, one call.
@@ -37,25 +37,34 @@ impl Permit {
 /// The policy's answer to one call.
 #[derive(Debug)]
 #[must_use = "a decision that nobody reads lets nothing pass and refuses nothing"]
-pub struct Decision(Result<Permit, Refusal>);
+pub struct Decision {
+    outcome: Result<Permit, Refusal>,
+    shadow: Option<ShadowVerdict>,
+}
 
 impl Decision {
-    pub(super) const fn allow(rule: Arc<RuleRef>) -> Self {
-        Self(Ok(Permit { rule }))
+    pub(super) const fn allow(rule: Arc<RuleRef>, shadow: Option<ShadowVerdict>) -> Self {
+        Self {
+            outcome: Ok(Permit { rule }),
+            shadow,
+        }
     }
 
-    pub(super) const fn deny(refusal: Refusal) -> Self {
-        Self(Err(refusal))
+    pub(super) const fn deny(refusal: Refusal, shadow: Option<ShadowVerdict>) -> Self {
+        Self {
+            outcome: Err(refusal),
+            shadow,
+        }
     }
 
     /// Whether the call may go on.
     pub const fn is_allow(&self) -> bool {
-        self.0.is_ok()
+        self.outcome.is_ok()
     }
 
     /// The statement that decided; `None` for a default deny.
     pub const fn rule(&self) -> Option<&Arc<RuleRef>> {
-        match &self.0 {
+        match &self.outcome {
             Ok(permit) => Some(&permit.rule),
             Err(refusal) => refusal.rule.as_ref(),
         }
@@ -63,10 +72,15 @@ impl Decision {
 
     /// Why not, if not.
     pub const fn refusal(&self) -> Option<&Refusal> {
-        match &self.0 {
+        match &self.outcome {
             Ok(_) => None,
             Err(refusal) => Some(refusal),
         }
+    }
+
+    /// The first statement in shadow mode that would have changed the answer.
+    pub const fn shadow(&self) -> Option<&ShadowVerdict> {
+        self.shadow.as_ref()
     }
 
     /// The proof that the next step asks for.
@@ -74,6 +88,6 @@ impl Decision {
     /// # Errors
     /// When the policy refuses: why.
     pub fn into_permit(self) -> Result<Permit, Refusal> {
-        self.0
+        self.outcome
     }
 }

@@ -75,6 +75,8 @@ impl std::fmt::Debug for Proxy {
 /// What a [`Proxy`] is made of.
 #[derive(Debug)]
 pub struct Parts {
+    /// Who the agent is, as policies name it.
+    pub agent: Arc<str>,
     /// Where records go.
     pub audit: Audit,
     /// What is counted of calls.

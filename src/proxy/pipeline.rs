@@ -12,7 +12,7 @@ use crate::audit::Outcome;
 use crate::clock;
 use crate::http1;
 use crate::model::{Call, DecisionId, Facts, Principal, Reason, Refusal, RequestId};
-use crate::policy::Limits;
+use crate::policy::{Limits, Question};
 use crate::protocol::{self, Head, Malformed};
 use crate::quota::Admission;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
@@ -354,10 +354,17 @@ impl Walk<'_> {
         limits: &Limits,
     ) -> Result<Admission, Refusal> {
         let source = self.inlet.source.ip();
-        let decision =
-            self.snapshot
-                .policy
-                .decide(principal, call, facts, Some(source), clock::wall());
+        let decision = self.snapshot.policy.decide(&Question {
+            agent: &self.parts().agent,
+            principal,
+            call,
+            facts,
+            source: Some(source),
+            at: clock::wall(),
+        });
+        if let Some(shadow) = decision.shadow() {
+            self.toll.shadowed(shadow);
+        }
         let permit = decision.into_permit()?;
         self.toll.allowed(permit.rule());
         // Only now it is known how long the call may take.

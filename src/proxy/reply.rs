@@ -111,7 +111,7 @@ const fn catalogue(reason: Reason) -> Entry {
             "AUTH_REQUIRED",
             "This call needs a credential.",
         ),
-        Reason::DefaultDeny | Reason::DenyRule => entry(
+        Reason::DefaultDeny | Reason::DenyRule | Reason::SeniorityTooLow => entry(
             StatusCode::FORBIDDEN,
             -31002,
             "PERMISSION_DENIED",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::audit::{Decision, Open, Outcome, Record};
-use crate::model::{Call, DecisionId, Finding, Reason, Refusal, RequestId, RuleRef};
+use crate::model::{Call, DecisionId, Finding, Reason, Refusal, RequestId, RuleRef, ShadowVerdict};
 use crate::telemetry::{ActionLabel, InFlight};
 
 use super::Proxy;
@@ -66,6 +66,12 @@ impl Toll {
 
     pub(super) fn allowed(&mut self, rule: &Arc<RuleRef>) {
         self.record().allow(Some(Arc::clone(rule)));
+    }
+
+    /// A statement in shadow mode would have changed the answer.
+    pub(super) fn shadowed(&mut self, verdict: &ShadowVerdict) {
+        self.proxy.parts().calls.shadowed(verdict);
+        self.record().shadow = Some(verdict.clone());
     }
 
     pub(super) fn refused(&mut self, refusal: &Refusal) {

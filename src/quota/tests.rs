@@ -73,6 +73,7 @@ fn permit() -> Permit {
                 place: None,
             }),
             effect: Effect::Allow,
+            mode: policy::Mode::Enforce,
             actions: vec![ActionPattern::parse("a2a:*").unwrap()],
             from: Some(Sources {
                 anonymous: true,
@@ -84,7 +85,15 @@ fn permit() -> Permit {
     });
     let (call, facts) = (call("GetTask", None), Facts::default());
     let at = jiff::Timestamp::UNIX_EPOCH;
-    let decision = set.decide(&Principal::anonymous(), &call, &facts, None, at);
+    let principal = Principal::anonymous();
+    let decision = set.decide(&policy::Question {
+        agent: "quotes-agent",
+        principal: &principal,
+        call: &call,
+        facts: &facts,
+        source: None,
+        at,
+    });
     decision.into_permit().unwrap()
 }
 

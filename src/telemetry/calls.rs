@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::model::{Finding, LeakAction, Reason};
+use crate::model::{Finding, LeakAction, Reason, ShadowVerdict};
 
 use super::action::ActionLabel;
 use super::registry::{Counter, CounterVec, Gauge, Histogram, Registry, RegistryError};
@@ -19,6 +19,7 @@ pub struct CallMetrics {
     refusals: Box<[Counter]>,
     findings: CounterVec,
     throttled: CounterVec,
+    shadow_decisions: CounterVec,
     /// From a request's head to the end of its answer.
     pub duration: Histogram,
     /// The part of it that was not waiting for the agent.
@@ -70,6 +71,11 @@ impl CallMetrics {
                 "lictor_quota_throttled_total",
                 "Calls refused by a quota, by the quota's name.",
                 &["quota"],
+            )?,
+            shadow_decisions: registry.counter_vec(
+                "lictor_shadow_decisions_total",
+                "Calls whose decision a statement in shadow mode would have changed, by statement and effect.",
+                &["rule", "effect"],
             )?,
             duration: registry.histogram(
                 "lictor_request_duration_seconds",
@@ -166,6 +172,12 @@ impl CallMetrics {
         self.findings
             .with_label_values(&[detector, action.as_str()])
             .inc();
+    }
+
+    /// Counts a call that a statement in shadow mode would have decided otherwise.
+    pub fn shadowed(&self, verdict: &ShadowVerdict) {
+        let labels = [&*verdict.rule().name, verdict.effect()];
+        self.shadow_decisions.with_label_values(&labels).inc();
     }
 
     /// Counts a call that a quota refused. `quota` is its name in our own configuration.

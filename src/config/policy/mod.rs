@@ -126,6 +126,7 @@ impl Draft {
             tenants: self.check_tenants(report),
             roles: self.check_roles(report),
             rules: self.check_rules(report),
+            seniority: policy::Seniority::default(),
             default_limits: self.limits.default(),
             limits: self.limits.check(report),
         }

@@ -11,7 +11,7 @@ use crate::config::language::policy::{FROM, ROLE, RULE, TO};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::model::{ActionPattern, Glob, IdentityName, TenantId};
-use crate::policy::{Callers, Effect, Role, Rule, Sources};
+use crate::policy::{Callers, Effect, Mode, Role, Rule, Sources};
 
 /// A role as it is written.
 pub(super) struct RawRole {
@@ -76,6 +76,8 @@ impl Draft {
             let parents = role.inherits.iter();
             roles.push(Role {
                 rule: rule_ref(name, *span, report),
+                rank: 0,
+                mode: Mode::Enforce,
                 allow: role.allow.clone(),
                 inherits: parents
                     .map(|(parent, _)| Arc::from(parent.as_str()))
@@ -101,6 +103,7 @@ impl Draft {
             rules.push(Rule {
                 rule: rule_ref(name, *span, report),
                 effect: rule.effect,
+                mode: Mode::Enforce,
                 actions: rule.actions.clone(),
                 from,
                 say: rule.say.clone(),

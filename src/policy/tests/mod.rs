@@ -1,5 +1,7 @@
 //! What the decision promises.
 
+mod reference;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +40,8 @@ fn groups(groups: &[&str]) -> Callers {
 fn role(name: &str, allow: &[&str], to: Option<Callers>) -> Role {
     Role {
         rule: rule_ref(name),
+        rank: 0,
+        mode: Mode::Enforce,
         allow: patterns(allow),
         inherits: Vec::new(),
         to,
@@ -48,6 +52,7 @@ fn rule(name: &str, effect: Effect, actions: &[&str], from: Option<Sources>) -> 
     Rule {
         rule: rule_ref(name),
         effect,
+        mode: Mode::Enforce,
         actions: patterns(actions),
         from,
         say: None,
@@ -84,7 +89,18 @@ fn call(method: &'static str, name: Option<&str>) -> Call {
 }
 
 fn decide(config: Config, principal: &Principal, call: &Call) -> Decision {
-    PolicySet::compile(config).decide(principal, call, &Facts::default(), None, noon())
+    PolicySet::compile(config).decide(&ask(principal, call, &Facts::default()))
+}
+
+fn ask<'a>(principal: &'a Principal, call: &'a Call, facts: &'a Facts) -> Question<'a> {
+    Question {
+        agent: "quotes-agent",
+        principal,
+        call,
+        facts,
+        source: None,
+        at: noon(),
+    }
 }
 
 fn noon() -> Timestamp {
@@ -245,13 +261,10 @@ fn networks_are_compared_whatever_the_address_looks_like() {
         }
         let source = source.map(|text| text.parse::<IpAddr>().unwrap());
         PolicySet::compile(config)
-            .decide(
-                &ana(),
-                &call("GetTask", None),
-                &Facts::default(),
+            .decide(&Question {
                 source,
-                noon(),
-            )
+                ..ask(&ana(), &call("GetTask", None), &Facts::default())
+            })
             .is_allow()
     };
     assert!(judge(Effect::Allow, Some("10.1.2.3")));
@@ -325,7 +338,7 @@ fn objects_of_others_are_not_found_but_only_for_who_may_ask() {
     let judge = |config, task, context| {
         let facts = Facts { task, context };
         let set = PolicySet::compile(config);
-        reason(&set.decide(&ana(), &call("GetTask", None), &facts, None, noon()))
+        reason(&set.decide(&ask(&ana(), &call("GetTask", None), &facts)))
     };
     use Ownership::{Mine, NotMine};
     assert_eq!(judge(analyst(), Mine, Mine), None);
