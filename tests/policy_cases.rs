@@ -47,6 +47,50 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
+/// A file with a scope adds to what its tenants may and may not, and touches nobody else.
+#[test]
+fn a_scope_is_a_fence() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "base.yaml",
+        "lictor: v1\nidentities:\n  corp: { jwt: { issuer: \"https://idp.example\", audience: quotes-agent } }\n\
+         roles:\n  reader: { allow: a2a:GetTask, to: { groups: [staff] } }\n  \
+         borrower: { inherits: desk, to: { groups: [staff] } }\n",
+    );
+    write(
+        "acme.yaml",
+        "lictor: v1\nscope: { tenants: [acme] }\nroles:\n  desk: { allow: a2a:SendMessage, to: { groups: [desk] } }\n\
+         rules:\n  no-tasks: { deny: a2a:GetTask, from: { groups: [desk] } }\n  cancel: { allow: a2a:CancelTask }\n",
+    );
+    let policies =
+        load_policies(folder.path(), DETECTORS).unwrap_or_else(|error| panic!("{error}"));
+    let set = PolicySet::compile(policies.policy);
+    let cases = [
+        ("corp/ana@acme desk", "a2a:SendMessage", "allow desk"),
+        ("corp/eve@globex desk", "a2a:SendMessage", "default-deny"),
+        ("corp/ana@acme staff", "a2a:SendMessage", "allow desk"),
+        // What is inherited out of the fence stays in it.
+        ("corp/eve@globex staff", "a2a:SendMessage", "default-deny"),
+        (
+            "corp/ana@acme desk,staff",
+            "a2a:GetTask",
+            "deny-rule no-tasks",
+        ),
+        ("corp/eve@globex desk,staff", "a2a:GetTask", "allow reader"),
+        ("corp/ana@acme staff", "a2a:CancelTask", "allow cancel"),
+        ("corp/eve@globex staff", "a2a:CancelTask", "default-deny"),
+        ("anonymous", "a2a:GetTask", "credential-missing"),
+    ];
+    for (caller, action, expected) in cases {
+        assert_eq!(
+            judge(&set, caller, action, "-"),
+            expected,
+            "{caller}: {action}"
+        );
+    }
+}
+
 /// A case file is a policy, a line `# cases`, and one line for each case:
 /// `# name | caller | action | facts | expected`.
 ///

@@ -57,7 +57,7 @@ const fn entry(code: Code) -> Entry {
             "Write the field as it is suggested; the reference pages list all.",
         ),
         Code::NotEnforced => policy(
-            "lictor: v1\nmode: shadow\n",
+            "lictor: v1\ndelegation: { maxDepth: 3 }\n",
             "Take it out until a version enforces it. A policy that looks as if it acted would be worse than none.",
         ),
         Code::WrongType => policy(
@@ -131,6 +131,10 @@ const fn entry(code: Code) -> Entry {
         Code::UnknownTenant => policy(
             "lictor: v1\ntenants: { acme: {} }\nrules:\n  r: { deny: a2a:GetTask, from: { tenants: [acne] } }\n",
             "Correct the name, or declare the tenant; with `\"*\"` under `tenants` any name may be one.",
+        ),
+        Code::OutsideScope => policy(
+            "lictor: v1\nscope: { tenants: [acme] }\nrules:\n  r: { deny: a2a:GetTask, from: { tenants: [globex] } }\n",
+            "Move it to a file without `scope`, or widen the scope: a file with one affects nobody else.",
         ),
         Code::SecretLiteral => Entry {
             remedy: "Put the secret into a file or the environment and name that; then change the secret, because it was in a file \

@@ -194,6 +194,8 @@ codes! {
     MissingNumber "L0210",
     /// No such tenant, where all are listed.
     UnknownTenant "L0211",
+    /// Something in a file with a scope that is about more than its tenants.
+    OutsideScope "L0212",
     /// A secret stands where it can be read.
     SecretLiteral "L0301",
     /// A role that nobody can hold.

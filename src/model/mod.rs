@@ -28,4 +28,4 @@ pub use name::{
 pub use place::{Place, RuleRef};
 pub use principal::{ANONYMOUS, Principal};
 pub use reason::{Fault, Reason, Refusal, Standing};
-pub use shadow::ShadowVerdict;
+pub use shadow::{Mode, ShadowVerdict};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use crate::model::{ActionPattern, Glob, IdentityName, RuleRef, TenantId};
+use crate::model::{ActionPattern, Glob, IdentityName, Mode, RuleRef, TenantId};
 
 /// A whole policy, as far as this room decides on it. The empty one allows nothing.
 #[derive(Debug, Clone, Default)]
@@ -82,6 +82,8 @@ pub struct Tenant {
 pub struct Role {
     /// Its name and where it stands.
     pub rule: Arc<RuleRef>,
+    /// The tenants that the file is about in which it stands; nobody else has anything of it. `None` is all.
+    pub fence: Option<Arc<[TenantId]>>,
     /// How senior its holders are, 0 without a word. It is not inherited.
     pub rank: u32,
     /// Whether it grants.
@@ -119,16 +121,6 @@ pub enum Effect {
     Allow,
     /// Refuses, whatever else grants.
     Deny,
-}
-
-/// Whether a statement acts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// It acts.
-    #[default]
-    Enforce,
-    /// It is only told what it would have done.
-    Shadow,
 }
 
 /// A set of known callers: every condition that is set must hold, any element of a list will do.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::callers::Mismatch;
-use super::config::{Mode, Role};
+use super::config::Role;
 use super::decide::{PolicySet, actions};
 use super::permit::Decision;
 use super::question::Question;
 use super::statement::{Deny, lineage};
-use crate::model::{Action, ActionPattern, RuleRef};
+use crate::model::{Action, ActionPattern, Mode, RuleRef};
 
 /// A decision and what led to it.
 #[derive(Debug)]
@@ -132,10 +132,10 @@ impl PolicySet {
         };
         for role in self.roles.values().filter(is_held) {
             let lineage = lineage(role, &self.roles).into_iter();
-            let enforced = lineage.filter(|(_, mode)| *mode == Mode::Enforce);
-            for (depth, (current, _)) in enforced.enumerate() {
+            let enforced = lineage.filter(|held| held.mode == Mode::Enforce);
+            for (depth, inherited) in enforced.enumerate() {
                 held.push(Held {
-                    rule: Arc::clone(&current.rule),
+                    rule: Arc::clone(&inherited.role.rule),
                     through: (depth > 0).then(|| Arc::clone(&role.rule)),
                 });
             }

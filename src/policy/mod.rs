@@ -26,8 +26,8 @@ mod tests;
 
 pub use callers::Mismatch;
 pub use config::{
-    Callers, Config, Effect, Instructors, LimitOverride, Mode, Role, Rule, Seniority, Sources,
-    Tenant, Tenants,
+    Callers, Config, Effect, Instructors, LimitOverride, Role, Rule, Seniority, Sources, Tenant,
+    Tenants,
 };
 pub use decide::PolicySet;
 pub use explain::{Considered, Explanation, Grantee, Held, Nearest};

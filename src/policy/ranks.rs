@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::config::{Mode, Role};
+use super::config::Role;
 use super::question::Question;
+use crate::model::Mode;
 
 /// The roles that have a rank, the most senior first.
 #[derive(Debug)]

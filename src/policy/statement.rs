@@ -5,10 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::callers::Mismatch;
-use super::config::{Callers, Effect, Mode, Role, Rule};
+use super::config::{Callers, Effect, Role, Rule};
 use super::index::{About, Index};
 use super::question::Question;
-use crate::model::{Action, ActionPattern, RuleRef};
+use crate::model::{Action, ActionPattern, Mode, RuleRef, TenantId};
 
 /// One pattern of a deny.
 #[derive(Debug)]
@@ -24,7 +24,12 @@ pub(super) struct Grant {
     /// The statement in which the pattern stands: for an inherited one, the role that was inherited.
     pub(super) rule: Arc<RuleRef>,
     pub(super) to: Holder,
+    /// Between the holder and what it inherits lies the border of a file that is about these tenants only.
+    fence: Option<Fence>,
 }
+
+/// The tenants that something is about.
+type Fence = Arc<[TenantId]>;
 
 /// Whom something is granted to.
 #[derive(Debug, Clone)]
@@ -134,7 +139,12 @@ impl Statement for Grant {
     }
 
     fn matches(&self, action: &Action, question: &Question<'_>) -> bool {
-        self.pattern.matches(action) && self.to.includes(question)
+        self.pattern.matches(action)
+            && self.to.includes(question)
+            && self
+                .fence
+                .as_ref()
+                .is_none_or(|fence| fence.contains(&question.principal.tenant))
     }
 
     const NAMELESS: bool = false;
@@ -217,7 +227,12 @@ impl Compiled {
         if role.to.is_none() {
             return;
         }
-        for (current, mode) in lineage(role, roles) {
+        for Inherited {
+            role: current,
+            mode,
+            fence,
+        } in lineage(role, roles)
+        {
             let grants = match mode {
                 Mode::Enforce => &mut self.grants,
                 Mode::Shadow => &mut self.shadow_grants,
@@ -226,6 +241,7 @@ impl Compiled {
                 pattern: pattern.clone(),
                 rule: Arc::clone(&current.rule),
                 to: Holder::Role(Arc::clone(role)),
+                fence: fence.clone(),
             }));
         }
     }
@@ -239,6 +255,7 @@ impl Compiled {
             pattern: pattern.clone(),
             rule: Arc::clone(&rule.rule),
             to: Holder::Rule(Arc::clone(rule)),
+            fence: None,
         };
         match (rule.effect, rule.mode) {
             (Effect::Allow, Mode::Enforce) => self.grants.extend(rule.actions.iter().map(grant)),
@@ -253,15 +270,24 @@ impl Compiled {
     }
 }
 
-/// A role and all that it inherits, nearest first. What is held only through a role in shadow mode is in shadow
-/// mode itself.
+/// What a role grants by itself or by inheritance.
+pub(super) struct Inherited<'a> {
+    /// Where it stands.
+    pub(super) role: &'a Arc<Role>,
+    /// What is held only through a role in shadow mode is in shadow mode itself.
+    pub(super) mode: Mode,
+    /// Inheriting across fences keeps the narrower.
+    fence: Option<Fence>,
+}
+
+/// A role and all that it inherits, nearest first.
 pub(super) fn lineage<'a>(
     role: &'a Arc<Role>,
     roles: &'a BTreeMap<Arc<str>, Arc<Role>>,
-) -> Vec<(&'a Arc<Role>, Mode)> {
+) -> Vec<Inherited<'a>> {
     let enforced = closure(role, roles, |role| role.mode == Mode::Enforce);
     let mode = |held: &Arc<Role>| {
-        let is_enforced = enforced.iter().any(|role| Arc::ptr_eq(role, held));
+        let is_enforced = enforced.iter().any(|(role, _)| Arc::ptr_eq(role, held));
         if is_enforced {
             Mode::Enforce
         } else {
@@ -269,25 +295,44 @@ pub(super) fn lineage<'a>(
         }
     };
     let all = closure(role, roles, |_| true).into_iter();
-    all.map(|held| (held, mode(held))).collect()
+    all.map(|(held, fence)| Inherited {
+        role: held,
+        mode: mode(held),
+        fence,
+    })
+    .collect()
 }
 
-/// What is reached by roles that are wanted; a cycle is followed once.
+/// What is reached by roles that are wanted, by the shortest way; a cycle is followed once.
 fn closure<'a>(
     role: &'a Arc<Role>,
     roles: &'a BTreeMap<Arc<str>, Arc<Role>>,
     is_wanted: impl Fn(&Role) -> bool,
-) -> Vec<&'a Arc<Role>> {
-    let mut seen: Vec<_> = [role].into_iter().filter(|role| is_wanted(role)).collect();
+) -> Vec<(&'a Arc<Role>, Option<Fence>)> {
+    let first = [role].into_iter().filter(|role| is_wanted(role));
+    let mut seen: Vec<_> = first.map(|role| (role, role.fence.clone())).collect();
     let mut next = 0;
-    while let Some(current) = seen.get(next).copied() {
+    while let Some((current, fence)) = seen.get(next).cloned() {
         next += 1;
         let parents = current.inherits.iter().filter_map(|name| roles.get(name));
         for parent in parents.filter(|parent| is_wanted(parent)) {
-            if !seen.iter().any(|role| Arc::ptr_eq(role, parent)) {
-                seen.push(parent);
+            if !seen.iter().any(|(role, _)| Arc::ptr_eq(role, parent)) {
+                seen.push((parent, narrower(fence.as_ref(), parent.fence.as_ref())));
             }
         }
     }
     seen
+}
+
+/// Those inside of both.
+fn narrower(one: Option<&Fence>, other: Option<&Fence>) -> Option<Fence> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(
+            one.iter()
+                .filter(|tenant| other.contains(tenant))
+                .cloned()
+                .collect(),
+        ),
+        (one, other) => one.or(other).cloned(),
+    }
 }

@@ -379,14 +379,18 @@ impl Walk<'_> {
             return Err(Refusal::new(Reason::RequestTooLarge)
                 .detail(format_args!("above {} bytes", limits.request_bytes)));
         }
-        self.snapshot.quotas.admit(
+        let admission = self.snapshot.quotas.admit(
             &self.parts().quota_store,
             permit,
             principal,
             call,
             source,
             clock::now(),
-        )
+        )?;
+        if let Some(shadow) = admission.shadow() {
+            self.toll.shadowed(shadow);
+        }
+        Ok(admission)
     }
 
     /// Lets an admitted call out to the agent.

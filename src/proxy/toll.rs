@@ -71,7 +71,7 @@ impl Toll {
     /// A statement in shadow mode would have changed the answer.
     pub(super) fn shadowed(&mut self, verdict: &ShadowVerdict) {
         self.proxy.parts().calls.shadowed(verdict);
-        self.record().shadow = Some(verdict.clone());
+        self.record().shadow.get_or_insert_with(|| verdict.clone());
     }
 
     pub(super) fn refused(&mut self, refusal: &Refusal) {

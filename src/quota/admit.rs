@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use super::config::{Config, Dimension, Quota, Rate};
 use super::gcra::{Limit, State, Verdict};
 use super::store::{Key, Locked, Store};
-use crate::model::{Action, Call, Principal, Reason, Refusal, RuleRef, Standing, TenantId};
+use crate::model::{
+    Action, Call, Mode, Principal, Reason, Refusal, RuleRef, ShadowVerdict, Standing, TenantId,
+};
 use crate::policy::Permit;
 
 /// Compiled quotas; the narrowest first, because that one should be named when several are spent.
@@ -42,6 +44,7 @@ struct Counter<'set> {
 pub struct Admission {
     rule: Arc<RuleRef>,
     standings: Vec<Standing>,
+    shadow: Option<ShadowVerdict>,
 }
 
 impl Admission {
@@ -60,12 +63,19 @@ impl Admission {
         Self {
             rule: Arc::new(rule),
             standings: Vec::new(),
+            shadow: None,
         }
     }
 
-    /// How much is left of each quota that counted the call, the narrowest first.
+    /// How much is left of each quota that counted the call, the narrowest first. What a quota in shadow mode
+    /// counts is nothing that a caller should go by.
     pub fn standings(&self) -> &[Standing] {
         &self.standings
+    }
+
+    /// The narrowest quota in shadow mode that would have sent the call away.
+    pub const fn shadow(&self) -> Option<&ShadowVerdict> {
+        self.shadow.as_ref()
     }
 }
 
@@ -105,7 +115,7 @@ impl Quotas {
         let (counters, keys): (Vec<_>, Vec<_>) = self
             .quotas
             .iter()
-            .filter(|quota| covers(quota, &call.action))
+            .filter(|quota| covers(quota, principal, &call.action))
             .map(|quota| {
                 let parts = Parts {
                     quota,
@@ -114,21 +124,23 @@ impl Quotas {
                 (Counter::new(quota, &principal.tenant), store.key(parts))
             })
             .unzip();
-        let standings = if counters.is_empty() {
-            Vec::new()
+        let Reserved { standings, shadow } = if counters.is_empty() {
+            Reserved::default()
         } else {
             reserve(&counters, &keys, &mut store.lock(&keys), store.nanos(now))?
         };
         Ok(Admission {
             rule: permit.into_rule(),
             standings,
+            shadow,
         })
     }
 }
 
 /// A quota on a name counts calls whose name is not known: a restraint that cannot be evaluated applies.
-fn covers(quota: &Quota, action: &Action) -> bool {
-    quota.on.is_empty() || quota.on.iter().any(|pattern| pattern.may_match(action))
+fn covers(quota: &Quota, principal: &Principal, action: &Action) -> bool {
+    (quota.on.is_empty() || quota.on.iter().any(|pattern| pattern.may_match(action)))
+        && (quota.tenants.is_empty() || quota.tenants.contains(&principal.tenant))
 }
 
 impl<'set> Counter<'set> {
@@ -142,6 +154,10 @@ impl<'set> Counter<'set> {
         }
     }
 
+    fn is_enforced(&self) -> bool {
+        self.quota.mode == Mode::Enforce
+    }
+
     fn standing(&self, state: Option<State>, now: u64) -> Standing {
         Standing {
             quota: Arc::clone(&self.quota.rule.name),
@@ -153,20 +169,33 @@ impl<'set> Counter<'set> {
     }
 }
 
+/// What was counted.
+#[derive(Default)]
+struct Reserved {
+    standings: Vec<Standing>,
+    shadow: Option<ShadowVerdict>,
+}
+
 /// Judges all, then counts in all. The locks are held over both, so nobody sees a half.
 fn reserve(
     counters: &[Counter<'_>],
     keys: &[Key],
     store: &mut Locked<'_>,
     now: u64,
-) -> Result<Vec<Standing>, Refusal> {
+) -> Result<Reserved, Refusal> {
     let mut counted = Vec::with_capacity(keys.len());
     let mut refusing: Option<&Counter<'_>> = None;
-    let mut wait = 0;
+    let (mut wait, mut shadow) = (0, None);
     for (counter, key) in counters.iter().zip(keys) {
         store.adapt(*key, counter.limit, now);
         match counter.limit.check(store.state(*key), now) {
-            Verdict::Fits(state) => counted.push(state),
+            Verdict::Fits(state) => counted.push(Some(state)),
+            Verdict::Wait(_) if !counter.is_enforced() => {
+                shadow.get_or_insert_with(|| {
+                    ShadowVerdict::Throttle(Arc::clone(&counter.quota.rule))
+                });
+                counted.push(None);
+            }
             Verdict::Wait(nanos) => {
                 refusing.get_or_insert(counter);
                 wait = wait.max(nanos);
@@ -181,14 +210,19 @@ fn reserve(
             Refusal::new(Reason::Overloaded).detail("the quota store has no room for a new key")
         );
     }
-    let standings = counters.iter().zip(&counted);
-    let standings = standings
-        .map(|(counter, state)| counter.standing(Some(*state), now))
+    let enforced = counters
+        .iter()
+        .zip(&counted)
+        .filter(|(counter, _)| counter.is_enforced());
+    let standings = enforced
+        .map(|(counter, state)| counter.standing(*state, now))
         .collect();
     for (key, state) in keys.iter().zip(counted) {
-        store.set(*key, state);
+        if let Some(state) = state {
+            store.set(*key, state);
+        }
     }
-    Ok(standings)
+    Ok(Reserved { standings, shadow })
 }
 
 fn refused(
@@ -202,6 +236,7 @@ fn refused(
     let mut standings: Vec<_> = counters
         .iter()
         .zip(keys)
+        .filter(|(counter, _)| counter.is_enforced())
         .map(|(counter, key)| counter.standing(store.state(*key), now))
         .collect();
     // Stable: the refusing one first, the rest as they were.

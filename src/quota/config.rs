@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{ActionPattern, RuleRef, TenantId};
+use crate::model::{ActionPattern, Mode, RuleRef, TenantId};
 
 /// All quotas of a policy.
 #[derive(Debug, Clone, Default)]
@@ -19,12 +19,16 @@ pub struct Config {
 pub struct Quota {
     /// Its name and where it stands.
     pub rule: Arc<RuleRef>,
+    /// Whether it sends anybody away.
+    pub mode: Mode,
     /// How much, over time.
     pub rate: Rates,
     /// How many calls may come at once after a pause; `None` is the number in the rate.
     pub burst: Option<NonZeroU32>,
     /// What is counted apart: one counter for each combination of these.
     pub per: Vec<Dimension>,
+    /// Whose calls count; empty is everybody's.
+    pub tenants: Vec<TenantId>,
     /// Which actions count; empty is all.
     pub on: Vec<ActionPattern>,
 }

@@ -17,6 +17,8 @@ use crate::policy::{self, Effect, Permit, PolicySet, Rule, Sources};
 
 fn quota(name: &str, count: u32, burst: u32, per: &[Dimension]) -> Quota {
     Quota {
+        mode: crate::model::Mode::Enforce,
+        tenants: Vec::new(),
         rule: Arc::new(RuleRef {
             name: Arc::from(name),
             place: None,
@@ -73,7 +75,7 @@ fn permit() -> Permit {
                 place: None,
             }),
             effect: Effect::Allow,
-            mode: policy::Mode::Enforce,
+            mode: crate::model::Mode::Enforce,
             actions: vec![ActionPattern::parse("a2a:*").unwrap()],
             from: Some(Sources {
                 anonymous: true,

@@ -8,7 +8,7 @@ use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{AT_BOUND, DIRECTION, HOLD, LEAK_ACTIONS, LEAKS, PACKS};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
-use crate::model::LeakAction;
+use crate::model::{LeakAction, Mode};
 use crate::scan::{self, AtBound, Hold};
 
 /// `leaks` as it is written.
@@ -42,7 +42,7 @@ impl Draft {
             return;
         }
         if let Some(entry) = fields.take("packs") {
-            self.leaks.read_packs(entry, report);
+            self.leaks.read_packs(entry, self.mode, report);
         }
         if let Some(entry) = fields.take("hold") {
             let hold = read_hold(entry, report);
@@ -84,7 +84,8 @@ impl Draft {
 }
 
 impl RawLeaks {
-    fn read_packs(&mut self, section: &Entry, report: &mut Diagnostics) {
+    /// The packs of a file in shadow mode are looked for, counted and told of, and change nothing.
+    fn read_packs(&mut self, section: &Entry, mode: Mode, report: &mut Diagnostics) {
         let at = Some(section.key.span);
         let Some(mut fields) = Fields::of(&PACKS, &section.value, "`packs`", at, report) else {
             return;
@@ -95,6 +96,10 @@ impl RawLeaks {
         for entry in fields.rest() {
             let what = quoted(&entry.key.text);
             if let Some(action) = word(&entry.value, what, LEAK_ACTIONS, ACTIONS, report) {
+                let action = match mode {
+                    Mode::Enforce => action,
+                    Mode::Shadow => action.min(LeakAction::Flag),
+                };
                 add(&mut self.packs, entry, "pack", action, report);
             }
         }

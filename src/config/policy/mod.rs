@@ -6,17 +6,19 @@ mod leaks;
 mod limits;
 mod quotas;
 mod roles;
+mod scope;
+mod seniority;
 mod tenants;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::decode::{Fields, nearest};
+use super::decode::{Fields, nearest, word};
 use super::diagnostic::{Code, Diagnostic, Diagnostics};
-use super::language::policy::POLICY;
+use super::language::policy::{MODE, POLICY};
 use super::source::Span;
 use super::tree::{Entry, Kind, Node, quoted};
-use crate::model::{ActionPattern, Protocol, RuleRef};
+use crate::model::{ActionPattern, Mode, Protocol, RuleRef, TenantId};
 use crate::proxy::hygiene;
 use crate::{identity, policy, quota, scan};
 
@@ -37,6 +39,11 @@ pub(super) struct Draft {
     limits: limits::RawLimits,
     leaks: leaks::RawLeaks,
     http: http::RawHttp,
+    seniority: seniority::RawSeniority,
+    // What holds for the statements of the file that is being read, unless they say otherwise.
+    mode: Mode,
+    // The tenants that the file is about; `None` is all.
+    fence: Option<Arc<[TenantId]>>,
 }
 
 /// The checked result.
@@ -67,6 +74,12 @@ impl Draft {
             return;
         };
         let _read_above = fields.take("lictor");
+        self.mode = mode(&mut fields, Mode::Enforce, report);
+        self.fence = None;
+        if let Some(entry) = fields.take("scope") {
+            self.fence = Some(scope::read(entry, report));
+            scope::check_sections(root, report);
+        }
         if let Some(entry) = fields.take("identities") {
             self.read_identities(entry, report);
         }
@@ -81,6 +94,9 @@ impl Draft {
         }
         if let Some(entry) = fields.take("rules") {
             self.read_rules(entry, report);
+        }
+        if let Some(entry) = fields.take("seniority") {
+            self.read_seniority(entry, report);
         }
         if let Some(entry) = fields.take("quotas") {
             self.read_quotas(entry, report);
@@ -126,7 +142,7 @@ impl Draft {
             tenants: self.check_tenants(report),
             roles: self.check_roles(report),
             rules: self.check_rules(report),
-            seniority: policy::Seniority::default(),
+            seniority: self.seniority.check(),
             default_limits: self.limits.default(),
             limits: self.limits.check(report),
         }
@@ -174,6 +190,15 @@ impl Fields<'_> {
     }
 }
 
+/// Whether a statement acts, or all of a file's.
+fn mode(fields: &mut Fields<'_>, otherwise: Mode, report: &mut Diagnostics) -> Mode {
+    let words = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
+    fields
+        .take("mode")
+        .and_then(|entry| word(&entry.value, "`mode`", MODE, &words, report))
+        .unwrap_or(otherwise)
+}
+
 /// The named statements of a section: `f` for each, with the name checked.
 fn each_named<'node>(
     section: &'node Entry,
@@ -200,7 +225,8 @@ fn check_name(entry: &Entry, what: &str, report: &mut Diagnostics) {
     let name = &*entry.key.text;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
-        let title = format_args!("{} is not a name for a {what}", quoted(name));
+        let article = if what.starts_with('a') { "an" } else { "a" };
+        let title = format_args!("{} is not a name for {article} {what}", quoted(name));
         report.push(
             Diagnostic::error(Code::BadValue, title)
                 .at(entry.key.span, "")

@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use super::{Draft, Use, actions, add, each_named, rule_ref};
+use super::{Draft, Use, actions, add, each_named, mode, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, list, nearest, not_enforced, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::is_planned;
 use crate::config::language::policy::{PER, QUOTA};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
-use crate::model::{ActionPattern, TenantId};
+use crate::model::{ActionPattern, Mode, TenantId};
 use crate::policy::Effect;
 use crate::quota::{self, Dimension, Quota, Rate, Rates};
 
 /// A quota as it is written.
 pub(super) struct RawQuota {
+    mode: Mode,
+    tenants: Vec<TenantId>,
     rate: RawRate,
     burst: Option<NonZeroU32>,
     per: Vec<Dimension>,
@@ -31,7 +33,8 @@ enum RawRate {
 impl Draft {
     pub(super) fn read_quotas(&mut self, section: &Entry, report: &mut Diagnostics) {
         for entry in each_named(section, "quota", report) {
-            if let Some(quota) = read_quota(entry, report) {
+            if let Some(mut quota) = read_quota(entry, self.mode, report) {
+                quota.tenants = self.fence.as_deref().unwrap_or_default().to_vec();
                 add(&mut self.quotas, entry, "quota", quota, report);
             }
         }
@@ -49,9 +52,11 @@ impl Draft {
             }
             quotas.push(Quota {
                 rule: rule_ref(name, *span, report),
+                mode: raw.mode,
                 rate,
                 burst: raw.burst,
                 per: raw.per.clone(),
+                tenants: raw.tenants.clone(),
                 on: raw.on.clone(),
             });
         }
@@ -119,7 +124,7 @@ impl Draft {
     }
 }
 
-fn read_quota(entry: &Entry, report: &mut Diagnostics) -> Option<RawQuota> {
+fn read_quota(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Option<RawQuota> {
     let what = format!("quota {}", quoted(&entry.key.text));
     let mut fields = Fields::of(&QUOTA, &entry.value, &what, Some(entry.key.span), report)?;
     if fields.is_empty(report) {
@@ -138,6 +143,7 @@ fn read_quota(entry: &Entry, report: &mut Diagnostics) -> Option<RawQuota> {
         fields.require("per", report)
     };
     let on = fields.take("on");
+    let mode = mode(&mut fields, otherwise, report);
     fields.finish(report);
     // All fields are read before any is missed, so that one run tells all mistakes.
     let per = per.map(|per| dimensions(&per.value, report));
@@ -148,6 +154,8 @@ fn read_quota(entry: &Entry, report: &mut Diagnostics) -> Option<RawQuota> {
         None => None,
     };
     Some(RawQuota {
+        mode,
+        tenants: Vec::new(),
         rate: rate?,
         burst,
         per: per?,

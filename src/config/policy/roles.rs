@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
-use super::{Draft, Use, actions, add, each_named, rule_ref};
-use crate::config::decode::{self, Fields, bad_value, nearest, not_enforced, text, texts};
+use super::scope::fence_in;
+use super::{Draft, Use, actions, add, each_named, mode, rule_ref};
+use crate::config::decode::{self, Fields, bad_value, nearest, not_enforced, number, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::config::language::policy::{FROM, ROLE, RULE, TO};
+use crate::config::language::policy::{FROM, MAX_RANK, ROLE, RULE, TO};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
-use crate::model::{ActionPattern, Glob, IdentityName, TenantId};
-use crate::policy::{Callers, Effect, Mode, Role, Rule, Sources};
+use crate::model::{ActionPattern, Glob, IdentityName, Mode, TenantId};
+use crate::policy::{Callers, Effect, Role, Rule, Sources};
 
 /// A role as it is written.
 pub(super) struct RawRole {
+    rank: u32,
+    mode: Mode,
+    fence: Option<Arc<[TenantId]>>,
     pub(super) allow: Vec<ActionPattern>,
     inherits: Vec<(String, Span)>,
     // Whether `to` is written, be it with mistakes.
@@ -25,6 +29,8 @@ pub(super) struct RawRole {
 /// A rule as it is written.
 pub(super) struct RawRule {
     pub(super) effect: Effect,
+    mode: Mode,
+    fence: Option<Arc<[TenantId]>>,
     pub(super) actions: Vec<ActionPattern>,
     from: Option<RawCallers>,
     cidrs: Vec<IpNet>,
@@ -43,7 +49,8 @@ struct RawCallers {
 impl Draft {
     pub(super) fn read_roles(&mut self, section: &Entry, report: &mut Diagnostics) {
         for entry in each_named(section, "role", report) {
-            if let Some(role) = read_role(entry, report) {
+            if let Some(mut role) = read_role(entry, self.mode, report) {
+                role.fence.clone_from(&self.fence);
                 add(&mut self.roles, entry, "role", role, report);
             }
         }
@@ -51,7 +58,8 @@ impl Draft {
 
     pub(super) fn read_rules(&mut self, section: &Entry, report: &mut Diagnostics) {
         for entry in each_named(section, "rule", report) {
-            if let Some(rule) = read_rule(entry, report) {
+            if let Some(mut rule) = read_rule(entry, self.mode, report) {
+                rule.fence.clone_from(&self.fence);
                 add(&mut self.rules, entry, "rule", rule, report);
             }
         }
@@ -76,16 +84,20 @@ impl Draft {
             let parents = role.inherits.iter();
             roles.push(Role {
                 rule: rule_ref(name, *span, report),
-                rank: 0,
-                mode: Mode::Enforce,
+                fence: role.fence.clone(),
+                rank: role.rank,
+                mode: role.mode,
                 allow: role.allow.clone(),
                 inherits: parents
                     .map(|(parent, _)| Arc::from(parent.as_str()))
                     .collect(),
-                to: role
-                    .to
-                    .as_ref()
-                    .map(|to| self.check_callers(to, true, report)),
+                to: role.to.as_ref().map(|to| {
+                    let mut callers = self.check_callers(to, true, report);
+                    if let Some(fence) = &role.fence {
+                        fence_in(&mut callers, fence, to.at, report);
+                    }
+                    callers
+                }),
             });
         }
         roles
@@ -100,10 +112,14 @@ impl Draft {
                 cidrs: rule.cidrs.clone(),
                 anonymous: rule.anonymous,
             });
+            let from = match &rule.fence {
+                Some(fence) => Some(rule.fenced(from, fence, *span, report)),
+                None => from,
+            };
             rules.push(Rule {
                 rule: rule_ref(name, *span, report),
                 effect: rule.effect,
-                mode: Mode::Enforce,
+                mode: rule.mode,
                 actions: rule.actions.clone(),
                 from,
                 say: rule.say.clone(),
@@ -221,7 +237,28 @@ impl Draft {
     }
 }
 
-fn read_role(entry: &Entry, report: &mut Diagnostics) -> Option<RawRole> {
+impl RawRule {
+    /// The callers inside of the fence that the rule is about.
+    fn fenced(
+        &self,
+        from: Option<Sources>,
+        fence: &[TenantId],
+        span: Span,
+        report: &mut Diagnostics,
+    ) -> Sources {
+        let at = self.from.as_ref().map_or(span, |from| from.at);
+        if self.anonymous {
+            let title = "callers without a credential belong to no tenant of a scope";
+            let diagnostic = Diagnostic::error(Code::OutsideScope, title).at(at, "");
+            report.push(diagnostic.help("move this to a file without `scope`"));
+        }
+        let mut from = from.unwrap_or_default();
+        fence_in(&mut from.callers, fence, at, report);
+        from
+    }
+}
+
+fn read_role(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Option<RawRole> {
     let what = format!("role {}", quoted(&entry.key.text));
     let mut fields = Fields::of(&ROLE, &entry.value, &what, Some(entry.key.span), report)?;
     if fields.is_empty(report) {
@@ -230,6 +267,10 @@ fn read_role(entry: &Entry, report: &mut Diagnostics) -> Option<RawRole> {
     let allow = fields.take("allow");
     let inherits = fields.take("inherits");
     let to = fields.take("to");
+    let mode = mode(&mut fields, otherwise, report);
+    let rank = fields
+        .take("rank")
+        .and_then(|entry| number(&entry.value, "`rank`", 0..=MAX_RANK, report));
     fields.finish(report);
     if allow.is_none() && inherits.is_none() {
         let title = format_args!("{what} grants nothing");
@@ -242,6 +283,9 @@ fn read_role(entry: &Entry, report: &mut Diagnostics) -> Option<RawRole> {
     let allow = allow.map(|allow| actions(&allow.value, "`allow`", Use::Grant, report));
     let inherits = inherits.map(|inherits| texts(&inherits.value, "`inherits`", report));
     Some(RawRole {
+        rank: rank.and_then(|rank| u32::try_from(rank).ok()).unwrap_or(0),
+        mode,
+        fence: None,
         allow: allow
             .into_iter()
             .flatten()
@@ -313,7 +357,7 @@ fn read_callers(fields: &mut Fields<'_>, at: Span, report: &mut Diagnostics) -> 
     }
 }
 
-fn read_rule(entry: &Entry, report: &mut Diagnostics) -> Option<RawRule> {
+fn read_rule(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Option<RawRule> {
     let what = format!("rule {}", quoted(&entry.key.text));
     let mut fields = Fields::of(&RULE, &entry.value, &what, Some(entry.key.span), report)?;
     if fields.is_empty(report) {
@@ -322,6 +366,7 @@ fn read_rule(entry: &Entry, report: &mut Diagnostics) -> Option<RawRule> {
     let (allow, deny) = (fields.take("allow"), fields.take("deny"));
     let from = fields.take("from");
     let say = fields.take("say");
+    let mode = mode(&mut fields, otherwise, report);
     fields.finish(report);
     let (effect, entry, usage) = match (allow, deny) {
         (Some(allow), None) => (Effect::Allow, allow, Use::Grant),
@@ -349,6 +394,8 @@ fn read_rule(entry: &Entry, report: &mut Diagnostics) -> Option<RawRule> {
     let actions = actions(&entry.value, &what, usage, report);
     let mut rule = RawRule {
         effect,
+        mode,
+        fence: None,
         actions: actions.into_iter().map(|(pattern, _)| pattern).collect(),
         from: None,
         cidrs: Vec::new(),

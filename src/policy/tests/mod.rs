@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    A2aVersion, Action, ActionPattern, Call, Dialect, Facts, Glob, IdentityName, Operation,
+    A2aVersion, Action, ActionPattern, Call, Dialect, Facts, Glob, IdentityName, Mode, Operation,
     Ownership, Principal, PrincipalId, Protocol, Reason, RuleRef, TenantId,
 };
 
@@ -40,6 +40,7 @@ fn groups(groups: &[&str]) -> Callers {
 fn role(name: &str, allow: &[&str], to: Option<Callers>) -> Role {
     Role {
         rule: rule_ref(name),
+        fence: None,
         rank: 0,
         mode: Mode::Enforce,
         allow: patterns(allow),

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::*;
 use super::{ask, call, patterns, rule_ref};
 use crate::model::{
-    Action, ActionPattern, Call, Facts, Glob, IdentityName, Principal, PrincipalId, Protocol,
+    Action, ActionPattern, Call, Facts, Glob, IdentityName, Mode, Principal, PrincipalId, Protocol,
     Reason, ShadowVerdict, TenantId,
 };
 
@@ -229,6 +229,7 @@ fn config() -> impl Strategy<Value = Config> {
             .enumerate()
             .map(|(index, (allow, to, rank, parents))| Role {
                 rule: rule_ref(&format!("role-{index}")),
+                fence: None,
                 rank,
                 mode: if rank == 3 {
                     Mode::Shadow

@@ -165,7 +165,7 @@ static DETECTOR: Record = Record::new(
         .otherwise("none")
         .examples(&["{ match: [\"staff EMP-123455\"], noMatch: [EMP-12] }"])
         .planned(),
-        mode(),
+        mode().planned(),
     ],
 )
 .one_of(&[

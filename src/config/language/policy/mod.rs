@@ -21,7 +21,7 @@ pub(in crate::config) use identities::{ALGORITHMS, IDENTITY, JWKS, JWT, REQUIRE}
 pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
 pub(in crate::config) use limits::{LIMIT, LIMITS};
 pub(in crate::config) use quotas::{PER, QUOTA};
-pub(in crate::config) use roles::{FROM, ROLE, RULE, TO};
+pub(in crate::config) use roles::{FROM, MAX_RANK, RANK, ROLE, RULE, SENIORITY, TO};
 pub(in crate::config) use tenants::TENANT;
 
 use super::text::TENANT as TENANT_NAME;
@@ -41,15 +41,13 @@ pub(in crate::config) static POLICY: Record = Record::new(
             "Whether the rules, quotas and detectors of this file act, or are only watched. Identities, tenants and framing are \
              always enforced.",
         )
-        .default("enforce")
-        .planned(),
+        .default("enforce"),
         Field::new(
             "scope",
             Value::Record(&SCOPE),
             "A fence around this file: nothing in it affects anybody else. It grants nothing by itself.",
         )
-        .otherwise("the file is about everybody")
-        .planned(),
+        .otherwise("the file is about everybody"),
         Field::new(
             "identities",
             Value::Map(&Map { key: &Key::name("identity"), value: Value::Record(&IDENTITY) }),
@@ -80,11 +78,10 @@ pub(in crate::config) static POLICY: Record = Record::new(
         .examples(&["{ analyst: { allow: [a2a:SendMessage, a2a:GetTask], to: { groups: [analysts] } } }"]),
         Field::new(
             "seniority",
-            Value::Record(&roles::SENIORITY),
+            Value::Record(&SENIORITY),
             "Which rank a caller needs to instruct an agent. A caller's rank is the highest `rank` of its roles, and 0 without one.",
         )
-        .otherwise("every caller that holds the right may")
-        .planned(),
+        .otherwise("every caller that holds the right may"),
         Field::new(
             "delegation",
             Value::Record(&delegation::DELEGATION),
@@ -186,7 +183,7 @@ pub(in crate::config) static POLICY: Record = Record::new(
 ]);
 
 /// What `mode` says, of a file or of one statement.
-static MODE: &[Word] = &[
+pub(in crate::config) static MODE: &[Word] = &[
     Word::new("enforce", "It acts."),
     Word::new(
         "shadow",
@@ -202,12 +199,11 @@ const fn mode() -> Field {
         "Whether this acts, or is only watched.",
     )
     .otherwise("the `mode` of the file")
-    .planned()
 }
 
-static SCOPE: Record = Record::new(
+pub(in crate::config) static SCOPE: Record = Record::new(
     "scope",
-    "A fence. A file with a scope may hold roles, rules, quotas, detectors that only strengthen, and tests; nothing else.",
+    "A fence. A file with a scope may hold roles, rules, quotas, people and tests; nothing else.",
     &[Field::new(
         "tenants",
         Value::OneOrMore(&Value::Text(&TENANT_NAME)),

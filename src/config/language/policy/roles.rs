@@ -32,11 +32,10 @@ pub(in crate::config) static ROLE: Record = Record::new(
         mode(),
         Field::new(
             "rank",
-            Value::Number { least: 0, most: 1000 },
+            Value::Number { least: 0, most: MAX_RANK },
             "How senior its holders are; see `seniority`.",
         )
-        .default("0")
-        .planned(),
+        .default("0"),
     ],
 )
 .misplaced(&[Misplaced {
@@ -182,7 +181,10 @@ pub(in crate::config) static RULE: Record = Record::new(
 .hints(&[("if", "when"), ("message", "say"), ("to", "from")])
 .consequence("without it this rule would mean something else");
 
-pub(super) static SENIORITY: Record = Record::new(
+/// The highest rank.
+pub(in crate::config) const MAX_RANK: u64 = 1000;
+
+pub(in crate::config) static SENIORITY: Record = Record::new(
     "seniority",
     "Which rank it takes to instruct an agent: `default`, and agents by name.",
     &[Field::new(
@@ -190,26 +192,24 @@ pub(super) static SENIORITY: Record = Record::new(
         Value::Record(&RANK),
         "For every agent that is not named.",
     )
-    .otherwise("any rank")
-    .planned()],
+    .otherwise("any rank")],
 )
 .others(&Map {
     key: &Key::name("agent"),
     value: Value::Record(&RANK),
 });
 
-static RANK: Record = Record::new(
+pub(in crate::config) static RANK: Record = Record::new(
     "rank",
     "Who may instruct an agent.",
     &[Field::new(
         "callerAtLeast",
         Value::Number {
             least: 0,
-            most: 1000,
+            most: MAX_RANK,
         },
         "The rank that a caller needs.",
     )
     .required()
-    .examples(&["3"])
-    .planned()],
+    .examples(&["3"])],
 );
