@@ -1,5 +1,7 @@
 //! The composition root: an operator's settings become a running proxy, its addresses, its drain.
 
+mod gauges;
+mod listening;
 mod workers;
 
 #[cfg(test)]
@@ -14,7 +16,6 @@ use std::num::NonZeroUsize;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -25,29 +26,25 @@ use uuid::Uuid;
 use crate::admin::{self, Admin, Condition, Control, Health};
 use crate::audit::{self, Audit, Generation, OnFull, Origin};
 use crate::clock;
-use crate::config::{self, Diagnostics, Operator, Policies, Watcher};
+use crate::config::{self, Diagnostics, Operator, PUBLIC, Policies, Watcher};
 use crate::drain::{self, Drain, Guard};
 use crate::identity::{Authenticator, KeyStore};
 use crate::ledger::{self, Ledger};
-use crate::listener::{self, Listener, ListenerStats};
 use crate::policy::PolicySet;
 use crate::proxy::hygiene::Hygiene;
-use crate::proxy::{
-    self, Agent, Agents, Front, IdentityHeaders, Proxy, Redirect, Snapshot, Versions,
-};
+use crate::proxy::{self, Agent, Agents, IdentityHeaders, Proxy, Snapshot};
 use crate::quota::{Quotas, Store};
 use crate::scan::{self, Detectors};
-use crate::telemetry::{AgentMetrics, CallMetrics, ControlMetrics, Registry, TransportMetrics};
+use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
 use crate::tls;
 use crate::upstream::{self, Endpoint, Upstream};
 
+use gauges::Gauges;
+use listening::{Bound, Prepared};
 use workers::{Serving, Workers};
 
 /// How often certificates are looked at. Rotation happens days ahead of expiry, so this is soon.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(5);
-
-/// How often what rooms count becomes metrics. Scrapes are rarer.
-const METRICS_POLL: Duration = Duration::from_secs(1);
 
 /// How much of the policies' hash names a generation: enough to tell apart all that a team ever writes.
 const HASH_DIGITS: usize = 12;
@@ -88,38 +85,28 @@ pub struct Running {
 /// When the policies are wrong, or a file or port cannot be had.
 pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let policies = load(&operator.policies).map_err(StartError::Policies)?;
-    let server = operator
-        .tls
-        .as_ref()
-        .map(tls::Server::load)
-        .transpose()
-        .map_err(anyhow::Error::from)?;
+    let prepared = Prepared::all(&operator)?;
     let client = client_tls(&operator)?;
     let fingerprint_key = fingerprint_key(&operator.state_dir)?;
     let registry = Registry::new().map_err(anyhow::Error::from)?;
     let metrics = Metrics::new(&registry)?;
-    for fault in tls::HandshakeFault::ALL {
-        // Known at zero, so that the first of a kind is seen as an increase.
-        metrics.transport.tls_handshake_errors(fault.as_str());
-    }
     let audit = audit(&operator, &registry)?;
     let count = workers(&operator);
-    let listening = listener::Config {
-        // Over TLS a word would cost a handshake.
-        farewell: operator.tls.is_none().then(proxy::no_place),
-        ports: operator.ports().into(),
-        ..operator.listener.clone()
-    };
-    let listeners = Listener::bind_each(&listening, count).map_err(anyhow::Error::from)?;
-    let listener = listeners.first().context("there is no worker")?;
-    let listener_stats = listener.stats();
-    let redirect = bind_redirect(&operator, server.as_ref())?;
+    let ports = operator.ports();
+    let bind = |prepared| Bound::new(prepared, &ports, count);
+    let mut bound = prepared
+        .into_iter()
+        .map(bind)
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let public = bound.first().context("there is no data port")?;
+    let redirect = listening::bind_redirect(&operator, public.server.as_ref())?;
+    let public = public.address;
     let admin = Admin::bind(&operator.admin)
         .await
         .map_err(anyhow::Error::from)?;
-    let public = listener
-        .local_addr()
-        .context("the data port has no address")?;
+    for bound in &bound {
+        bound.announce_faults(&metrics.transport);
+    }
 
     let keys = Arc::new(KeyStore::new(tokio::runtime::Handle::current()));
     let compiler = Compiler {
@@ -135,7 +122,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         .context("cannot watch the policies")?;
 
     let gauges = Gauges {
-        listener: listener_stats,
+        listeners: listening::stats(&bound, redirect.as_ref()),
         keys: Arc::clone(&keys),
     };
     let names = &operator.identity_headers;
@@ -152,8 +139,6 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
             principal: names.principal.clone(),
             request_id: names.request_id.clone(),
         },
-        body_idle: operator.listener.deadlines.body_idle,
-        most_calls: operator.listener.limits.calls,
     };
     let proxy = Arc::new(Proxy::new(snapshot, parts));
     let mut health = Health::new(&registry).map_err(anyhow::Error::from)?;
@@ -161,15 +146,12 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     // Two drains: probes and metrics are answered while calls end.
     let (calls, guard) = drain::channel();
     let (rest, rest_guard) = drain::channel();
-    let front = Front {
-        proxy: Arc::clone(&proxy),
-        tls: server.as_ref().map(tls::Server::acceptor),
-        versions: Versions::of(&operator.versions),
-        config: Arc::new(operator.listener.clone()),
+    let serve = |bound: &mut Bound| {
+        let (sockets, front) = bound.open(&proxy);
+        let handler = move |connection| front.clone().serve(connection);
+        (sockets, handler)
     };
-    let workers = Workers::start(listeners, &guard, &move |connection| {
-        front.clone().serve(connection)
-    })?;
+    let workers = Workers::start(bound.iter_mut().map(serve).collect(), count, &guard)?;
     let redirecting = redirect.map(|(listener, redirect)| {
         let serve = move |connection| redirect.clone().serve(connection);
         let serving = listener.serve(guard.clone(), serve);
@@ -210,12 +192,17 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         tokio::spawn(admin.serve(state, rest_guard.clone())),
     ];
     background.extend(redirecting);
-    if let Some(server) = server {
-        background.push(tokio::spawn(reload_certificates(
-            move || server.reload(),
-            metrics.controls.clone(),
-            rest_guard.clone(),
-        )));
+    for bound in bound {
+        if &*bound.name != PUBLIC {
+            tracing::info!(listener = %bound.name, addr = %bound.address, "listening");
+        }
+        if let Some(server) = bound.server {
+            background.push(tokio::spawn(reload_certificates(
+                move || server.reload(),
+                metrics.controls.clone(),
+                rest_guard.clone(),
+            )));
+        }
     }
     if let Some(probes) = operator.upstream.health.clone() {
         for agent in proxy.parts().agents.all() {
@@ -248,7 +235,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         draining,
         calls,
         rest,
-        deadline: operator.listener.deadlines.drain,
+        deadline: listening::drain_time(&operator),
         workers,
         background,
     })
@@ -309,28 +296,6 @@ fn agents(operator: &Operator, workers: NonZeroUsize, tls: Option<&tls::Client>)
         .map(|port| agent(endpoint.clone().at(port), first.ledger.beside()))
         .collect();
     Agents::new(first, others)
-}
-
-/// The port that leads to TLS, if the operator wants one. It serves beside the probes: what it does is little.
-fn bind_redirect(
-    operator: &Operator,
-    server: Option<&tls::Server>,
-) -> anyhow::Result<Option<(Listener, Redirect)>> {
-    let Some(config) = &operator.redirect else {
-        return Ok(None);
-    };
-    let server = server.context("there is no TLS to redirect to")?;
-    let listening = listener::Config {
-        farewell: Some(proxy::no_place()),
-        ..config.listener.clone()
-    };
-    let listener = Listener::bind(&listening)?;
-    let redirect = Redirect {
-        names: server.names(),
-        port: config.port,
-        config: Arc::new(listening),
-    };
-    Ok(Some((listener, redirect)))
 }
 
 /// One worker for each processor that we may use, unless the operator says how many.
@@ -551,92 +516,6 @@ fn keys_condition(keys: &KeyStore) -> Condition {
     stale.map_or(Condition::Ready, |state| {
         Condition::Degraded(why(&state.source, state.error.as_deref()).into())
     })
-}
-
-/// Rooms count in plain numbers; here they become metrics.
-struct Gauges {
-    listener: Arc<ListenerStats>,
-    keys: Arc<KeyStore>,
-}
-
-impl Gauges {
-    async fn run(
-        self,
-        proxy: Arc<Proxy>,
-        transport: TransportMetrics,
-        controls: ControlMetrics,
-        mut guard: Guard,
-    ) {
-        let open = transport.connections("public");
-        let accept_errors = transport.accept_errors.clone();
-        let refused = |listener: &ListenerStats| {
-            let refused = [
-                ("direct", &listener.refused_direct),
-                ("header", &listener.refused_header),
-                ("listener", &listener.refused_listener),
-                ("port", &listener.refused_port),
-                ("source", &listener.refused_source),
-                ("untrusted", &listener.refused_untrusted),
-            ];
-            for (cause, count) in refused {
-                advance(&transport.connections_refused(cause), count.load(Relaxed));
-            }
-        };
-        let mut panicked = 0;
-        loop {
-            open.set(signed(self.listener.open.load(Relaxed)));
-            refused(&self.listener);
-            advance(&accept_errors, self.listener.accept_errors.load(Relaxed));
-            // Shared with calls, so that it is added to and not set.
-            let before = std::mem::replace(&mut panicked, self.listener.panicked.load(Relaxed));
-            proxy.parts().calls.panics.inc_by(panicked - before);
-            for agent in proxy.parts().agents.all() {
-                tell_agent(agent, &transport.upstream.agent(agent.port));
-            }
-            controls
-                .ledger_entries("all")
-                .set(signed(proxy.parts().agents.remembered() as u64));
-            for source in self.keys.state() {
-                controls
-                    .keys(&source.source)
-                    .set(i64::from(source.is_loaded()));
-            }
-            tokio::select! {
-                () = tokio::time::sleep(METRICS_POLL) => {}
-                () = guard.draining() => return,
-            }
-        }
-    }
-}
-
-fn tell_agent(agent: &Agent, metrics: &AgentMetrics) {
-    let (state, stats) = (agent.upstream.state(), agent.upstream.stats());
-    metrics.available.set(i64::from(state.trouble.is_none()));
-    metrics.connections.set(signed(stats.open.load(Relaxed)));
-    metrics.exchanges.set(signed(state.exchanges as u64));
-    metrics.pending.set(signed(state.pending as u64));
-    advance(&metrics.ejections, state.ejections);
-    let counters = [
-        (metrics.probes("success"), &stats.probes_succeeded),
-        (metrics.probes("failure"), &stats.probes_failed),
-        (metrics.repeats("idle-closed"), &stats.stale),
-        (metrics.repeats("retry"), &stats.retried),
-    ];
-    for (counter, count) in counters {
-        advance(&counter, count.load(Relaxed));
-    }
-    for (cause, count) in stats.errors() {
-        advance(&metrics.errors(cause), count);
-    }
-}
-
-fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// Brings a counter up to a number that only grows.
-fn advance(counter: &crate::telemetry::Counter, to: u64) {
-    counter.inc_by(to.saturating_sub(counter.get()));
 }
 
 /// How an `https://` agent is spoken to.

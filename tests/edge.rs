@@ -127,7 +127,8 @@ async fn a_required_client_certificate_is_verified_recorded_and_its_authority_is
         assert_eq!(record["clientCertificate"], ours.sha256());
     }
     for kind in ["certificate-missing", "certificate-untrusted"] {
-        let name = format!("lictor_tls_handshake_errors_total{{kind=\"{kind}\"}}");
+        let name =
+            format!("lictor_tls_handshake_errors_total{{kind=\"{kind}\",listener=\"public\"}}");
         assert_eq!(lictor.metric(&name).await, Some(1.0), "{kind}");
     }
 
@@ -198,7 +199,7 @@ async fn a_proxy_protocol_header_says_who_calls_before_tls_and_in_the_clear() {
             .starts_with("HTTP/1.1 200 ")
     );
     assert_eq!(sources(&plain, 1).await, ["198.51.100.9:80"]);
-    let refused = "lictor_connections_refused_total{cause=\"header\"}";
+    let refused = "lictor_connections_refused_total{cause=\"header\",listener=\"public\"}";
     eventually("the count", async || {
         (plain.metric(refused).await == Some(1.0)).then_some(())
     })
@@ -209,7 +210,7 @@ async fn a_proxy_protocol_header_says_who_calls_before_tls_and_in_the_clear() {
         .start()
         .await;
     assert_eq!(said(&closed, &binary.concat()).await, "");
-    let refused = "lictor_connections_refused_total{cause=\"untrusted\"}";
+    let refused = "lictor_connections_refused_total{cause=\"untrusted\",listener=\"public\"}";
     eventually("the count", async || {
         (closed.metric(refused).await == Some(1.0)).then_some(())
     })
@@ -323,7 +324,9 @@ async fn out_of_descriptors_lictor_waits_and_recovers() {
     })
     .await;
     eventually("the count", async || {
-        let count = lictor.metric("lictor_accept_errors_total").await;
+        let count = lictor
+            .metric("lictor_accept_errors_total{listener=\"public\"}")
+            .await;
         (count > Some(0.0)).then_some(())
     })
     .await;

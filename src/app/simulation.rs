@@ -9,6 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
 use tokio::task::JoinSet;
 
 use super::*;
+use crate::listener;
+use crate::proxy::{Front, Versions};
 
 /// Nothing is allowed, so that no call leaves for an agent outside of this time.
 const NOBODY: &str = "lictor: v1\nrules:\n  all: { deny: \"http:* /**\" }\n";
@@ -217,6 +219,8 @@ async fn simulate(proxy: Arc<Proxy>, config: Arc<listener::Config>, seed: u64) -
     let (_drain, guard) = drain::channel();
     let front = Front {
         proxy,
+        name: "public".into(),
+        noted: None,
         tls: None,
         versions: Versions::Both,
         config,
@@ -240,9 +244,9 @@ fn hard_callers_are_let_go_in_time_and_the_same_seed_tells_the_same() {
     fs::write(&policies, NOBODY).unwrap();
     let mut operator = Operator::standalone("http://127.0.0.1:9", policies).unwrap();
     operator.set_state_dir(home.path().to_owned());
-    operator.listener.address = "127.0.0.1:0".parse().unwrap();
+    operator.public.listener.address = "127.0.0.1:0".parse().unwrap();
     operator.admin.address = "127.0.0.1:0".parse().unwrap();
-    let config = Arc::new(operator.listener.clone());
+    let config = Arc::new(operator.public.listener.clone());
     let running = real.block_on(start(operator)).unwrap();
     let run = |seed| {
         let mut paused = tokio::runtime::Builder::new_current_thread();

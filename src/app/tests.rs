@@ -44,7 +44,7 @@ async fn lictor(home: &TempDir) -> Running {
     let url = format!("http://{}", agent().await);
     let mut operator = Operator::standalone(&url, policies).unwrap();
     operator.set_state_dir(home.path().to_owned());
-    operator.listener.address = "127.0.0.1:0".parse().unwrap();
+    operator.public.listener.address = "127.0.0.1:0".parse().unwrap();
     operator.admin.address = "127.0.0.1:0".parse().unwrap();
     start(operator).await.unwrap()
 }

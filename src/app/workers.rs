@@ -6,6 +6,7 @@
 //! that compiling a policy never stalls a stream.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -13,7 +14,7 @@ use std::thread;
 use anyhow::Context;
 use tokio::runtime::Builder;
 use tokio::sync::watch;
-use tokio::task;
+use tokio::task::{self, JoinSet};
 
 use crate::drain::Guard;
 use crate::listener::{Connection, Listener};
@@ -31,27 +32,35 @@ pub(super) struct Workers {
 pub(super) struct Serving(Arc<AtomicUsize>);
 
 impl Workers {
-    /// Starts a worker for each listener.
+    /// Starts so many workers. Each serves one socket of every listener, and as its handler says.
     ///
     /// # Errors
     /// When the system has no thread or no event queue for one.
     pub(super) fn start<H, F>(
-        listeners: Vec<Listener>,
+        listeners: Vec<(Vec<Listener>, H)>,
+        count: NonZeroUsize,
         guard: &Guard,
-        handler: &H,
     ) -> anyhow::Result<Self>
     where
-        H: Fn(Connection) -> F + Clone + Send + 'static,
+        H: Fn(Connection) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         let mut workers = Self {
-            threads: Vec::with_capacity(listeners.len()),
+            threads: Vec::with_capacity(count.get()),
             abort: watch::channel(false).0,
             serving: Serving::default(),
         };
-        for (index, listener) in listeners.into_iter().enumerate() {
+        let mut listeners: Vec<_> = listeners
+            .into_iter()
+            .map(|(sockets, handler)| (sockets.into_iter(), handler))
+            .collect();
+        for index in 0..count.get() {
+            let own = listeners.iter_mut();
+            let own = own
+                .filter_map(|(sockets, handler)| Some((sockets.next()?, handler.clone())))
+                .collect();
             let worker = workers
-                .start_one(listener, guard.clone(), handler.clone(), index)
+                .start_one(own, guard.clone(), index)
                 .with_context(|| format!("cannot start worker {index}"))?;
             workers.threads.push(worker);
         }
@@ -60,13 +69,12 @@ impl Workers {
 
     fn start_one<H, F>(
         &self,
-        listener: Listener,
+        listeners: Vec<(Listener, H)>,
         guard: Guard,
-        handler: H,
         index: usize,
     ) -> io::Result<thread::JoinHandle<()>>
     where
-        H: Fn(Connection) -> F + Clone + Send + 'static,
+        H: Fn(Connection) -> F + Clone + Send + Sync + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -77,10 +85,13 @@ impl Workers {
             .spawn(move || {
                 let _place = place;
                 runtime.block_on(async {
+                    let mut serving: JoinSet<_> = listeners
+                        .into_iter()
+                        .map(|(listener, handler)| listener.serve(guard.clone(), handler))
+                        .collect();
+                    drop(guard);
                     tokio::select! {
-                        served = listener.serve(guard, handler) => if let Err(error) = served {
-                            tracing::error!(%error, "a worker cannot serve");
-                        },
+                        () = all_served(&mut serving) => {}
                         // Also when nobody is left who could say so.
                         _ = abort.wait_for(|abort| *abort) => {}
                     }
@@ -106,6 +117,17 @@ impl Workers {
         });
         // Fails only when the runtime ends, and the process with it.
         let _joined = joined.await;
+    }
+}
+
+/// Ends when every listener has drained; or when one cannot serve: what others of the worker have open is cut, and it
+/// counts as gone.
+async fn all_served(serving: &mut JoinSet<io::Result<()>>) {
+    while let Some(served) = serving.join_next().await {
+        if let Err(error) = served.map_err(io::Error::from).flatten() {
+            tracing::error!(%error, "a worker cannot serve");
+            return;
+        }
     }
 }
 

@@ -92,6 +92,9 @@ fn who(line: &mut Object<'_>, record: &Record) {
     if let Some(source) = record.source {
         line.address("source", source);
     }
+    if let Some(listener) = record.listener.as_deref() {
+        line.text("listener", listener);
+    }
     if let Some(port) = record.agent_port {
         line.number("agentPort", port);
     }

@@ -28,6 +28,8 @@ pub struct Record {
     pub principal: Option<Arc<Principal>>,
     /// Where the connection comes from.
     pub source: Option<SocketAddr>,
+    /// The listener that the connection came to, unless it is the data port.
+    pub listener: Option<Arc<str>>,
     /// The port of the agent that the connection was for, unless it is the first one's.
     pub agent_port: Option<u16>,
     /// The SHA-256 of the certificate with which the connection was opened, in hexadecimal digits.

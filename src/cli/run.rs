@@ -136,7 +136,7 @@ fn operator(arguments: &Run) -> Result<Operator, u8> {
         operator.set_certificate(certificate.clone(), key.clone());
     }
     if let Some(address) = arguments.listen {
-        operator.listener.address = address;
+        operator.public.listener.address = address;
     }
     if let Some(address) = arguments.admin {
         operator.admin.address = address;

@@ -28,7 +28,8 @@ pub use check::check;
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use language::Document;
 pub use operator::{
-    HeaderNames, LogFormat, LogLevel, Logs, Operator, OperatorError, load_operator,
+    HeaderNames, Listening, LogFormat, LogLevel, Logs, Operator, OperatorError, PUBLIC, REDIRECT,
+    load_operator,
 };
 pub use report::Format;
 pub use watch::Watcher;

@@ -1,5 +1,6 @@
 //! `lictor.yaml`: what the operator says, once, at start.
 
+mod listening;
 mod read;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -12,6 +13,7 @@ use http::HeaderName;
 use crate::config::policy::identities::holds_user;
 use crate::{admin, audit, listener, tls, upstream};
 
+pub use listening::Listening;
 pub(super) use read::inspect_operator;
 pub use read::load_operator;
 
@@ -23,15 +25,11 @@ pub struct Operator {
     /// Where state lies: audit records, ownership.
     pub state_dir: PathBuf,
     /// The data port.
-    pub listener: listener::Config,
-    /// Its certificates; without them it is plain.
-    pub tls: Option<tls::Config>,
-    /// HTTP versions that the data port speaks; a plain port is told by the first bytes.
-    pub versions: Vec<tls::HttpVersion>,
+    pub public: Listening,
+    /// Further ports where callers are served.
+    pub further: Vec<Listening>,
     /// A plain port that sends everybody to the data port's TLS.
     pub redirect: Option<Redirect>,
-    /// The operator accepts that a plain port is reached from elsewhere.
-    pub dangerous_plain_http: bool,
     /// The agent.
     pub upstream: upstream::Config,
     /// Ports of its host where agents are that redirected connections may reach; [`Operator::ports`] says what none
@@ -163,6 +161,9 @@ pub enum OperatorError {
         "`tproxy` brings connections from elsewhere, whatever the address, and there is no TLS; give it certificates, or say dangerousPlainHttp"
     )]
     PlainTproxy,
+    /// Only one of them could listen.
+    #[error("`{0}` and `{1}` would both listen on {2}; give one of them another port")]
+    SameAddress(Box<str>, Box<str>, SocketAddr),
     /// Connections that go by port, to an agent that has none.
     #[error(
         "a transparent listener finds the agent by its port, and a socket has none; use an address such as http://127.0.0.1:9000"
@@ -180,6 +181,12 @@ pub enum OperatorError {
     #[error("the address of an agent may not hold a user or a password")]
     UpstreamUser,
 }
+
+/// The name of the listener that flags set.
+pub const PUBLIC: &str = "public";
+
+/// The name of the one that leads to its TLS.
+pub const REDIRECT: &str = "redirect";
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -205,11 +212,9 @@ impl Operator {
         let state_dir = PathBuf::from(LOCAL_STATE_DIR);
         Self {
             agent_name: "agent".to_owned(),
-            listener: listener::Config::new(SocketAddr::new(LOOPBACK, 8443)),
-            tls: None,
+            public: Listening::new(PUBLIC, SocketAddr::new(LOOPBACK, 8443)),
+            further: Vec::new(),
             redirect: None,
-            versions: vec![tls::HttpVersion::H2, tls::HttpVersion::H1],
-            dangerous_plain_http: false,
             upstream: upstream::Config::new(endpoint),
             agent_ports: Vec::new(),
             upstream_tls: tls::ClientFiles {
@@ -254,26 +259,22 @@ impl Operator {
         Ok(())
     }
 
-    /// Serves this certificate, in place of those that are set.
+    /// Serves this certificate on the data port, in place of those that are set.
     pub fn set_certificate(&mut self, certificate: PathBuf, key: PathBuf) {
-        if let Some(tls) = &mut self.tls {
+        if let Some(tls) = &mut self.public.tls {
             tls.certificates.clear();
         }
         self.add_certificate(certificate, key);
     }
 
-    /// Serves this certificate, in addition to those that are set.
+    /// Serves this certificate on the data port, in addition to those that are set.
     pub fn add_certificate(&mut self, certificate: PathBuf, key: PathBuf) {
-        let tls = self.tls.get_or_insert_with(|| tls::Config {
-            certificates: Vec::new(),
-            allow_tls12: false,
-            versions: self.versions.clone(),
-            clients: None,
-            handshakes: self.listener.limits.handshakes,
-            handshake_time: self.listener.deadlines.handshake,
-        });
-        tls.certificates
-            .push(tls::CertificateFiles { certificate, key });
+        self.public.add_certificate(certificate, key);
+    }
+
+    /// The ports where callers are served, the data port first.
+    pub fn listeners(&self) -> impl Iterator<Item = &Listening> {
+        std::iter::once(&self.public).chain(&self.further)
     }
 
     /// What holds between settings. [`load_operator`] has checked it; whoever changes fields asks again.
@@ -282,7 +283,10 @@ impl Operator {
     /// When a plain port could be reached from elsewhere, a header is asked of peers that nobody trusts, or
     /// connections are to be redirected to what is no agent.
     pub fn check(&self) -> Result<(), OperatorError> {
-        self.check_listener()?;
+        for listening in self.listeners() {
+            listening.check()?;
+        }
+        self.check_addresses()?;
         self.check_ports().into_iter().next().map_or(Ok(()), Err)
     }
 
@@ -297,7 +301,7 @@ impl Operator {
 
     /// What is wrong about them.
     fn check_ports(&self) -> Vec<OperatorError> {
-        if self.listener.transparent == listener::Transparent::Off {
+        if !self.listeners().any(Listening::is_transparent) {
             let unused = (!self.agent_ports.is_empty()).then_some(OperatorError::PortsUnused);
             return unused.into_iter().collect();
         }
@@ -306,13 +310,7 @@ impl Operator {
         };
         let ports = self.ports();
         let left_out = (!ports.contains(&own)).then_some(OperatorError::PortLeftOut(own));
-        let redirect = self.redirect.as_ref().map(|it| it.listener.address);
-        let ours = [
-            Some(self.listener.address),
-            Some(self.admin.address),
-            redirect,
-        ];
-        let is_ours = |port: &u16| ours.iter().flatten().any(|it| it.port() == *port);
+        let is_ours = |port: &u16| self.addresses().any(|(_, it)| it.port() == *port);
         let ours = ports.iter().copied().filter(is_ours);
         left_out
             .into_iter()
@@ -320,21 +318,28 @@ impl Operator {
             .collect()
     }
 
-    fn check_listener(&self) -> Result<(), OperatorError> {
-        let is_announced = self.listener.proxy_protocol != listener::ProxyProtocol::Off;
-        if is_announced && self.listener.trusted.is_empty() {
-            return Err(OperatorError::NobodyTrusted);
+    /// Two of lictor's own ports at one address. What only the system knows to be one, it refuses at start.
+    fn check_addresses(&self) -> Result<(), OperatorError> {
+        let addresses: Vec<_> = self.addresses().collect();
+        for (index, (name, address)) in addresses.iter().enumerate() {
+            let before = addresses.iter().take(index);
+            let same = before.rev().find(|(_, other)| other == address);
+            if let Some((other, _)) = same.filter(|_| address.port() != 0) {
+                let (one, two) = ((*other).into(), (*name).into());
+                return Err(OperatorError::SameAddress(one, two, *address));
+            }
         }
-        let address = self.listener.address;
-        if self.tls.is_some() || self.dangerous_plain_http {
-            Ok(())
-        } else if !address.ip().to_canonical().is_loopback() {
-            Err(OperatorError::PlainHttp(address))
-        } else if self.listener.transparent == listener::Transparent::Tproxy {
-            Err(OperatorError::PlainTproxy)
-        } else {
-            Ok(())
-        }
+        Ok(())
+    }
+
+    /// Where lictor listens, and by which name.
+    fn addresses(&self) -> impl Iterator<Item = (&str, SocketAddr)> {
+        let serving = self.listeners();
+        let serving = serving.map(|it| (&*it.name, it.listener.address));
+        let redirect = self.redirect.as_ref();
+        let redirect = redirect.map(|it| (REDIRECT, it.listener.address));
+        let admin = ("admin", self.admin.address);
+        serving.chain(redirect).chain(std::iter::once(admin))
     }
 }
 
@@ -470,13 +475,13 @@ mod tests {
     fn a_plain_port_stays_at_home_unless_told_otherwise() {
         let mut operator = Operator::standalone("http://127.0.0.1:9000", "p".into()).unwrap();
         assert_eq!(operator.check(), Ok(()));
-        operator.listener.address = "0.0.0.0:8080".parse().unwrap();
+        operator.public.listener.address = "0.0.0.0:8080".parse().unwrap();
         assert!(operator.check().is_err());
-        operator.listener.address = "[::]:8080".parse().unwrap();
+        operator.public.listener.address = "[::]:8080".parse().unwrap();
         assert!(operator.check().is_err());
-        operator.dangerous_plain_http = true;
+        operator.public.dangerous_plain_http = true;
         assert_eq!(operator.check(), Ok(()));
-        operator.dangerous_plain_http = false;
+        operator.public.dangerous_plain_http = false;
         operator.add_certificate("a.crt".into(), "a.key".into());
         assert_eq!(operator.check(), Ok(()));
     }

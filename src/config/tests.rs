@@ -321,6 +321,7 @@ listeners:
     transparent: redirect
     limits: { connections: 10, perSource: 5, handshakes: 4, headerBytes: 16KiB, headers: 50, streams: 20 }
     deadlines: { handshake: 1s, header: 2s, bodyIdle: 3s, keepAlive: 4s, writeStall: 5s, drain: 6s }
+  mesh: { address: 127.0.0.1:8444, versions: h1, limits: { connections: 11 } }
 upstream:
   url: https://agent.example:9000
   ports: [9000, 8081, 9000]
@@ -348,7 +349,7 @@ runtime: { workers: 3 }
     assert_eq!(operator.audit.on_full, OnFull::Drop);
     assert_eq!(operator.policies, folder.path().join("policies/"));
     assert_eq!(operator.poll, Duration::from_secs(3));
-    let tls = operator.tls.clone().unwrap();
+    let tls = operator.public.tls.clone().unwrap();
     assert_eq!(tls.certificates[0].key, folder.path().join("tls/tls.key"));
     assert!(tls.allow_tls12);
     assert_eq!(
@@ -362,18 +363,28 @@ runtime: { workers: 3 }
             mode: tls::ClientMode::Optional,
         })
     );
-    assert_eq!(tls.versions, operator.versions);
-    let trusted = &operator.listener.trusted;
+    assert_eq!(tls.versions, operator.public.versions);
+    let trusted = &operator.public.listener.trusted;
     assert!(trusted.contains("10.1.2.3".parse().unwrap()));
     assert!(trusted.contains("fd00::1".parse().unwrap()));
     assert!(!trusted.contains("fd00::2".parse().unwrap()));
     assert_eq!(
-        operator.listener.proxy_protocol,
+        operator.public.listener.proxy_protocol,
         crate::listener::ProxyProtocol::Optional
     );
-    assert_eq!(operator.listener.limits.streams, 20);
-    assert_eq!(operator.listener.deadlines.drain, Duration::from_secs(6));
-    let transparent = operator.listener.transparent;
+    assert_eq!(operator.public.listener.limits.streams, 20);
+    assert_eq!(
+        operator.public.listener.deadlines.drain,
+        Duration::from_secs(6)
+    );
+    let mesh = &operator.further[0];
+    assert_eq!(
+        (&*mesh.name, mesh.listener.limits.connections),
+        ("mesh", 11)
+    );
+    assert_eq!(mesh.versions, [tls::HttpVersion::H1]);
+    assert!(mesh.tls.is_none());
+    let transparent = operator.public.listener.transparent;
     assert_eq!(transparent, crate::listener::Transparent::Redirect);
     assert_eq!(operator.ports(), [9000, 8081]);
     let upstream = operator.upstream;
@@ -410,7 +421,7 @@ fn an_upstream_is_all_that_an_operator_must_say() {
     )
     .unwrap();
     let operator = load_operator(&file).unwrap();
-    assert!(operator.listener.address.ip().is_loopback());
+    assert!(operator.public.listener.address.ip().is_loopback());
     assert!(operator.admin.address.ip().is_loopback());
     assert_eq!(operator.ports(), [9000]);
     assert_eq!(operator.policies, folder.path().join("policies"));

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -38,6 +39,10 @@ use super::watch::{Activity, Busy, Judgement, Watch, Watched};
 pub struct Front {
     /// The calls go here.
     pub proxy: Arc<Proxy>,
+    /// What metrics call the listener.
+    pub name: Arc<str>,
+    /// What records call it; nothing where it goes without saying.
+    pub noted: Option<Arc<str>>,
     /// Terminates TLS; `None` is a plain listener.
     pub tls: Option<tls::Acceptor>,
     /// Which versions of HTTP are spoken.
@@ -126,7 +131,9 @@ impl Front {
             "tls handshake failed"
         );
         let transport = &self.proxy.parts.transport;
-        transport.tls_handshake_errors(error.fault.as_str()).inc();
+        transport
+            .tls_handshake_errors(&self.name, error.fault.as_str())
+            .inc();
     }
 
     /// Serves a pipe in place of a socket.
@@ -237,8 +244,8 @@ impl Front {
                 .then(|| Arc::clone(&self.config)),
             host: None,
             takes_back: false,
-            most_fields: self.config.limits.headers,
-            most_bytes: self.config.limits.header_bytes,
+            listener: self.noted.clone(),
+            bounds: Bounds::of(&self.config),
         }
     }
 }
@@ -361,10 +368,34 @@ pub(super) struct Inlet {
     pub(super) host: Option<HeaderValue>,
     /// On this connection requests were taken back by resets of their streams.
     pub(super) takes_back: bool,
+    /// The listener, where it is not the one that goes without saying.
+    pub(super) listener: Option<Arc<str>>,
+    /// What a call is held to.
+    pub(super) bounds: Bounds,
+}
+
+/// What the listener allows a call. Copied, because a count of references that all workers share would cost more.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
     /// Fields that a request may have.
-    pub(super) most_fields: usize,
+    pub(super) fields: usize,
     /// Bytes that its head may have.
-    pub(super) most_bytes: usize,
+    pub(super) head_bytes: usize,
+    /// Calls in flight at the same time, those of other listeners included.
+    pub(super) calls: usize,
+    /// How long the caller may pause within a body.
+    pub(super) body_idle: Duration,
+}
+
+impl Bounds {
+    pub(super) const fn of(config: &Config) -> Self {
+        Self {
+            fields: config.limits.headers,
+            head_bytes: config.limits.header_bytes,
+            calls: config.limits.calls,
+            body_idle: config.deadlines.body_idle,
+        }
+    }
 }
 
 impl Inlet {

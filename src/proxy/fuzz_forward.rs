@@ -41,8 +41,10 @@ pub fn fuzz_forward(data: &[u8]) {
         trusting: None,
         host: None,
         takes_back: false,
-        most_fields: 100,
-        most_bytes: 1 << 20,
+        listener: None,
+        bounds: super::connection::Bounds::of(&crate::listener::Config::new(
+            ([127, 0, 0, 1], 0).into(),
+        )),
     };
     let caller = Principal::anonymous();
     IdentityHeaders::default().towards_agent(&mut parts, &caller, &id, &inlet, true);

@@ -273,8 +273,10 @@ mod tests {
             trusting: None,
             host: None,
             takes_back: false,
-            most_fields: 100,
-            most_bytes: 1000,
+            listener: None,
+            bounds: super::super::connection::Bounds::of(&crate::listener::Config::new(
+                ([127, 0, 0, 1], 0).into(),
+            )),
         };
         IdentityHeaders::default().towards_agent(
             &mut parts,

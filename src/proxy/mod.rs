@@ -91,10 +91,6 @@ pub struct Parts {
     pub first_byte: Duration,
     /// How the agent learns who calls.
     pub identity_headers: IdentityHeaders,
-    /// How long a caller may pause within a body.
-    pub body_idle: Duration,
-    /// Calls in flight at the same time.
-    pub most_calls: usize,
 }
 
 impl Proxy {

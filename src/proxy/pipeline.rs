@@ -62,6 +62,7 @@ impl Proxy {
         let mut toll = Toll::new(Arc::clone(&self), decision, request_id.clone());
         let record = toll.record();
         record.source = Some(inlet.source);
+        record.listener.clone_from(&inlet.listener);
         record.agent_port = self.parts.agents.other_port(inlet.agent);
         record.client_certificate = inlet.client.as_deref().map(|client| client.sha256().into());
         record.trace_id = Some(trace.id());
@@ -144,6 +145,7 @@ impl Proxy {
         let mut toll = Toll::new(self, decision, request_id.clone());
         let record = toll.record();
         record.source = Some(inlet.source);
+        record.listener.clone_from(&inlet.listener);
         record.agent_port = agent_port;
         record.generation = Some(snapshot.generation.clone());
         let mut response = reply::refuse(&Addressee::unread(), refusal, decision, &request_id);
@@ -235,7 +237,7 @@ impl Walk<'_> {
 
     /// This call is one of those in flight.
     fn refuse_overload(&self) -> Result<(), Refusal> {
-        let most = self.parts().most_calls;
+        let most = self.inlet.bounds.calls;
         if self.parts().calls.in_flight() <= most {
             return Ok(());
         }
@@ -270,7 +272,7 @@ impl Walk<'_> {
         } else {
             allowed.min(UNAUTHENTICATED_BODY_BYTES)
         };
-        Inbound::read(head, body, most, self.parts().body_idle).await
+        Inbound::read(head, body, most, self.inlet.bounds.body_idle).await
     }
 
     /// Whom to answer when the call is refused before it is known.
@@ -407,7 +409,7 @@ impl Walk<'_> {
         let body = inbound
             .into_request_body(
                 limits.request_bytes,
-                proxy.body_idle,
+                self.inlet.bounds.body_idle,
                 &proxy.identity_headers,
             )
             .map_err(|error| Refusal::new(error.reason()).detail(error))?;
@@ -463,7 +465,7 @@ pub(super) fn upstream_refusal(error: &UpstreamError) -> Refusal {
 /// HTTP/1.1 counts while it reads. HTTP/2 knows a limit in bytes only, which counts 32 for each field; here
 /// both mean the same.
 fn refuse_large_head(parts: &request::Parts, inlet: &Inlet) -> Result<(), Refusal> {
-    if parts.headers.len() > inlet.most_fields {
+    if parts.headers.len() > inlet.bounds.fields {
         return Err(Refusal::new(Reason::HeadTooLarge).detail("too many header fields"));
     }
     if parts.version != Version::HTTP_2 {
@@ -477,8 +479,8 @@ fn refuse_large_head(parts: &request::Parts, inlet: &Inlet) -> Result<(), Refusa
     let bytes = fields.fold(target.len(), |bytes, (name, value)| {
         bytes + name.as_str().len() + value.len()
     });
-    if bytes > inlet.most_bytes {
-        let most = inlet.most_bytes;
+    if bytes > inlet.bounds.head_bytes {
+        let most = inlet.bounds.head_bytes;
         return Err(Refusal::new(Reason::HeadTooLarge).detail(format_args!("above {most} bytes")));
     }
     Ok(())

@@ -57,7 +57,7 @@ pub async fn run(options: Options) -> Result<bool> {
     let mut operator =
         Operator::standalone(&format!("http://{}", agent.address), stage.policies())?;
     operator.set_certificate(stage.path("tls.crt"), stage.path("tls.key"));
-    operator.listener.address = options.listen;
+    operator.public.listener.address = options.listen;
     operator.admin.address = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     operator.set_state_dir(stage.folder.clone());
     "quotes-agent".clone_into(&mut operator.agent_name);

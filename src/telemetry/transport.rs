@@ -9,8 +9,7 @@ pub struct TransportMetrics {
     connections: GaugeVec,
     connections_refused: CounterVec,
     tls_handshake_errors: CounterVec,
-    /// Times that no connection could be accepted; out of descriptors, mostly.
-    pub accept_errors: Counter,
+    accept_errors: CounterVec,
     /// What is counted of the agent.
     pub upstream: UpstreamMetrics,
     /// What goes wrong on HTTP/2 connections.
@@ -86,17 +85,18 @@ impl TransportMetrics {
             )?,
             connections_refused: registry.counter_vec(
                 "lictor_connections_refused_total",
-                "Connections refused before their first request, by cause.",
-                &["cause"],
+                "Connections refused before their first request, by listener and cause.",
+                &["listener", "cause"],
             )?,
-            accept_errors: registry.counter(
+            accept_errors: registry.counter_vec(
                 "lictor_accept_errors_total",
-                "Times that accepting a connection failed.",
+                "Times that accepting a connection failed, by listener.",
+                &["listener"],
             )?,
             tls_handshake_errors: registry.counter_vec(
                 "lictor_tls_handshake_errors_total",
-                "TLS handshakes that did not end in a connection, by kind.",
-                &["kind"],
+                "TLS handshakes that did not end in a connection, by listener and kind.",
+                &["listener", "kind"],
             )?,
             upstream: UpstreamMetrics::new(registry)?,
             http2: Http2Metrics::new(registry)?,
@@ -108,13 +108,20 @@ impl TransportMetrics {
         self.connections.with_label_values(&[listener])
     }
 
-    /// Connections refused for one cause.
-    pub fn connections_refused(&self, cause: &'static str) -> Counter {
-        self.connections_refused.with_label_values(&[cause])
+    /// Times that one listener could accept no connection; out of descriptors, mostly.
+    pub fn accept_errors(&self, listener: &str) -> Counter {
+        self.accept_errors.with_label_values(&[listener])
     }
 
-    /// Handshakes that failed in one way.
-    pub fn tls_handshake_errors(&self, kind: &'static str) -> Counter {
-        self.tls_handshake_errors.with_label_values(&[kind])
+    /// Connections that one listener refused for one cause.
+    pub fn connections_refused(&self, listener: &str, cause: &'static str) -> Counter {
+        self.connections_refused
+            .with_label_values(&[listener, cause])
+    }
+
+    /// Handshakes of one listener that failed in one way.
+    pub fn tls_handshake_errors(&self, listener: &str, kind: &'static str) -> Counter {
+        self.tls_handshake_errors
+            .with_label_values(&[listener, kind])
     }
 }

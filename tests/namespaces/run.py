@@ -194,7 +194,7 @@ def refused(results: Results, lictor: Lictor) -> None:
         results.expect(f"{family}, a port that is not listed", lictor.ask(address, 7777), "closed")
         results.expect(f"{family}, lictor's own port", lictor.ask(address, OWN_PORT), "closed")
     for cause in ("port", "direct"):
-        name = f'lictor_connections_refused_total{{cause="{cause}"}}'
+        name = f'lictor_connections_refused_total{{cause="{cause}",listener="public"}}'
         eventually(f"{name} is there", lambda name=name: lictor.metric(name) == 2)
         results.expect(name, lictor.metric(name), 2)
 

@@ -303,7 +303,7 @@ impl Drop for Lictor {
 
 /// An address that was free a moment ago. Another process may take it before lictor does; the system
 /// hands out ports in turn, so that this is rare.
-fn free_address() -> SocketAddr {
+pub(crate) fn free_address() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()
 }

@@ -109,15 +109,9 @@ impl Reader<'_> {
         {
             operator.set_state_dir(path);
         }
-        if let Some(mut listeners) = self.section(&shapes::LISTENERS, fields.take("listeners")) {
-            let public = self.section(&shapes::PUBLIC, listeners.take("public"));
-            if let Some(public) = public {
-                self.listener(public, operator);
-            }
-            if let Some(entry) = listeners.take("redirect") {
-                self.redirect(entry, operator);
-            }
-            listeners.finish(self.report);
+        let listeners = fields.take("listeners");
+        if let Some(listeners) = self.section(&shapes::LISTENERS, listeners) {
+            self.listeners(listeners, operator);
         }
         let upstream = fields.require("upstream", self.report);
         let ports_at = self.upstream(upstream, operator);
@@ -130,12 +124,14 @@ impl Reader<'_> {
             self.duration(&mut policies, "poll", &mut operator.poll);
             policies.finish(self.report);
         }
-        if let Some(mut admin) = self.section(&shapes::ADMIN, fields.take("admin")) {
+        let admin_entry = fields.take("admin");
+        if let Some(mut admin) = self.section(&shapes::ADMIN, admin_entry) {
             if let Some(address) = self.address(&mut admin) {
                 operator.admin.address = address;
             }
             admin.finish(self.report);
         }
+        self.check_addresses(listeners.or(admin_entry), operator);
         self.check_ports(ports_at, operator);
         if let Some(headers) =
             self.section(&shapes::IDENTITY_HEADERS, fields.take("identityHeaders"))
@@ -150,6 +146,15 @@ impl Reader<'_> {
         }
         if let Some(runtime) = self.section(&shapes::RUNTIME, fields.take("runtime")) {
             self.runtime(runtime, operator);
+        }
+    }
+
+    /// What holds between listeners and the admin port.
+    fn check_addresses(&mut self, at: Option<&Entry>, operator: &Operator) {
+        // Where neither is written, the defaults are apart.
+        if let (Some(at), Err(error)) = (at, operator.check_addresses()) {
+            let diagnostic = Diagnostic::error(Code::Contradiction, &error);
+            self.report.push(diagnostic.at(at.key.span, ""));
         }
     }
 

@@ -221,7 +221,7 @@ fn each_named<'node>(
 }
 
 /// Names stand in header fields, metrics and logs, so they are short and plain.
-fn check_name(entry: &Entry, what: &str, report: &mut Diagnostics) {
+pub(in crate::config) fn check_name(entry: &Entry, what: &str, report: &mut Diagnostics) {
     let name = &*entry.key.text;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {

@@ -1,7 +1,7 @@
 //! `listeners`.
 
 use crate::config::language::text::{ADDRESS, NETWORK, PATH};
-use crate::config::language::{Field, Record, Value, Word};
+use crate::config::language::{Field, Key, Map, Record, Value, Word};
 
 pub(in crate::config) static LISTENERS: Record = Record::new(
     "listeners",
@@ -18,31 +18,52 @@ pub(in crate::config) static LISTENERS: Record = Record::new(
         .examples(&["{ address: \"0.0.0.0:8080\" }"]),
     ],
 )
+.others(&Map {
+    key: &Key::name("listener").examples(&["internal", "mesh"]),
+    value: Value::Record(&LISTENER),
+})
 .may_be_empty();
 
-pub(in crate::config) static PUBLIC: Record = Record::new(
-    "public",
-    "The data port.",
-    &[
-        Field::new(
-            "address",
-            Value::Text(&ADDRESS),
-            "Where it listens. Without `tls` it may be loopback only, unless `dangerousPlainHttp` says otherwise.",
-        )
-        .default("127.0.0.1:8443")
-        .examples(&["\"0.0.0.0:8443\""]),
+pub(in crate::config) static PUBLIC: Record =
+    Record::new("public", "The data port.", &PUBLIC_FIELDS).may_be_empty();
+
+pub(in crate::config) static LISTENER: Record = Record::new(
+    "listener",
+    "A further port where callers are served, under a name of your own: the same agent and the same policies, with TLS, caps and \
+     deadlines of its own. At most 15.",
+    &LISTENER_FIELDS,
+);
+
+static PUBLIC_FIELDS: [Field; 9] = serving(ADDRESS_FIELD.default("127.0.0.1:8443"));
+
+static LISTENER_FIELDS: [Field; 9] = serving(ADDRESS_FIELD.required());
+
+const ADDRESS_FIELD: Field = Field::new(
+    "address",
+    Value::Text(&ADDRESS),
+    "Where it listens. Without `tls` it may be loopback only, unless `dangerousPlainHttp` says otherwise.",
+)
+.examples(&["\"0.0.0.0:8443\""]);
+
+static VERSION: Value = Value::Word(VERSIONS);
+
+static PEER: Value = Value::Text(&NETWORK);
+
+const fn serving(address: Field) -> [Field; 9] {
+    [
+        address,
         Field::new("tls", Value::Record(&TLS), "Its TLS.")
             .otherwise("it is plain")
             .examples(&["{ certificates: [{ cert: tls/tls.crt, key: tls/tls.key }] }"]),
         Field::new(
             "versions",
-            Value::OneOrMore(&Value::Word(VERSIONS)),
+            Value::OneOrMore(&VERSION),
             "What is spoken: by ALPN over TLS; in the clear the first bytes tell (HTTP/2 with prior knowledge).",
         )
         .default("[h1, h2]"),
         Field::new(
             "trustedPeers",
-            Value::OneOrMore(&Value::Text(&NETWORK)),
+            Value::OneOrMore(&PEER),
             "Networks of the proxies in front of lictor, whose PROXY protocol and forwarded fields count. Their connections are \
              not held to `perSource`.",
         )
@@ -70,9 +91,8 @@ pub(in crate::config) static PUBLIC: Record = Record::new(
             "Accepts that tokens and answers cross a network in the clear.",
         )
         .default("false"),
-    ],
-)
-.may_be_empty();
+    ]
+}
 
 pub(in crate::config) static VERSIONS: &[Word] =
     &[Word::new("h1", "HTTP/1.1."), Word::new("h2", "HTTP/2.")];
@@ -218,7 +238,7 @@ pub(in crate::config) static LIMITS: Record = Record::new(
             "TLS handshakes at the same time, about 40 KiB each. One more waits within `deadlines.handshake`.",
         ),
         count("headers", 10_000, "100", "Header fields of one request. Past it: 431."),
-        count("calls", MANY, "10000", "Calls in flight, over all connections. Past it: 503."),
+        count("calls", MANY, "10000", "Calls in flight, over all connections of all listeners. Past it: 503."),
         count("streams", 10_000, "100", "Streams at the same time on one HTTP/2 connection."),
         count(
             "resets",

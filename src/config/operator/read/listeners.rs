@@ -1,6 +1,6 @@
 //! The listeners: addresses, caps, deadlines, whom they believe.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -9,16 +9,53 @@ use super::Reader;
 use crate::config::decode::{self, Fields, bad_value, boolean, text, word};
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::language::operator as shapes;
-use crate::config::operator::{Operator, OperatorError, Redirect};
+use crate::config::operator::{Listening, Operator, OperatorError, PUBLIC, REDIRECT, Redirect};
+use crate::config::policy::check_name;
 use crate::config::tree::{Entry, Node};
 use crate::{listener, tls};
 
 impl Reader<'_> {
-    pub(super) fn listener(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
-        let at = fields.at;
-        if let Some(address) = self.address(&mut fields) {
-            operator.listener.address = address;
+    pub(super) fn listeners(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
+        if let Some(mut public) = self.section(&shapes::PUBLIC, fields.take(PUBLIC)) {
+            if let Some(address) = self.address(&mut public) {
+                operator.public.listener.address = address;
+            }
+            self.listener(public, &mut operator.public);
         }
+        if let Some(entry) = fields.take(REDIRECT) {
+            self.redirect(entry, operator);
+        }
+        let further = fields.rest();
+        if let Some(entry) = further.get(MOST_FURTHER) {
+            let title = format_args!("more than {MOST_FURTHER} listeners besides `public`");
+            let diagnostic = Diagnostic::error(Code::BadValue, title);
+            self.report.push(diagnostic.at(entry.key.span, ""));
+        }
+        for entry in further.into_iter().take(MOST_FURTHER) {
+            if let Some(listening) = self.further(entry) {
+                operator.further.push(listening);
+            }
+        }
+        fields.finish(self.report);
+    }
+
+    fn further(&mut self, entry: &Entry) -> Option<Listening> {
+        check_name(entry, "listener", self.report);
+        let mut fields = self.section(&shapes::LISTENER, Some(entry))?;
+        let address = if fields.require("address", self.report).is_some() {
+            self.address(&mut fields)
+        } else {
+            None
+        };
+        // Read to the end without one too, for what else is wrong.
+        let place = address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let mut listening = Listening::new(&entry.key.text, place);
+        self.listener(fields, &mut listening);
+        address.map(|_| listening)
+    }
+
+    fn listener(&mut self, mut fields: Fields<'_>, listening: &mut Listening) {
+        let at = fields.at;
         if let Some(entry) = fields.take("versions") {
             let words = [("h1", tls::HttpVersion::H1), ("h2", tls::HttpVersion::H2)];
             let nodes = decode::one_or_more(&entry.value, "`versions`", self.report);
@@ -29,24 +66,24 @@ impl Reader<'_> {
             // The better one is offered first, however the operator lists them.
             versions.sort_by_key(|version| *version == tls::HttpVersion::H1);
             versions.dedup();
-            operator.versions = versions;
+            listening.versions = versions;
         }
         let tls = fields.take("tls");
         if let Some(mut limits) = self.section(&shapes::LIMITS, fields.take("limits")) {
-            self.limits(&mut limits, &mut operator.listener.limits);
+            self.limits(&mut limits, &mut listening.listener.limits);
             limits.finish(self.report);
         }
         if let Some(mut deadlines) = self.section(&shapes::DEADLINES, fields.take("deadlines")) {
-            self.deadlines(&mut deadlines, &mut operator.listener.deadlines);
+            self.deadlines(&mut deadlines, &mut listening.listener.deadlines);
             deadlines.finish(self.report);
         }
         // After what it takes over.
         if let Some(tls) = self.section(&shapes::TLS, tls) {
-            self.tls(tls, operator);
+            self.tls(tls, listening);
         }
         if let Some(entry) = fields.take("dangerousPlainHttp") {
             let plain = boolean(&entry.value, "`dangerousPlainHttp`", self.report);
-            operator.dangerous_plain_http = plain.unwrap_or(false);
+            listening.dangerous_plain_http = plain.unwrap_or(false);
         }
         if let Some(entry) = fields.take("transparent") {
             let modes = [
@@ -55,7 +92,7 @@ impl Reader<'_> {
                 ("tproxy", listener::Transparent::Tproxy),
             ];
             let mode = self.word(entry, shapes::TRANSPARENT, &modes);
-            operator.listener.transparent = mode.unwrap_or_default();
+            listening.listener.transparent = mode.unwrap_or_default();
         }
         if let Some(entry) = fields.take("proxyProtocol") {
             let words = [
@@ -64,19 +101,19 @@ impl Reader<'_> {
                 ("required", listener::ProxyProtocol::Required),
             ];
             let mode = self.word(entry, shapes::PROXY_PROTOCOL, &words);
-            operator.listener.proxy_protocol = mode.unwrap_or(listener::ProxyProtocol::Off);
+            listening.listener.proxy_protocol = mode.unwrap_or(listener::ProxyProtocol::Off);
         }
         if let Some(entry) = fields.take("trustedPeers") {
-            operator.listener.trusted = Arc::new(self.trusted_peers(&entry.value));
+            listening.listener.trusted = Arc::new(self.trusted_peers(&entry.value));
         }
         fields.finish(self.report);
-        if let Err(error) = operator.check_listener() {
+        if let Err(error) = listening.check() {
             let diagnostic = Diagnostic::error(Code::Contradiction, &error).at(at, "");
             self.report.push(diagnostic);
         }
     }
 
-    pub(super) fn redirect(&mut self, entry: &Entry, operator: &mut Operator) {
+    fn redirect(&mut self, entry: &Entry, operator: &mut Operator) {
         let Some(mut fields) = self.section(&shapes::REDIRECT, Some(entry)) else {
             return;
         };
@@ -103,7 +140,7 @@ impl Reader<'_> {
             deadlines.finish(self.report);
         }
         fields.finish(self.report);
-        if operator.tls.is_none() {
+        if operator.public.tls.is_none() {
             let error = OperatorError::RedirectNowhere;
             let diagnostic = Diagnostic::error(Code::Contradiction, &error);
             self.report.push(diagnostic.at(entry.key.span, ""));
@@ -214,3 +251,6 @@ impl Reader<'_> {
 /// The payload of an HTTP/2 frame that every peer may send (RFC 9113, section 4.2). Less room than for one
 /// would stop a stream for each.
 const FRAME_BYTES: u64 = 16 << 10;
+
+/// Each has sockets, caps and metrics of its own.
+const MOST_FURTHER: usize = 15;

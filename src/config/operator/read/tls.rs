@@ -6,12 +6,12 @@ use super::Reader;
 use crate::config::decode::{self, Fields, bad_value, text};
 use crate::config::diagnostic::{Code, Diagnostic};
 use crate::config::language::operator as shapes;
-use crate::config::operator::Operator;
+use crate::config::operator::{Listening, Operator};
 use crate::config::tree::{Kind, Node};
 use crate::{tls, upstream};
 
 impl Reader<'_> {
-    pub(super) fn tls(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {
+    pub(super) fn tls(&mut self, mut fields: Fields<'_>, listening: &mut Listening) {
         if let Some(entry) = fields.require("certificates", self.report) {
             let Kind::List(items) = &*entry.value.kind else {
                 let what = decode::wrong_type(&entry.value, "`certificates`", "a list");
@@ -24,13 +24,13 @@ impl Reader<'_> {
                 self.report.push(diagnostic);
             }
             for item in items {
-                self.certificate(item, operator);
+                self.certificate(item, listening);
             }
         }
         if let Some(entry) = fields.take("minVersion") {
             let words = [("1.3", false), ("1.2", true)];
             let allow = self.word(entry, shapes::MIN_VERSION, &words);
-            if let (Some(tls), Some(allow)) = (&mut operator.tls, allow) {
+            if let (Some(tls), Some(allow)) = (&mut listening.tls, allow) {
                 tls.allow_tls12 = allow;
             }
         }
@@ -39,7 +39,7 @@ impl Reader<'_> {
             fields.take("clientCertificates"),
         ) {
             let clients = self.client_certificates(clients);
-            if let Some(tls) = &mut operator.tls {
+            if let Some(tls) = &mut listening.tls {
                 tls.clients = clients;
             }
         }
@@ -65,7 +65,7 @@ impl Reader<'_> {
         })
     }
 
-    fn certificate(&mut self, node: &Node, operator: &mut Operator) {
+    fn certificate(&mut self, node: &Node, listening: &mut Listening) {
         let Some(mut fields) = Fields::of(
             &shapes::CERTIFICATE,
             node,
@@ -81,7 +81,7 @@ impl Reader<'_> {
         let certificate = certificate.and_then(|entry| self.path(&entry.value, "`cert`"));
         let key = key.and_then(|entry| self.path(&entry.value, "`key`"));
         if let (Some(certificate), Some(key)) = (certificate, key) {
-            operator.add_certificate(certificate, key);
+            listening.add_certificate(certificate, key);
         }
     }
 
