@@ -267,6 +267,8 @@ impl Connections {
         H: Fn(Connection) -> F + Clone + Send + 'static,
         F: Future<Output = ()> + Send + 'static,
     {
+        // An IPv4 peer of an IPv6 socket is that address, for caps, policies, records and the agent alike.
+        let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let Shared { config, stats, .. } = &*self.shared;
         stats.accepted.fetch_add(1, Relaxed);
         let is_trusted = config.trusted.contains(peer.ip());

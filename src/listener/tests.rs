@@ -35,6 +35,22 @@ async fn a_transparent_listener_takes_nobody_who_was_not_redirected() {
     serving.await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn a_peer_of_ipv4_has_its_own_address_on_a_socket_of_both_families() {
+    let listener = Listener::bind(&Config::new("[::]:0".parse().unwrap())).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sources, mut seen) = tokio::sync::mpsc::channel(1);
+    let (drain, guard) = drain::channel();
+    let serving = tokio::spawn(listener.serve(guard, move |connection: Connection| {
+        let sources = sources.clone();
+        async move { sources.send(connection.peer).await.unwrap() }
+    }));
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    assert_eq!(seen.recv().await, Some(stream.local_addr().unwrap()));
+    drain.drain(Duration::from_secs(5)).await;
+    serving.await.unwrap().unwrap();
+}
+
 /// A listener whose connections each answer `hi`, then wait for `release` or for the drain.
 struct Running {
     address: std::net::SocketAddr,

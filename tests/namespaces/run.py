@@ -34,7 +34,8 @@ POLICY = 'lictor: v1\nrules:\n  everybody: { allow: "http:GET /**", from: { anon
 CONFIG = """\
 lictor: v1
 listeners:
-  public:
+  public: {{ address: "127.0.0.1:8443" }}
+  mesh:
     address: "[::]:15006"
     transparent: {mode}
     trustedPeers: {balancer}
@@ -177,8 +178,9 @@ def ports(results: Results, lictor: Lictor, mode: str) -> None:
             path = f"/{family}/{port}"
             results.expect(f"{family}, port {port}", lictor.ask(address, port, path), f"agent {port}")
             record = lictor.record(path)
-            source = record["source"].rpartition(":")[0].strip("[]").removeprefix("::ffff:")
+            source = record["source"].rpartition(":")[0].strip("[]")
             results.expect(f"the source in the record of {path}", source, CALLERS[family])
+            results.expect(f"the listener in the record of {path}", record.get("listener"), "mesh")
             wanted = None if port == 9000 else port
             results.expect(f"the port in the record of {path}", record.get("agentPort"), wanted)
         told = lictor.ask(address, 8081, fields=WEBSOCKET)
@@ -194,9 +196,21 @@ def refused(results: Results, lictor: Lictor) -> None:
         results.expect(f"{family}, a port that is not listed", lictor.ask(address, 7777), "closed")
         results.expect(f"{family}, lictor's own port", lictor.ask(address, OWN_PORT), "closed")
     for cause in ("port", "direct"):
-        name = f'lictor_connections_refused_total{{cause="{cause}",listener="public"}}'
+        name = f'lictor_connections_refused_total{{cause="{cause}",listener="mesh"}}'
         eventually(f"{name} is there", lambda name=name: lictor.metric(name) == 2)
         results.expect(name, lictor.metric(name), 2)
+
+
+def beside(results: Results, lictor: Lictor) -> None:
+    """The data port beside it is an ordinary one, and leads to the agent of `url`."""
+
+    def get() -> str:
+        with urllib.request.urlopen("http://127.0.0.1:8443/beside", timeout=10) as answer:
+            return answer.read().decode().strip()
+
+    results.expect("the listener beside", inside(lictor.network.here, get), "agent 9000")
+    record = lictor.record("/beside")
+    results.expect("the record of the listener beside", (record.get("listener"), record.get("agentPort")), (None, None))
 
 
 def announced(results: Results, lictor: Lictor) -> None:
@@ -234,6 +248,7 @@ def scenario(results: Results, binary: pathlib.Path, name: str, home: pathlib.Pa
             try:
                 ports(results, lictor, mode)
                 refused(results, lictor)
+                beside(results, lictor)
                 announced(results, lictor)
                 one_is_down(results, lictor, agents)
             finally:
