@@ -11,6 +11,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod callers;
+pub mod condition;
 mod config;
 mod decide;
 mod explain;
