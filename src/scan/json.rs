@@ -373,11 +373,16 @@ impl JsonCarrier {
             },
             None => false,
         };
-        let is_whole = is_over && self.channel.is_new();
-        if is_whole && (!begins_parts || desk.detectors.are_absent(decoded)) {
-            self.channel.read(desk, NAME, decoded, segments)?;
-            self.end_string(|_| Joined::clean(decoded, segments));
-            return Ok(());
+        if is_over && self.channel.is_new() {
+            if !begins_parts {
+                self.channel.read(desk, NAME, decoded, segments)?;
+                self.end_string(|_| Joined::Nothing);
+                return Ok(());
+            }
+            if desk.detectors.are_absent(decoded) {
+                self.end_string(|_| Joined::clean(decoded, segments));
+                return Ok(());
+            }
         }
         self.channel
             .feed(desk, NAME, decoded, segments.iter().copied())?;

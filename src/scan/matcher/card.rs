@@ -65,10 +65,12 @@ pub(super) fn continues(view: &View<'_>, end: u64) -> Option<bool> {
     }
 }
 
-/// Whether there are digits enough for a card in all of a text.
+/// Whether there are digits enough for a card in all of a text. A card's groups have three digits or more, so
+/// that one in three bytes of them is looked at.
 pub(in crate::scan) fn may_hold_card(text: &[u8]) -> bool {
-    let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    digits >= usize::from(*BARE.start())
+    let least = usize::from(*BARE.start());
+    let digits = || text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    text.len() >= least && text.iter().step_by(3).any(u8::is_ascii_digit) && digits() >= least
 }
 
 /// Where a number that is still being written may begin.

@@ -45,21 +45,37 @@ impl Gate {
     /// last two of the text is passed over.
     #[inline]
     pub(super) fn pass(&self, text: &[u8]) -> usize {
-        let [first, second, third, fourth] = &*self.tables;
-        text.windows(AHEAD + 1)
-            .enumerate()
-            .position(|(at, window)| {
-                let &[one, two, three] = window else {
-                    return true;
-                };
-                #[expect(clippy::indexing_slicing, reason = "a u8 is always below 256")]
-                let buckets =
-                    first[usize::from(one)] & second[usize::from(two)] & third[usize::from(three)];
-                #[expect(clippy::indexing_slicing, reason = "a u8 is always below 256")]
-                let may_go_on = |byte: &u8| buckets & fourth[usize::from(*byte)] != 0;
-                buckets != 0 && text.get(at + AHEAD + 1).is_none_or(may_go_on)
-            })
-            .unwrap_or_else(|| text.len().saturating_sub(AHEAD))
+        let mut from = 0;
+        while let Some((at, buckets)) = text.get(from..).and_then(|rest| self.next(rest)) {
+            from += at;
+            #[expect(
+                clippy::indexing_slicing,
+                reason = "there are four tables, and a u8 is always below 256"
+            )]
+            let may_go_on = |byte: &u8| buckets & self.tables[3][usize::from(*byte)] != 0;
+            if text.get(from + AHEAD + 1).is_none_or(may_go_on) {
+                return from;
+            }
+            from += 1;
+        }
+        text.len().saturating_sub(AHEAD)
+    }
+
+    /// Where the first three tables agree for the first time, and on which buckets.
+    fn next(&self, text: &[u8]) -> Option<(usize, u32)> {
+        let [first, second, third, _] = &*self.tables;
+        let mut buckets = 0;
+        let at = text.windows(AHEAD + 1).position(|window| {
+            let &[one, two, three] = window else {
+                return true;
+            };
+            #[expect(clippy::indexing_slicing, reason = "a u8 is always below 256")]
+            let common =
+                first[usize::from(one)] & second[usize::from(two)] & third[usize::from(three)];
+            buckets = common;
+            common != 0
+        })?;
+        Some((at, buckets))
     }
 }
 
