@@ -82,12 +82,19 @@ impl Schema {
 
     /// What stands under names of the author's own, besides the fields.
     fn others(&mut self, schema: &mut Object<String, Json>, map: &'static Map, record: &Record) {
-        let names: Vec<_> = record.fields.iter().map(|field| field.name).collect();
         schema.insert("additionalProperties".into(), self.value(&map.value));
-        let others = self.key(map.key);
+        let names: Vec<_> = record.fields.iter().map(|field| field.name).collect();
+        let others = match map.key.pattern {
+            Some(pattern) => pattern.to_owned(),
+            None => action_pattern(),
+        };
+        // One pattern: of alternatives an editor would name the first in place of what is wrong.
         schema.insert(
             "propertyNames".into(),
-            json!({ "anyOf": [{ "enum": names }, others] }),
+            json!({
+                "pattern": format!("^({})$|{others}", names.join("|")),
+                "patternErrorMessage": format!("not a name for this: {}", map.key.what),
+            }),
         );
     }
 
@@ -123,6 +130,10 @@ impl Schema {
             schema.insert("examples".into(), json!(examples));
         }
         if !field.enforced {
+            // yaml-language-server takes no such word from beside a reference.
+            if let Some(reference) = schema.remove("$ref") {
+                schema.insert("allOf".into(), json!([{ "$ref": reference }]));
+            }
             let message = format!(
                 "`{}` is not yet enforced: a file with it does not load",
                 field.name
@@ -280,7 +291,7 @@ fn secret() -> Json {
 }
 
 /// Names that exist, or that hold a wildcard.
-fn action() -> Json {
+fn action_pattern() -> String {
     let protocols = Protocol::ALL.iter().map(|protocol| {
         let methods = protocol.methods().iter();
         let names = methods.flat_map(|(name, aliases)| std::iter::once(name).chain(*aliases));
@@ -295,7 +306,10 @@ fn action() -> Json {
         };
         format!("{}:{known}", protocol.as_str())
     });
-    let pattern = format!("^({})( .*)?$", protocols.collect::<Vec<_>>().join("|"));
+    format!("^({})( .*)?$", protocols.collect::<Vec<_>>().join("|"))
+}
+
+fn action() -> Json {
     let examples = Protocol::ALL.iter().flat_map(|protocol| {
         let methods = protocol.methods().iter();
         methods.map(|(name, _)| format!("{}:{name}", protocol.as_str()))
@@ -310,7 +324,7 @@ fn action() -> Json {
         "type": "string",
         "description": ACTION,
         "markdownDescription": ACTION,
-        "pattern": pattern,
+        "pattern": action_pattern(),
         "patternErrorMessage": "this must be an action such as `a2a:SendMessage`, `a2a:Get*` or `http:GET /v1/**`",
         "examples": examples.chain(more).collect::<Vec<_>>(),
     })

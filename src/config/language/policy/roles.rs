@@ -51,18 +51,6 @@ pub(in crate::config) static ROLE: Record = Record::new(
 ])
 .consequence("without it this role would grant less than it says");
 
-const CALLER_HINTS: &[(&str, &str)] = &[
-    ("cidr", "cidrs"),
-    ("customers", "tenants"),
-    ("group", "groups"),
-    ("id", "ids"),
-    ("ips", "cidrs"),
-    ("issuer", "identity"),
-    ("subjects", "ids"),
-    ("tenant", "tenants"),
-    ("users", "ids"),
-];
-
 pub(in crate::config) static TO: Record = Record::new(
     "to",
     "Who holds a role. At least one condition must be written.",
@@ -73,7 +61,15 @@ pub(in crate::config) static TO: Record = Record::new(
     title: "nobody without a credential holds a role",
     help: "grant to them with a rule: from: { anonymous: true }",
 }])
-.hints(CALLER_HINTS);
+.hints(&[
+    ("customers", "tenants"),
+    ("group", "groups"),
+    ("id", "ids"),
+    ("issuer", "identity"),
+    ("subjects", "ids"),
+    ("tenant", "tenants"),
+    ("users", "ids"),
+]);
 
 pub(in crate::config) static FROM: Record = Record::new(
     "from",
@@ -96,7 +92,17 @@ pub(in crate::config) static FROM: Record = Record::new(
         .default("false"),
     ],
 )
-.hints(CALLER_HINTS);
+.hints(&[
+    ("cidr", "cidrs"),
+    ("customers", "tenants"),
+    ("group", "groups"),
+    ("id", "ids"),
+    ("ips", "cidrs"),
+    ("issuer", "identity"),
+    ("subjects", "ids"),
+    ("tenant", "tenants"),
+    ("users", "ids"),
+]);
 
 static GROUP: Value = Value::Text(&TEXT);
 static ID_PATTERN: Value = Value::Text(&ID);
