@@ -221,11 +221,15 @@ fn bad(value: &'static Value) -> Vec<Json> {
         Value::Text(text) => {
             let of_kind = match text.name {
                 "line of text" => json!("a\nb"),
-                "name"
+                // The schema knows no grammars.
+                "condition"
+                | "name"
                 | "path of a file"
                 | "path of a file or folder"
+                | "pattern of ids"
+                | "regular expression"
                 | "text"
-                | "pattern of ids" => json!(" "),
+                | "time zone" => json!(" "),
                 "tenant" => json!("a\u{7}b"),
                 // No address, path, name or date of any kind.
                 _ => json!("\u{bf} ?"),
