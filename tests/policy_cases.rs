@@ -136,6 +136,7 @@ fn judge(set: &PolicySet, caller: &str, action: &str, facts: &str) -> String {
         call: &call(action),
         facts: &known(facts),
         source,
+        request: lictor::policy::RequestFacts::default(),
         at,
     });
     let rule = decision.rule().map(|rule| rule.name.to_string());
@@ -166,6 +167,7 @@ fn principal(text: &str) -> Principal {
             .filter(|group| !group.is_empty())
             .map(Box::from)
             .collect(),
+        claims: None,
     }
 }
 

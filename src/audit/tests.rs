@@ -82,6 +82,7 @@ async fn a_record_says_all_that_is_known_of_a_call() {
         id: PrincipalId::new("alice").unwrap(),
         tenant: TenantId::new("acme").unwrap(),
         groups: vec![Box::from("analysts")],
+        claims: None,
     }));
     record.source = Some(SocketAddr::from(([192, 0, 2, 1], 4711)));
     record.http(&http::Method::POST, "/a2a?key=secret");

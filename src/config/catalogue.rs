@@ -136,6 +136,22 @@ const fn entry(code: Code) -> Entry {
             "lictor: v1\nscope: { tenants: [acme] }\nrules:\n  r: { deny: a2a:GetTask, from: { tenants: [globex] } }\n",
             "Move it to a file without `scope`, or widen the scope: a file with one affects nobody else.",
         ),
+        Code::BadCondition => policy(
+            "lictor: v1\nrules:\n  r: { deny: a2a:GetTask, when: \"caller.groups.exists(g, g == 'staff')\" }\n",
+            "Write it with what conditions have; [conditions.md](conditions.md) lists it.",
+        ),
+        Code::ConditionType => policy(
+            "lictor: v1\nrules:\n  r: { deny: a2a:GetTask, when: \"caller.rank > '3'\" }\n",
+            "Compare numbers with numbers and texts with texts.",
+        ),
+        Code::UnknownAttribute => policy(
+            "lictor: v1\nrules:\n  r: { deny: a2a:GetTask, when: caller.tennant == 'acme' }\n",
+            "Correct the name; [conditions.md](conditions.md) says what there is and when.",
+        ),
+        Code::DoubtfulCondition => policy(
+            "lictor: v1\nrules:\n  r: { deny: a2a:GetTask, when: \"args.amount == 10000 || args.amount == '10000'\" }\n",
+            "Look at it again: it reads otherwise than it works.",
+        ),
         Code::SecretLiteral => Entry {
             remedy: "Put the secret into a file or the environment and name that; then change the secret, because it was in a file \
                      that people read.",

@@ -196,12 +196,20 @@ codes! {
     UnknownTenant "L0211",
     /// Something in a file with a scope that is about more than its tenants.
     OutsideScope "L0212",
+    /// A condition that cannot be read, or says what conditions do not have.
+    BadCondition "L0213",
+    /// Kinds that do not go together in a condition.
+    ConditionType "L0214",
+    /// A condition reads what no call has, or not at that time.
+    UnknownAttribute "L0215",
     /// A secret stands where it can be read.
     SecretLiteral "L0301",
     /// A role that nobody can hold.
     Unheld "L0401",
     /// Something that can never match.
     NeverMatches "L0403",
+    /// A condition that is probably not meant so.
+    DoubtfulCondition "L0409",
     /// A tenant whose time is over.
     Expired "L0404",
     /// A grant that cannot be used yet.

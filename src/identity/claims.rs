@@ -154,6 +154,13 @@ impl Claims {
         }
     }
 
+    /// The claims of these names, as an object; `None` where none is asked for.
+    pub(super) fn keep(&self, names: &[Box<str>]) -> Option<Value> {
+        let kept = |name: &str| Some((name.to_owned(), self.all.get(name)?.clone()));
+        let names = (!names.is_empty()).then(|| names.iter().map(|name| &**name))?;
+        Some(Value::Object(names.filter_map(kept).collect()))
+    }
+
     fn at(&self, path: &ClaimPath) -> Result<Option<&Value>, TokenError> {
         let mut object = &self.all;
         let mut names = path.0.iter().peekable();

@@ -10,6 +10,8 @@ use crate::model::{IdentityName, TenantId};
 pub struct Config {
     /// The issuers of bearer tokens, by the name that the policy gives them.
     pub jwt: Vec<JwtIdentity>,
+    /// The outermost names of claims that conditions read: callers keep them as long as their token counts.
+    pub claims: Vec<Box<str>>,
 }
 
 /// One issuer of bearer tokens (RFC 7519, RFC 9068).

@@ -59,14 +59,17 @@ pub struct Authenticator {
 struct Issuer {
     identity: JwtIdentity,
     source: Arc<Source>,
+    kept: Arc<[Box<str>]>,
 }
 
 impl Authenticator {
     /// Takes the key sets that the configuration names from the store, which begins to load those that are new.
     pub fn new(config: &Config, keys: &KeyStore) -> Self {
+        let kept: Arc<[Box<str>]> = config.claims.clone().into();
         let issuers = config.jwt.iter().map(|identity| Issuer {
             identity: identity.clone(),
             source: keys.source(identity),
+            kept: Arc::clone(&kept),
         });
         Self {
             issuers: issuers.collect(),
@@ -177,6 +180,7 @@ impl Issuer {
             id: name("sub", PrincipalId::new(claims.subject()?))?,
             tenant: self.tenant(claims)?,
             groups,
+            claims: claims.keep(&self.kept).map(Arc::new),
         })
     }
 

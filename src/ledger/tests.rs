@@ -14,6 +14,7 @@ fn principal(identity: &str, id: &str, tenant: &str) -> Principal {
         id: PrincipalId::new(id).unwrap(),
         tenant: TenantId::new(tenant).unwrap(),
         groups: Vec::new(),
+        claims: None,
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Principal {
     pub tenant: TenantId,
     /// Groups that the identity asserts, in the order of the credential.
     pub groups: Vec<Box<str>>,
+    /// Those claims of the token that some condition of the policy reads; `None` where none does, or the
+    /// credential has none.
+    pub claims: Option<Arc<serde_json::Value>>,
 }
 
 impl Principal {
@@ -34,6 +37,7 @@ impl Principal {
                 id: PrincipalId::new(ANONYMOUS).expect(anonymous),
                 tenant: TenantId::new(ANONYMOUS).expect(anonymous),
                 groups: Vec::new(),
+                claims: None,
             })
         });
         Arc::clone(&PRINCIPAL)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jiff::Timestamp;
 
+use super::condition::Condition;
 use crate::model::{ActionPattern, Glob, IdentityName, Mode, RuleRef, TenantId};
 
 /// A whole policy, as far as this room decides on it. The empty one allows nothing.
@@ -108,6 +109,8 @@ pub struct Rule {
     pub mode: Mode,
     /// To which actions.
     pub actions: Vec<ActionPattern>,
+    /// Under which condition.
+    pub when: Option<Condition>,
     /// For which callers. `None` is all; for an allow, all but `anonymous`.
     pub from: Option<Sources>,
     /// What the caller reads when a deny matched.

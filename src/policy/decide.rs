@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use super::case::Case;
 use super::config::{Config, Role, Seniority};
 use super::limits::{LimitTable, Limits};
 use super::permit::Decision;
 use super::question::Question;
 use super::ranks::Ranks;
+use super::reads::Reads;
 use super::statement::{Compiled, Deny, Grant, Statements};
 use super::tenants::TenantTable;
 use crate::model::{
@@ -26,6 +28,7 @@ pub struct PolicySet {
     pub(super) seniority: Seniority,
     pub(super) ranks: Ranks,
     limits: LimitTable,
+    reads: Reads,
 }
 
 impl PolicySet {
@@ -37,6 +40,8 @@ impl PolicySet {
             .into_iter()
             .map(|role| (Arc::clone(&role.rule.name), Arc::new(role)))
             .collect();
+        let conditions = config.rules.iter().filter_map(|rule| rule.when.as_ref());
+        let reads = Reads::of(conditions);
         let compiled = Compiled::new(&roles, config.rules);
         Self {
             tenants: TenantTable::new(config.tenants),
@@ -48,23 +53,30 @@ impl PolicySet {
             ranks: Ranks::new(roles.values()),
             limits: LimitTable::new(&config.default_limits, config.limits),
             roles,
+            reads,
         }
     }
 
     /// Whether the call may go on, and what statements in shadow mode would have made of it.
     pub fn decide(&self, question: &Question<'_>) -> Decision {
+        let case = &Case::new(question, &self.ranks);
         let decided = self
             .tenants
             .admit(question)
-            .and_then(|()| self.denied(question))
-            .and_then(|()| self.junior(question))
-            .and_then(|()| self.allowed(question))
+            .and_then(|()| self.denied(case))
+            .and_then(|()| self.junior(case))
+            .and_then(|()| self.allowed(case))
             .and_then(|rule| guarded(question, rule));
-        let shadow = self.shadow(question, decided.as_ref().map_err(|refusal| refusal.reason));
+        let shadow = self.shadow(case, decided.as_ref().map_err(|refusal| refusal.reason));
         match decided {
             Ok(rule) => Decision::allow(Arc::clone(rule), shadow),
             Err(refusal) => Decision::deny(*refusal, shadow),
         }
+    }
+
+    /// What its conditions read: whoever asks fills it in.
+    pub const fn reads(&self) -> &Reads {
+        &self.reads
     }
 
     /// The limits of an action: the most specific statement wins, field by field.
@@ -89,8 +101,8 @@ impl PolicySet {
         self.limits.json_depth()
     }
 
-    fn denied(&self, question: &Question<'_>) -> Step<()> {
-        match denying(&self.denies, question) {
+    fn denied(&self, case: &Case<'_>) -> Step<()> {
+        match denying(&self.denies, case) {
             None => Ok(()),
             Some(Deny { rule, pattern }) => Err(Box::new(Refusal {
                 say: rule.say.clone(),
@@ -102,19 +114,19 @@ impl PolicySet {
     }
 
     /// Whether the caller is senior enough to instruct this agent.
-    fn junior(&self, question: &Question<'_>) -> Step<()> {
-        let Some(instructors) = self.seniority.of(question.agent) else {
+    fn junior(&self, case: &Case<'_>) -> Step<()> {
+        let agent = case.question.agent;
+        let Some(instructors) = self.seniority.of(agent) else {
             return Ok(());
         };
         let needed = instructors.caller_at_least;
         if needed == 0 {
             return Ok(());
         }
-        let rank = self.ranks.of(question);
+        let rank = case.rank();
         if rank >= needed {
             return Ok(());
         }
-        let agent = question.agent;
         Err(Box::new(
             Refusal::new(Reason::SeniorityTooLow)
                 .detail(format_args!(
@@ -124,9 +136,10 @@ impl PolicySet {
         ))
     }
 
-    fn allowed(&self, question: &Question<'_>) -> Step<&Arc<RuleRef>> {
+    fn allowed(&self, case: &Case<'_>) -> Step<&Arc<RuleRef>> {
+        let question = case.question;
         let action = &question.call.action;
-        match self.grants.first(action, question) {
+        match self.grants.first(action, case) {
             Some(grant) => Ok(&grant.rule),
             None if is_public(action) => Ok(&PUBLIC_CARD),
             None => Err(Box::new(nothing_allows(question.principal, action))),
@@ -136,17 +149,17 @@ impl PolicySet {
     /// The first statement in shadow mode that would have changed the answer.
     fn shadow(
         &self,
-        question: &Question<'_>,
+        case: &Case<'_>,
         decided: Result<&&Arc<RuleRef>, Reason>,
     ) -> Option<ShadowVerdict> {
         match decided {
-            Ok(_) if !self.shadow_denies.is_empty() => denying(&self.shadow_denies, question)
+            Ok(_) if !self.shadow_denies.is_empty() => denying(&self.shadow_denies, case)
                 .map(|deny| ShadowVerdict::Deny(Arc::clone(&deny.rule.rule))),
             Err(Reason::DefaultDeny | Reason::CredentialMissing)
                 if !self.shadow_grants.is_empty() =>
             {
                 self.shadow_grants
-                    .first(&question.call.action, question)
+                    .first(&case.question.call.action, case)
                     .map(|grant| ShadowVerdict::Allow(Arc::clone(&grant.rule)))
             }
             Ok(_) | Err(_) => None,
@@ -158,11 +171,11 @@ impl PolicySet {
 pub(super) type Step<T> = Result<T, Box<Refusal>>;
 
 /// The first deny that covers the call, under its own name or as the plain HTTP request that it is.
-fn denying<'set>(denies: &'set Statements<Deny>, question: &Question<'_>) -> Option<&'set Deny> {
+fn denying<'set>(denies: &'set Statements<Deny>, case: &Case<'_>) -> Option<&'set Deny> {
     if denies.is_empty() {
         return None;
     }
-    actions(question).find_map(|action| denies.first(action, question))
+    actions(case.question).find_map(|action| denies.first(action, case))
 }
 
 /// The names under which a deny covers the call.

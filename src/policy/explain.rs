@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::callers::Mismatch;
+use super::case::Case;
+use super::condition::EvalError;
 use super::config::Role;
 use super::decide::{PolicySet, actions};
 use super::permit::Decision;
@@ -34,8 +36,18 @@ pub struct Explanation {
 pub struct Considered {
     /// The rule.
     pub rule: Arc<RuleRef>,
-    /// Why it does not cover the call; `None` when it does.
+    /// Why it does not mean the caller; `None` when it does.
     pub mismatch: Option<Mismatch>,
+    /// What its condition came to, and the part of it that decided; `None` without one.
+    pub when: Option<(Result<bool, EvalError>, String)>,
+}
+
+impl Considered {
+    /// Whether it covers the call. A condition that cannot be evaluated cannot be ruled out.
+    pub fn covers(&self) -> bool {
+        let when = self.when.as_ref();
+        self.mismatch.is_none() && when.is_none_or(|(came, _)| *came != Ok(false))
+    }
 }
 
 /// A role that the caller holds.
@@ -80,7 +92,7 @@ impl PolicySet {
         Explanation {
             decision: self.decide(question),
             tenant: self.tenants.statement(question.principal),
-            denies: self.considered(question),
+            denies: self.considered(&Case::new(question, &self.ranks)),
             rank: (
                 role.map_or(0, |role| role.rank),
                 role.map(|role| Arc::clone(&role.rule)),
@@ -107,7 +119,8 @@ impl PolicySet {
             .collect()
     }
 
-    fn considered(&self, question: &Question<'_>) -> Vec<Considered> {
+    fn considered(&self, case: &Case<'_>) -> Vec<Considered> {
+        let question = case.question;
         let mut considered: Vec<Considered> = Vec::new();
         for action in actions(question) {
             let about = self.denies.candidates(action, question);
@@ -116,7 +129,7 @@ impl PolicySet {
                     .iter()
                     .any(|seen| Arc::ptr_eq(&seen.rule, &deny.rule.rule))
                 {
-                    considered.push(deny.consider(question));
+                    considered.push(deny.consider(case));
                 }
             }
         }
@@ -169,10 +182,12 @@ impl PolicySet {
 }
 
 impl Deny {
-    fn consider(&self, question: &Question<'_>) -> Considered {
+    fn consider(&self, case: &Case<'_>) -> Considered {
+        let when = self.rule.when.as_ref();
         Considered {
             rule: Arc::clone(&self.rule.rule),
-            mismatch: self.mismatch(question),
+            mismatch: self.mismatch(case.question),
+            when: when.map(|when| (when.evaluate(case), when.explain(case))),
         }
     }
 }

@@ -11,6 +11,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod callers;
+mod case;
 pub mod condition;
 mod config;
 mod decide;
@@ -20,6 +21,7 @@ mod limits;
 mod permit;
 mod question;
 mod ranks;
+mod reads;
 mod statement;
 mod tenants;
 #[cfg(test)]
@@ -34,4 +36,5 @@ pub use decide::PolicySet;
 pub use explain::{Considered, Explanation, Grantee, Held, Nearest};
 pub use limits::Limits;
 pub use permit::{Decision, Permit};
-pub use question::Question;
+pub use question::{Question, RequestFacts};
+pub use reads::Reads;

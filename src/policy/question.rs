@@ -19,6 +19,22 @@ pub struct Question<'a> {
     pub facts: &'a Facts,
     /// The address that the call comes from, where it is known.
     pub source: Option<IpAddr>,
+    /// What else conditions may read of the request.
+    pub request: RequestFacts<'a>,
     /// The time at which the answer holds.
     pub at: Timestamp,
+}
+
+/// What conditions may read of a request besides the call. Whoever asks fills in what
+/// [`PolicySet::reads`](super::PolicySet::reads) names.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RequestFacts<'a> {
+    /// The path, percent-decoded, without the query.
+    pub path: Option<&'a str>,
+    /// The bytes of the body, where that is known.
+    pub size: Option<u64>,
+    /// Fields by lower-case name; of a field that came several times, the lines joined by `, `.
+    pub headers: &'a [(Box<str>, String)],
+    /// The arguments.
+    pub args: Option<&'a serde_json::Value>,
 }

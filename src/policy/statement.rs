@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::callers::Mismatch;
+use super::case::Case;
+use super::condition::Condition;
 use super::config::{Callers, Effect, Role, Rule};
 use super::index::{About, Index};
 use super::question::Question;
@@ -69,7 +71,7 @@ pub(super) struct Compiled {
 pub(super) trait Statement {
     fn about(&self) -> About<'_>;
     /// Whether it is about this call. An action without a name is one that a deny cannot rule out.
-    fn matches(&self, action: &Action, question: &Question<'_>) -> bool;
+    fn matches(&self, action: &Action, case: &Case<'_>) -> bool;
     /// Whether it is about an action without a name that it has one for.
     const NAMELESS: bool;
 }
@@ -87,9 +89,10 @@ impl<T: Statement> Statements<T> {
     }
 
     /// The first in the order of names that is about the call.
-    pub(super) fn first(&self, action: &Action, question: &Question<'_>) -> Option<&T> {
+    pub(super) fn first(&self, action: &Action, case: &Case<'_>) -> Option<&T> {
+        let question = case.question;
         let get = |number: u32| self.list.get(number as usize);
-        let matches = |number| get(number).is_some_and(|it| it.matches(action, question));
+        let matches = |number| get(number).is_some_and(|it| it.matches(action, case));
         self.index
             .first(action, question.principal, T::NAMELESS, matches)
             .and_then(get)
@@ -121,13 +124,16 @@ impl Statement for Deny {
         )
     }
 
-    fn matches(&self, action: &Action, question: &Question<'_>) -> bool {
+    fn matches(&self, action: &Action, case: &Case<'_>) -> bool {
+        let question = case.question;
         self.pattern.may_match(action)
             && self
                 .rule
                 .from
                 .as_ref()
                 .is_none_or(|from| from.must_be_denied(question))
+            // What cannot be evaluated cannot be ruled out.
+            && case.test(self.rule.when.as_ref()) != Ok(false)
     }
 
     const NAMELESS: bool = true;
@@ -138,13 +144,15 @@ impl Statement for Grant {
         (&self.pattern, self.to.callers())
     }
 
-    fn matches(&self, action: &Action, question: &Question<'_>) -> bool {
+    fn matches(&self, action: &Action, case: &Case<'_>) -> bool {
+        let question = case.question;
         self.pattern.matches(action)
             && self.to.includes(question)
             && self
                 .fence
                 .as_ref()
                 .is_none_or(|fence| fence.contains(&question.principal.tenant))
+            && case.test(self.to.when()) == Ok(true)
     }
 
     const NAMELESS: bool = false;
@@ -155,6 +163,14 @@ impl Holder {
         match self {
             Self::Role(role) => role.to.as_ref(),
             Self::Rule(rule) => rule.from.as_ref().map(|from| &from.callers),
+        }
+    }
+
+    /// Under which condition: roles have none.
+    pub(super) fn when(&self) -> Option<&Condition> {
+        match self {
+            Self::Role(_) => None,
+            Self::Rule(rule) => rule.when.as_ref(),
         }
     }
 

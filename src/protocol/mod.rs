@@ -11,6 +11,7 @@
 //! MCP and the model APIs.
 
 mod a2a;
+mod arguments;
 mod envelope;
 mod extract;
 mod fuzz;
@@ -30,6 +31,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
+pub use arguments::arguments;
 pub use fuzz::{fuzz_path, fuzz_read_call};
 pub use head::{Body, Head, Malformed, read_head};
 pub use normal::normalise_path;

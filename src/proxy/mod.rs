@@ -24,6 +24,7 @@ mod meter;
 mod panic;
 mod peer;
 mod pipeline;
+mod read;
 mod redirect;
 mod relay;
 mod reply;

@@ -12,7 +12,7 @@ use crate::audit::Outcome;
 use crate::clock;
 use crate::http1;
 use crate::model::{Call, DecisionId, Facts, Principal, Reason, Refusal, RequestId};
-use crate::policy::{Limits, Question};
+use crate::policy::{Limits, Question, RequestFacts};
 use crate::protocol::{self, Head, Malformed};
 use crate::quota::Admission;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
@@ -25,6 +25,7 @@ use super::decision::fresh_decision;
 use super::hygiene::{Preflight, Visit};
 use super::inbound::{CallerBody, Inbound};
 use super::panic::unless_panic;
+use super::read::Read;
 use super::reply::{self, Addressee};
 use super::screen::{ReplyBody, Screen};
 use super::snapshot::Snapshot;
@@ -296,7 +297,9 @@ impl Walk<'_> {
     ) -> Result<Answered, Refusal> {
         let limits = self.snapshot.policy.limits(&call.action);
         let facts = self.agent().ledger.facts(&principal, &call, clock::now())?;
-        let admission = match self.admit(&principal, &call, &facts, &inbound, &limits) {
+        let read = Read::of(self.snapshot.policy.reads(), &parts, &inbound, &call);
+        let request = read.facts(&call, inbound.length());
+        let admission = match self.admit(&principal, &call, &facts, request, &limits) {
             Ok(admission) => admission,
             Err(refusal) => {
                 self.agent().ledger.release(&principal, &call, &facts);
@@ -352,7 +355,7 @@ impl Walk<'_> {
         principal: &Principal,
         call: &Call,
         facts: &Facts,
-        inbound: &Inbound,
+        request: RequestFacts<'_>,
         limits: &Limits,
     ) -> Result<Admission, Refusal> {
         let source = self.inlet.source.ip();
@@ -362,6 +365,7 @@ impl Walk<'_> {
             call,
             facts,
             source: Some(source),
+            request,
             at: clock::wall(),
         });
         if let Some(shadow) = decision.shadow() {
@@ -374,9 +378,9 @@ impl Walk<'_> {
             return Err(Refusal::new(Reason::RequestTimeout)
                 .detail(format_args!("read for longer than {:?}", limits.time)));
         }
-        if inbound
-            .length()
-            .is_some_and(|length| length > limits.request_bytes as u64)
+        if request
+            .size
+            .is_some_and(|size| size > limits.request_bytes as u64)
         {
             return Err(Refusal::new(Reason::RequestTooLarge)
                 .detail(format_args!("above {} bytes", limits.request_bytes)));

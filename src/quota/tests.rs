@@ -63,6 +63,7 @@ fn principal(identity: &str, id: &str, tenant: &str) -> Principal {
         id: PrincipalId::new(id).unwrap(),
         tenant: TenantId::new(tenant).unwrap(),
         groups: Vec::new(),
+        claims: None,
     }
 }
 
@@ -77,6 +78,7 @@ fn permit() -> Permit {
             effect: Effect::Allow,
             mode: crate::model::Mode::Enforce,
             actions: vec![ActionPattern::parse("a2a:*").unwrap()],
+            when: None,
             from: Some(Sources {
                 anonymous: true,
                 ..Sources::default()
@@ -94,6 +96,7 @@ fn permit() -> Permit {
         call: &call,
         facts: &facts,
         source: None,
+        request: policy::RequestFacts::default(),
         at,
     });
     decision.into_permit().unwrap()

@@ -1,5 +1,6 @@
 //! Policy files: sections become each room's checked config.
 
+mod condition;
 mod http;
 pub(in crate::config) mod identities;
 mod leaks;
@@ -124,12 +125,15 @@ impl Draft {
         let policy = self.check_policy(report);
         let quotas = self.check_quotas(report);
         let http = self.http.check(report);
+        let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
+        let reads = policy::Reads::of(conditions);
         let identities = self.identities.into_values();
         Checked {
             policy,
             quotas,
             identity: identity::Config {
                 jwt: identities.map(|(_, identity)| identity).collect(),
+                claims: reads.claims,
             },
             leaks,
             http,

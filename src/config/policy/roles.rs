@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 
+use super::condition;
 use super::scope::fence_in;
 use super::{Draft, Use, actions, add, each_named, mode, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, nearest, not_enforced, number, text, texts};
@@ -12,6 +13,7 @@ use crate::config::language::policy::{FROM, MAX_RANK, ROLE, RULE, TO};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::model::{ActionPattern, Glob, IdentityName, Mode, TenantId};
+use crate::policy::condition::Condition;
 use crate::policy::{Callers, Effect, Role, Rule, Sources};
 
 /// A role as it is written.
@@ -31,6 +33,7 @@ pub(super) struct RawRule {
     pub(super) effect: Effect,
     mode: Mode,
     fence: Option<Arc<[TenantId]>>,
+    when: Option<Condition>,
     pub(super) actions: Vec<ActionPattern>,
     from: Option<RawCallers>,
     cidrs: Vec<IpNet>,
@@ -121,6 +124,7 @@ impl Draft {
                 effect: rule.effect,
                 mode: rule.mode,
                 actions: rule.actions.clone(),
+                when: rule.when.clone(),
                 from,
                 say: rule.say.clone(),
             });
@@ -366,6 +370,9 @@ fn read_rule(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Option
     let (allow, deny) = (fields.take("allow"), fields.take("deny"));
     let from = fields.take("from");
     let say = fields.take("say");
+    let when = fields
+        .take("when")
+        .and_then(|entry| condition::read(&entry.value, &what, report));
     let mode = mode(&mut fields, otherwise, report);
     fields.finish(report);
     let (effect, entry, usage) = match (allow, deny) {
@@ -396,6 +403,7 @@ fn read_rule(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Option
         effect,
         mode,
         fence: None,
+        when,
         actions: actions.into_iter().map(|(pattern, _)| pattern).collect(),
         from: None,
         cidrs: Vec::new(),

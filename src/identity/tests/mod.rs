@@ -111,6 +111,7 @@ impl Fixture {
         let store = KeyStore::with_timing(Handle::current(), timing);
         let room = Authenticator::new(
             &Config {
+                claims: Vec::new(),
                 jwt: vec![identity],
             },
             &store,

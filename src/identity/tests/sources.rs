@@ -29,6 +29,7 @@ fn url(server: &KeyServer, ca: Option<PathBuf>) -> KeySource {
 fn room(store: &KeyStore, identity: JwtIdentity) -> Authenticator {
     Authenticator::new(
         &Config {
+            claims: Vec::new(),
             jwt: vec![identity],
         },
         store,

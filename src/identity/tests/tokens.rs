@@ -630,6 +630,7 @@ async fn two_identities_of_one_issuer_are_told_apart_by_audience() {
     let store = KeyStore::new(Handle::current());
     let room = Authenticator::new(
         &Config {
+            claims: Vec::new(),
             jwt: vec![first, second],
         },
         &store,
@@ -660,6 +661,7 @@ async fn a_token_is_verified_with_the_keys_of_its_own_issuer_only() {
     let store = KeyStore::new(Handle::current());
     let room = Authenticator::new(
         &Config {
+            claims: Vec::new(),
             jwt: vec![ours, theirs],
         },
         &store,

@@ -55,6 +55,7 @@ fn rule(name: &str, effect: Effect, actions: &[&str], from: Option<Sources>) -> 
         effect,
         mode: Mode::Enforce,
         actions: patterns(actions),
+        when: None,
         from,
         say: None,
     }
@@ -66,6 +67,7 @@ fn ana() -> Principal {
         id: PrincipalId::new("ana@acme").unwrap(),
         tenant: TenantId::new("acme").unwrap(),
         groups: vec![Box::from("analysts")],
+        claims: None,
     }
 }
 
@@ -100,6 +102,7 @@ fn ask<'a>(principal: &'a Principal, call: &'a Call, facts: &'a Facts) -> Questi
         call,
         facts,
         source: None,
+        request: RequestFacts::default(),
         at: noon(),
     }
 }

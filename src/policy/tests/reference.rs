@@ -145,6 +145,7 @@ fn means(callers: &Callers, question: &Question<'_>) -> bool {
         id,
         tenant,
         groups,
+        ..
     } = question.principal;
     callers
         .identity
@@ -251,6 +252,7 @@ fn config() -> impl Strategy<Value = Config> {
                 effect: if allow { Effect::Allow } else { Effect::Deny },
                 mode: if shadow { Mode::Shadow } else { Mode::Enforce },
                 actions: patterns(&actions),
+                when: None,
                 from,
                 say: None,
             });
@@ -288,6 +290,7 @@ fn principal() -> impl Strategy<Value = Principal> {
             id: PrincipalId::new(id).unwrap(),
             tenant: TenantId::new(tenant).unwrap(),
             groups: groups.into_iter().map(Box::from).collect(),
+            claims: None,
         });
     prop_oneof![5 => known, 1 => Just((*Principal::anonymous()).clone())]
 }
@@ -352,7 +355,7 @@ proptest! {
         prop_assert_eq!(decision.shadow().map(ShadowVerdict::effect), shadow);
         prop_assert_eq!(explained.decision.is_allow(), decision.is_allow());
         // What is told fits what was decided.
-        let told = explained.denies.iter().any(|deny| deny.mismatch.is_none());
+        let told = explained.denies.iter().any(|deny| deny.covers());
         prop_assert_eq!(told, matches!(expected, Verdict::Deny(Reason::DenyRule, _)));
     }
 
@@ -381,6 +384,7 @@ fn a_pattern_that_ends_inside_of_a_character_is_no_trouble() {
             effect: Effect::Allow,
             mode: Mode::Enforce,
             actions: vec![ActionPattern::parse("a2a:SendMessage abc*").unwrap()],
+            when: None,
             from: None,
             say: None,
         }],

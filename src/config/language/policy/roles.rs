@@ -168,8 +168,7 @@ pub(in crate::config) static RULE: Record = Record::new(
              and a deny match.",
         )
         .otherwise("always")
-        .examples(&["args.amount > 10000 && !has(claims.second_approver)"])
-        .planned(),
+        .examples(&["args.amount > 10000 && !has(claims.second_approver)"]),
         Field::new(
             "say",
             Value::Text(&LINE),
