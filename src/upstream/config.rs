@@ -160,14 +160,15 @@ pub enum Retry {
 pub type ClientTls = Arc<ArcSwap<ClientConfig>>;
 
 impl Config {
-    /// An agent with the default pool: 32 idle connections, 100 streams to an HTTP/2 connection, 10000
+    /// An agent with the default pool: 128 idle connections, 100 streams to an HTTP/2 connection, 10000
     /// exchanges at once and 1024 calls that wait, 2 s to connect, 60 s to the first byte (a model's first
     /// token may take that long).
     pub fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
             server_name: None,
-            idle: 32,
+            // More calls than this at once open a connection each, which costs as much as the call.
+            idle: 128,
             streams: 100,
             workers: NonZeroUsize::MIN,
             exchanges: 10_000,

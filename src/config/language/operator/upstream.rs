@@ -95,7 +95,7 @@ pub(in crate::config) static POOL: Record = Record::new(
         count(
             "idle",
             10_000,
-            "32",
+            "128",
             "Idle HTTP/1.1 connections that each worker keeps, for 60 s at most.",
         ),
         count(
