@@ -47,6 +47,32 @@ struct Names {
     prefixes: Table<Box<[u32]>>,
     /// The lengths of the prefixes in bytes, ascending.
     lengths: Box<[usize]>,
+    /// The bytes that prefixes begin with: most names are told apart by it.
+    firsts: Firsts,
+}
+
+/// A set of bytes.
+#[derive(Debug, Default)]
+struct Firsts([u64; 4]);
+
+impl Firsts {
+    fn of<'a>(prefixes: impl Iterator<Item = &'a str>) -> Self {
+        let mut firsts = Self::default();
+        for first in prefixes.filter_map(|prefix| prefix.bytes().next()) {
+            if let Some(word) = firsts.0.get_mut(usize::from(first >> 6)) {
+                *word |= 1 << (first & 63);
+            }
+        }
+        firsts
+    }
+
+    fn has_first_of(&self, name: &str) -> bool {
+        let Some(first) = name.bytes().next() else {
+            return false;
+        };
+        let word = self.0.get(usize::from(first >> 6));
+        word.is_some_and(|word| word & 1 << (first & 63) != 0)
+    }
 }
 
 // The tables are made of what authors wrote, so a caller cannot choose keys that collide.
@@ -221,8 +247,10 @@ impl Names {
             }
         }
         let lengths: BTreeSet<usize> = prefixes.keys().map(|prefix| prefix.len()).collect();
+        let firsts = Firsts::of(prefixes.keys().copied());
         let prefixes = prefixes.into_iter();
         Self {
+            firsts,
             open: open.into(),
             prefixes: prefixes
                 .map(|(prefix, list)| (Box::from(prefix), list.into()))
@@ -241,6 +269,7 @@ impl Names {
             visit(&self.open);
         }
         match name {
+            Some(name) if !self.firsts.has_first_of(name) => {}
             Some(name) => {
                 let beginnings = self.lengths.iter().map_while(|length| {
                     // Beyond the name's end no longer one fits; inside of a character none does.
