@@ -1,6 +1,7 @@
 //! The composition root: an operator's settings become a running proxy, its addresses, its drain.
 
 mod gauges;
+mod judges;
 mod listening;
 mod workers;
 
@@ -30,16 +31,16 @@ use crate::config::{self, Diagnostics, Operator, PUBLIC, Policies, Watcher};
 use crate::drain::{self, Drain, Guard};
 use crate::identity::{Authenticator, KeyStore};
 use crate::ledger::{self, Ledger};
-use crate::policy::PolicySet;
 use crate::proxy::hygiene::Hygiene;
 use crate::proxy::{self, Agent, Agents, IdentityHeaders, Proxy, Snapshot};
-use crate::quota::{Quotas, Store};
-use crate::scan::{self, Detectors};
+use crate::quota::Store;
+use crate::scan;
 use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
 use crate::tls;
 use crate::upstream::{self, Endpoint, Upstream};
 
 use gauges::Gauges;
+pub use judges::Judges;
 use listening::{Bound, Prepared};
 use workers::{Serving, Workers};
 
@@ -58,6 +59,27 @@ pub enum StartError {
     /// The policies are wrong; the diagnostics show every place.
     #[error("the policies are wrong: {}", .0.summary())]
     Policies(Diagnostics),
+    /// The policies do not decide what their tests say; the text names each test with its place.
+    #[error("the policies fail their tests:\n{0}")]
+    Tests(String),
+}
+
+/// Why policies that have no mistakes are not taken over.
+#[derive(Debug, thiserror::Error)]
+enum Rejected {
+    #[error("{0:#}")]
+    Detectors(#[from] anyhow::Error),
+    #[error("the policies fail their tests:\n{0}")]
+    Tests(String),
+}
+
+impl From<Rejected> for StartError {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Detectors(error) => Self::Environment(error),
+            Rejected::Tests(failures) => Self::Tests(failures),
+        }
+    }
 }
 
 /// A proxy that serves.
@@ -110,6 +132,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
 
     let keys = Arc::new(KeyStore::new(tokio::runtime::Handle::current()));
     let compiler = Compiler {
+        agent: Arc::from(operator.agent_name.as_str()),
         keys: Arc::clone(&keys),
         fingerprint_key,
     };
@@ -362,16 +385,23 @@ fn load(path: &Path) -> Result<Policies, Diagnostics> {
 
 /// Makes policies into snapshots.
 struct Compiler {
+    agent: Arc<str>,
     keys: Arc<KeyStore>,
     fingerprint_key: [u8; 32],
 }
 
 impl Compiler {
-    fn compile(&self, policies: Policies, number: u64) -> anyhow::Result<Snapshot> {
+    /// Compiles, and plays the tests of the policies against what came out.
+    fn compile(&self, policies: Policies, number: u64) -> Result<Snapshot, Rejected> {
         let leaks = scan::Config {
             fingerprint_key: self.fingerprint_key,
             ..policies.leaks
         };
+        let judges = Judges::compile(policies.policy, policies.quotas, &leaks)?;
+        let report = judges.rehearse(&self.agent, &policies.rehearsal, "");
+        if report.failures().next().is_some() {
+            return Err(Rejected::Tests(report.to_string()));
+        }
         let hash: String = policies.generation.chars().take(HASH_DIGITS).collect();
         Ok(Snapshot {
             generation: Generation {
@@ -379,11 +409,9 @@ impl Compiler {
                 hash: Arc::from(hash),
             },
             authenticator: Authenticator::new(&policies.identity, &self.keys),
-            policy: PolicySet::compile(policies.policy),
-            quotas: Quotas::compile(policies.quotas),
-            detectors: Arc::new(
-                Detectors::compile(&leaks).context("the detectors do not compile")?,
-            ),
+            policy: judges.policy,
+            quotas: judges.quotas,
+            detectors: judges.detectors,
             hygiene: Hygiene::compile(policies.http),
         })
     }
@@ -419,7 +447,7 @@ impl Reloader {
                 self.compiler
                     .compile(policies, running + 1)
                     .map(Some)
-                    .map_err(|error| format!("{error:#}"))
+                    .map_err(|rejected| rejected.to_string())
             });
         match compiled {
             Ok(None) => {}

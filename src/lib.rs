@@ -29,6 +29,8 @@ pub mod upstream;
 pub mod audit;
 pub mod scan;
 
+pub mod rehearsal;
+
 pub mod proxy;
 
 pub mod admin;

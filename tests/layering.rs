@@ -60,6 +60,11 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
         ],
         &[],
     ),
+    (
+        "rehearsal",
+        &["!", "model", "policy", "quota", "scan"],
+        &["tokio", "hyper", "std::fs", "std::net::Tcp", "async fn"],
+    ),
     ("admin", &[], &[]),
     ("config", &["*"], &[]),
     ("app", &["*"], &[]),

@@ -27,7 +27,7 @@ const DETECTORS: &[&str] = &[
     "credentials.github-pat",
     "pii.email",
     "pii.iban",
-    "private-keys",
+    "private-keys.pem",
 ];
 
 fn data(folder: &str) -> PathBuf {

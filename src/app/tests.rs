@@ -138,6 +138,7 @@ async fn a_thousand_reloads_under_load_fail_no_request() {
     let reloader = Reloader {
         path: path.clone(),
         compiler: Compiler {
+            agent: Arc::from("agent"),
             keys: Arc::clone(&running.keys),
             fingerprint_key: [7; 32],
         },

@@ -69,7 +69,7 @@ pub(super) fn check(arguments: &Check) -> u8 {
     }
 }
 
-fn paths(named: &[PathBuf]) -> Option<Vec<PathBuf>> {
+pub(super) fn paths(named: &[PathBuf]) -> Option<Vec<PathBuf>> {
     if !named.is_empty() {
         return Some(named.to_vec());
     }

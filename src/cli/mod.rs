@@ -3,9 +3,11 @@
 //! Data goes to standard output, messages to standard error, colour only to a terminal.
 
 mod check;
+mod explain;
 mod quickstart;
 mod run;
 mod schema;
+mod test;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -43,6 +45,9 @@ enum Verb {
     /// Say all that is wrong with policies and lictor.yaml
     #[command(after_help = check::EXAMPLES)]
     Check(check::Check),
+    /// Say what a policy decides of one call, and why
+    #[command(after_help = explain::EXAMPLES)]
+    Explain(explain::Explain),
     /// Stand before an agent
     #[command(after_help = run::EXAMPLES)]
     Run(run::Run),
@@ -52,6 +57,9 @@ enum Verb {
     /// A guided tour on an embedded sample agent
     #[command(after_help = quickstart::EXAMPLES)]
     Quickstart(quickstart::Quickstart),
+    /// Run the tests that stand in policies
+    #[command(after_help = test::EXAMPLES)]
+    Test(test::Test),
 }
 
 /// Runs the verb that the arguments name.
@@ -67,9 +75,11 @@ pub fn main() -> ExitCode {
     }));
     let ended = std::panic::catch_unwind(|| match cli.verb {
         Verb::Check(arguments) => check::check(&arguments),
+        Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Quickstart(arguments) => quickstart::tour(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Schema(arguments) => schema::schema(&arguments),
+        Verb::Test(arguments) => test::test(&arguments),
     });
     match ended {
         Ok(code) => ExitCode::from(code),
@@ -93,6 +103,7 @@ fn explain_code(error: &StartError) -> u8 {
     match error {
         StartError::Environment(_) => EXIT_ENVIRONMENT,
         StartError::Policies(diagnostics) => exit_code(diagnostics),
+        StartError::Tests(_) => EXIT_NO,
     }
 }
 

@@ -151,6 +151,12 @@ fn operator(arguments: &Run) -> Result<Operator, u8> {
 fn explain(error: &StartError) -> u8 {
     match error {
         StartError::Policies(diagnostics) => say(diagnostics.render(colour()).trim_end()),
+        StartError::Tests(failures) => {
+            say(&format!(
+                "{}\nerror: the policies fail their tests",
+                failures.trim_end()
+            ));
+        }
         StartError::Environment(error) => say(&format!("error: {error:#}")),
     }
     explain_code(error)

@@ -152,6 +152,14 @@ const fn entry(code: Code) -> Entry {
             "lictor: v1\nrules:\n  r: { deny: a2a:GetTask, when: \"args.amount == 10000 || args.amount == '10000'\" }\n",
             "Look at it again: it reads otherwise than it works.",
         ),
+        Code::UnknownPerson => policy(
+            "lictor: v1\ntests:\n  ana may ask: { as: anna, do: a2a:GetTask, expect: allow }\n",
+            "Declare them under `people`, or write the caller out: `as: { id: ana, groups: [analysts] }`. `anonymous` is the caller without a credential.",
+        ),
+        Code::UnknownStatement => policy(
+            "lictor: v1\ntests:\n  nobody exports:\n    as: anonymous\n    do: a2a:SendMessage export-all\n    expect: { deny: no-export }\n",
+            "Name a role or an allowing rule after `allow`, a denying rule or a reason such as `default-deny` after `deny`, a quota after `throttle`.",
+        ),
         Code::SecretLiteral => Entry {
             remedy: "Put the secret into a file or the environment and name that; then change the secret, because it was in a file \
                      that people read.",

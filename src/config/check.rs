@@ -32,6 +32,35 @@ pub fn check(paths: &[PathBuf], known_detectors: &[&str]) -> Diagnostics {
     report
 }
 
+/// Reads what these paths name as [`check`] does, and makes one policy of it; with the name of the agent that an
+/// operator's file among them gives.
+///
+/// # Errors
+/// All mistakes of all files.
+pub fn load_named(
+    paths: &[PathBuf],
+    known_detectors: &[&str],
+) -> Result<(Policies, Option<String>), Diagnostics> {
+    let mut agent = None;
+    let mut policies = Vec::new();
+    for path in paths {
+        if !is_operators(path) {
+            policies.push(path.clone());
+            continue;
+        }
+        let (operator, diagnostics) = inspect_operator(path);
+        match operator {
+            Some(operator) if diagnostics.errors() == 0 => {
+                policies.push(operator.policies);
+                agent = Some(operator.agent_name);
+            }
+            Some(_) | None => return Err(diagnostics),
+        }
+    }
+    let contents = folder::read_all(policies.iter().map(PathBuf::as_path));
+    Ok((compile(contents, known_detectors)?, agent))
+}
+
 /// Returns the policies that were judged with it.
 fn check_operator(
     path: &Path,

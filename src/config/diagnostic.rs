@@ -202,6 +202,10 @@ codes! {
     ConditionType "L0214",
     /// A condition reads what no call has, or not at that time.
     UnknownAttribute "L0215",
+    /// No such person under `people`.
+    UnknownPerson "L0220",
+    /// A test expects a role, a rule or a quota that does not exist, or does something else.
+    UnknownStatement "L0221",
     /// A secret stands where it can be read.
     SecretLiteral "L0301",
     /// A role that nobody can hold.

@@ -24,18 +24,18 @@ mod watch;
 use std::path::Path;
 
 pub use catalogue::Example;
-pub use check::check;
+pub use check::{check, load_named};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use language::Document;
 pub use operator::{
-    HeaderNames, Listening, LogFormat, LogLevel, Logs, Operator, OperatorError, PUBLIC, REDIRECT,
-    load_operator,
+    DEFAULT_AGENT, HeaderNames, Listening, LogFormat, LogLevel, Logs, Operator, OperatorError,
+    PUBLIC, REDIRECT, load_operator,
 };
 pub use report::Format;
 pub use watch::Watcher;
 
 use crate::proxy::hygiene;
-use crate::{identity, policy as rules, quota, scan};
+use crate::{identity, policy as rules, quota, rehearsal, scan};
 
 /// What all policy files together say.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub struct Policies {
     pub leaks: scan::Config,
     /// For `proxy::hygiene::Hygiene::compile`.
     pub http: hygiene::Config,
+    /// For `rehearsal::run`: what the policy must decide.
+    pub rehearsal: rehearsal::Config,
     /// BLAKE3 of all files' paths and contents, in hex: names this version of the policy.
     pub generation: String,
     /// How many files were read.
@@ -114,6 +116,7 @@ fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Polic
         identity: checked.identity,
         leaks: checked.leaks,
         http: checked.http,
+        rehearsal: checked.rehearsal,
         generation,
         files,
         rules: checked.rules,

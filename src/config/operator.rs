@@ -193,6 +193,9 @@ const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// Records that may wait for the disk: a second of a busy proxy.
 const AUDIT_QUEUE: usize = 8192;
 
+/// What an agent is called to which nobody gives a name.
+pub const DEFAULT_AGENT: &str = "agent";
+
 /// Where state lies when nobody says so and there is no `lictor.yaml` either.
 const LOCAL_STATE_DIR: &str = "lictor-state";
 
@@ -211,7 +214,7 @@ impl Operator {
     fn new(endpoint: upstream::Endpoint, policies: PathBuf) -> Self {
         let state_dir = PathBuf::from(LOCAL_STATE_DIR);
         Self {
-            agent_name: "agent".to_owned(),
+            agent_name: DEFAULT_AGENT.to_owned(),
             public: Listening::new(PUBLIC, SocketAddr::new(LOOPBACK, 8443)),
             further: Vec::new(),
             redirect: None,

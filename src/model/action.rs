@@ -236,6 +236,19 @@ impl ActionPattern {
         self.protocol
     }
 
+    /// The one action that the pattern stands for; `None` where it has wildcards.
+    pub fn action(&self) -> Option<Action> {
+        let name = match &self.name {
+            Some(name) => Some(Box::from(name.literal()?)),
+            None => None,
+        };
+        Some(Action {
+            protocol: self.protocol,
+            method: Cow::Owned(self.method.literal()?.to_owned()),
+            name,
+        })
+    }
+
     /// The method, as a pattern.
     pub const fn method(&self) -> &Glob {
         &self.method

@@ -48,6 +48,20 @@ impl Considered {
         let when = self.when.as_ref();
         self.mismatch.is_none() && when.is_none_or(|(came, _)| *came != Ok(false))
     }
+
+    /// The same in words: what the caller is not, or what the condition came to.
+    pub fn verdict(&self) -> String {
+        match (&self.mismatch, &self.when) {
+            (Some(mismatch), _) => mismatch.to_string(),
+            (None, None) => "covers the call".to_owned(),
+            (None, Some((came, why))) => {
+                let came = came
+                    .as_ref()
+                    .map_or_else(ToString::to_string, bool::to_string);
+                format!("when {came}: {why}")
+            }
+        }
+    }
 }
 
 /// A role that the caller holds.

@@ -53,7 +53,7 @@ pub use fuzz::fuzz_websocket;
 pub use fuzz_forward::fuzz_forward;
 pub use headers::IdentityHeaders;
 pub use redirect::Redirect;
-pub use reply::no_place;
+pub use reply::{no_place, status};
 pub use screen::{Cut, ReplyBody};
 pub use snapshot::Snapshot;
 

@@ -283,6 +283,15 @@ const fn is_silent(reason: Reason) -> bool {
     matches!(reason, Reason::ContextNotFound | Reason::TaskNotFound)
 }
 
+/// The status of a refusal in a dialect: a missing task is answered as an agent answers it inside JSON-RPC, and
+/// plain HTTP has a status for it.
+pub fn status(reason: Reason, dialect: Dialect) -> StatusCode {
+    match (catalogue(reason).status, dialect) {
+        (StatusCode::OK, Dialect::Http) => StatusCode::NOT_FOUND,
+        (status, _) => status,
+    }
+}
+
 /// The whole answer to a call that was refused before its answer began.
 pub(super) fn refuse(
     addressee: &Addressee,
@@ -290,15 +299,10 @@ pub(super) fn refuse(
     decision: DecisionId,
     request_id: &RequestId,
 ) -> Response<Bytes> {
-    let entry = catalogue(refusal.reason);
     let rendered = public(addressee, refusal, decision, request_id, |error| {
         protocol::refusal(addressee.dialect, addressee.rpc_id.as_ref(), error)
     });
-    // A missing task is answered as an agent answers it inside JSON-RPC; plain HTTP has a status for it.
-    let status = match (entry.status, addressee.dialect) {
-        (StatusCode::OK, Dialect::Http) => StatusCode::NOT_FOUND,
-        (status, _) => status,
-    };
+    let status = status(refusal.reason, addressee.dialect);
     let mut response = Response::new(rendered.body);
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -92,6 +92,12 @@ impl Quotas {
         Self { quotas }
     }
 
+    /// The quotas that count a caller's calls of an action, the narrowest first.
+    pub fn counting(&self, principal: &Principal, action: &Action) -> impl Iterator<Item = &Quota> {
+        let quotas = self.quotas.iter();
+        quotas.filter(move |quota| covers(quota, principal, action))
+    }
+
     /// Counts the call in every quota that is about it, or in none.
     ///
     /// # Errors
@@ -113,9 +119,7 @@ impl Quotas {
             source: network(source),
         };
         let (counters, keys): (Vec<_>, Vec<_>) = self
-            .quotas
-            .iter()
-            .filter(|quota| covers(quota, principal, &call.action))
+            .counting(principal, &call.action)
             .map(|quota| {
                 let parts = Parts {
                     quota,

@@ -12,7 +12,7 @@ pub(super) fn read(text: &str) -> Option<Value> {
 }
 
 /// A tree as JSON, with plain scalars read as the core schema of YAML 1.2 has it (section 10.3.2).
-pub(super) fn from_tree(node: &Node) -> Value {
+pub(in crate::config) fn from_tree(node: &Node) -> Value {
     match &*node.kind {
         Kind::Null => Value::Null,
         Kind::Text { text, plain: true } => scalar(text),

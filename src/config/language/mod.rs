@@ -18,6 +18,7 @@ mod tests;
 mod text;
 mod words;
 
+pub(super) use json::from_tree;
 pub(super) use key::Key;
 pub(super) use text::Text;
 

@@ -47,6 +47,11 @@ pub(super) static ADDRESS_ALONE: Text = Text::looks(
     r"^(\d{1,3}(\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]*)$",
     "an address such as `10.1.2.3`",
 );
+pub(super) static ONE_ACTION: Text = Text::looks(
+    "action",
+    r"^((a2a|llm|mcp):[^*\s]+( [^*]+)?|http:[^*\s]+ /[^*]*)$",
+    "one action such as `a2a:SendMessage quote-equity` or `http:GET /healthz`",
+);
 pub(super) static AGENT_URL: Text = Text::looks(
     "URL",
     r"^((https?|h2c)://[^/?#@\s]+/?|unix:(//)?/\S*[^/\s])$",

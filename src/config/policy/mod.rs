@@ -5,6 +5,7 @@ mod http;
 pub(in crate::config) mod identities;
 mod leaks;
 mod limits;
+mod proof;
 mod quotas;
 mod roles;
 mod scope;
@@ -21,7 +22,7 @@ use super::source::Span;
 use super::tree::{Entry, Kind, Node, quoted};
 use crate::model::{ActionPattern, Mode, Protocol, RuleRef, TenantId};
 use crate::proxy::hygiene;
-use crate::{identity, policy, quota, scan};
+use crate::{identity, policy, quota, rehearsal, scan};
 
 /// Statements by name, from all files.
 type Named<T> = BTreeMap<String, (Span, T)>;
@@ -41,6 +42,7 @@ pub(super) struct Draft {
     leaks: leaks::RawLeaks,
     http: http::RawHttp,
     seniority: seniority::RawSeniority,
+    proof: proof::RawProof,
     // What holds for the statements of the file that is being read, unless they say otherwise.
     mode: Mode,
     // The tenants that the file is about; `None` is all.
@@ -54,6 +56,7 @@ pub(super) struct Checked {
     pub(super) identity: identity::Config,
     pub(super) leaks: scan::Config,
     pub(super) http: hygiene::Config,
+    pub(super) rehearsal: rehearsal::Config,
     /// Roles and rules.
     pub(super) rules: usize,
 }
@@ -111,6 +114,12 @@ impl Draft {
         if let Some(entry) = fields.take("http") {
             self.http.read(entry, report);
         }
+        if let Some(entry) = fields.take("people") {
+            self.read_people(entry, report);
+        }
+        if let Some(entry) = fields.take("tests") {
+            self.read_tests(entry, report);
+        }
         fields.skip_extensions();
         fields.finish(report);
     }
@@ -124,6 +133,7 @@ impl Draft {
         let leaks = self.check_leaks(known_detectors, report);
         let policy = self.check_policy(report);
         let quotas = self.check_quotas(report);
+        let rehearsal = self.check_proof(known_detectors, report);
         let http = self.http.check(report);
         let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
         let reads = policy::Reads::of(conditions);
@@ -137,6 +147,7 @@ impl Draft {
             },
             leaks,
             http,
+            rehearsal,
             rules,
         }
     }

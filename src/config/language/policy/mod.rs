@@ -20,6 +20,7 @@ pub(in crate::config) use actions::LEAK_ACTIONS;
 pub(in crate::config) use identities::{ALGORITHMS, IDENTITY, JWKS, JWT, REQUIRE};
 pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
 pub(in crate::config) use limits::{LIMIT, LIMITS};
+pub(in crate::config) use proof::{CALLER, EXPECT, OUTCOME, PERSON, RESPONSE, TEST};
 pub(in crate::config) use quotas::{PER, QUOTA};
 pub(in crate::config) use roles::{FROM, MAX_RANK, RANK, ROLE, RULE, SENIORITY, TO};
 pub(in crate::config) use tenants::TENANT;
@@ -149,19 +150,19 @@ pub(in crate::config) static POLICY: Record = Record::new(
         .planned(),
         Field::new(
             "people",
-            Value::Map(&Map { key: &Key::name("person"), value: Value::Record(&proof::PERSON) }),
+            Value::Map(&Map { key: &Key::name("person"), value: Value::Record(&PERSON) }),
             "Callers for `tests`, by name.",
         )
         .otherwise("tests say who calls themselves")
-        .planned(),
+        .examples(&["{ ana: { tenant: acme, groups: [analysts] } }"]),
         Field::new(
             "tests",
-            Value::Map(&Map { key: &Key::text("test"), value: Value::Record(&proof::TEST) }),
+            Value::Map(&Map { key: &Key::text("test"), value: Value::Record(&TEST) }),
             "What this policy must decide. Tests run before each reload, and a policy that fails one is not taken over. They run at \
              2026-01-01T12:00:00Z unless they say `at`, with empty counters, and never against the wall clock.",
         )
         .otherwise("the policy is taken over as it compiles")
-        .planned(),
+        .examples(&["{ ana may ask: { as: ana, do: a2a:SendMessage quote-equity, expect: allow } }"]),
     ],
 )
 .hints(&[

@@ -1,80 +1,98 @@
 //! `people` and `tests`.
 
 use super::TENANT_NAME;
-use crate::config::language::text::{ADDRESS_ALONE, NAME, TEXT, TIME};
-use crate::config::language::{Field, Record, Value, Word};
+use crate::config::language::text::{ADDRESS_ALONE, NAME, ONE_ACTION, TEXT, TIME};
+use crate::config::language::{Choice, Field, Record, Value, Word};
 
-pub(super) static PERSON: Record = Record::new(
+pub(in crate::config) static PERSON: Record = Record::new(
     "person",
-    "A caller of tests.",
+    "A caller of tests, under a name.",
     &[
-        Field::new(
-            "identity",
-            Value::Text(&NAME),
-            "Who vouches for them: a name under `identities`.",
-        )
-        .otherwise("the only one")
-        .examples(&["corp"])
-        .planned(),
+        IDENTITY,
         Field::new("id", Value::Text(&TEXT), "Their id.")
             .otherwise("the name under `people`")
-            .examples(&["ana@acme"])
-            .planned(),
-        Field::new("tenant", Value::Text(&TENANT_NAME), "Their tenant.")
-            .default("default")
-            .examples(&["acme"])
-            .planned(),
-        Field::new(
-            "groups",
-            Value::OneOrMore(&Value::Text(&TEXT)),
-            "Their groups.",
-        )
-        .otherwise("none")
-        .examples(&["[analysts, staff]"])
-        .planned(),
-        Field::new("claims", Value::Any, "Further claims of their token.")
-            .otherwise("none")
-            .planned(),
+            .examples(&["ana@acme"]),
+        TENANT,
+        GROUPS,
+        CLAIMS,
     ],
 );
 
-pub(super) static TEST: Record = Record::new(
+pub(in crate::config) static CALLER: Record = Record::new(
+    "caller",
+    "A caller, written out.",
+    &[
+        IDENTITY,
+        Field::new("id", Value::Text(&TEXT), "Their id.")
+            .required()
+            .examples(&["ana@acme"]),
+        TENANT,
+        GROUPS,
+        CLAIMS,
+    ],
+);
+
+const IDENTITY: Field = Field::new(
+    "identity",
+    Value::Text(&NAME),
+    "Who vouches for them: a name under `identities`.",
+)
+.otherwise("the only one")
+.examples(&["corp"]);
+
+const TENANT: Field = Field::new("tenant", Value::Text(&TENANT_NAME), "Their tenant.")
+    .otherwise("`default` where the identity has no `tenant`; required where it has")
+    .examples(&["acme"]);
+
+static GROUP: Value = Value::Text(&TEXT);
+
+const GROUPS: Field = Field::new("groups", Value::OneOrMore(&GROUP), "Their groups.")
+    .otherwise("none")
+    .examples(&["[analysts, staff]"]);
+
+const CLAIMS: Field = Field::new(
+    "claims",
+    Value::Any,
+    "Further claims of their token, for conditions.",
+)
+.otherwise("none")
+.examples(&["{ level: 3 }"]);
+
+pub(in crate::config) static TEST: Record = Record::new(
     "test",
     "A call, and what must become of it.",
     &[
         Field::new(
             "as",
-            Value::Either(&[Value::Text(&TEXT), Value::Record(&PERSON)]),
+            Value::Either(&[Value::Text(&TEXT), Value::Record(&CALLER)]),
             "Who calls: a name under `people`, `anonymous`, or a caller written out.",
         )
         .required()
-        .examples(&["ana"])
-        .planned(),
-        Field::new("do", Value::Action, "The action that they ask for.")
+        .examples(&["ana"]),
+        Field::new("do", Value::Text(&ONE_ACTION), "The action that they ask for: one, without `*`; plain HTTP with its path.")
             .required()
-            .examples(&["a2a:SendMessage quote-equity"])
-            .planned(),
-        Field::new("args", Value::Any, "The arguments of the call.")
+            .examples(&["a2a:SendMessage quote-equity", "http:GET /healthz"]),
+        Field::new("args", Value::Any, "The arguments of the call, for conditions: `params` of JSON-RPC.")
             .otherwise("none")
-            .examples(&["{ amount: 10, currency: GBP }"])
-            .planned(),
+            .examples(&["{ amount: 10, currency: GBP }"]),
         Field::new(
             "from",
             Value::Text(&ADDRESS_ALONE),
             "The address that they call from.",
         )
-        .otherwise("127.0.0.1")
-        .planned(),
+        .otherwise("127.0.0.1"),
+        Field::new("agent", Value::Text(&TEXT), "The agent that they ask, by the name that its operator gives it.")
+            .otherwise("the agent that the policy runs before; `agent` where the operator gives it no name")
+            .examples(&["treasury-agent"]),
         Field::new("at", Value::Text(&TIME), "When they call.")
-            .default("2026-01-01T12:00:00Z")
-            .planned(),
+            .default("2026-01-01T12:00:00Z"),
         Field::new(
             "owner",
             Value::Text(&TEXT),
-            "Who owns the task or context that the call names.",
+            "Who owns the task that the call names: a name under `people`. For everybody else it is not there.",
         )
         .otherwise("the caller")
-        .planned(),
+        .examples(&["bob"]),
         Field::new(
             "times",
             Value::Number {
@@ -83,53 +101,49 @@ pub(super) static TEST: Record = Record::new(
             },
             "How often they call, at that one instant.",
         )
-        .default("1")
-        .planned(),
+        .default("1"),
         Field::new(
             "response",
             Value::Record(&RESPONSE),
             "What the agent answers.",
         )
         .otherwise("nothing that is looked for")
-        .examples(&["{ sample: aws-access-key }"])
-        .planned(),
+        .examples(&["{ sample: aws-access-key }"]),
         Field::new(
             "expect",
             Value::Either(&[Value::Word(EXPECT), Value::Record(&OUTCOME)]),
             "What must become of it.",
         )
         .required()
-        .examples(&["allow", "{ deny: no-wires-at-night }"])
-        .planned(),
+        .examples(&["allow", "{ deny: no-wires-at-night }"]),
     ],
 );
 
-static EXPECT: &[Word] = &[
+pub(in crate::config) static EXPECT: &[Word] = &[
     Word::new("allow", "It passes."),
-    Word::new("deny", "It is refused, whatever refuses it."),
+    Word::new("deny", "The policy refuses it, whatever statement does."),
 ];
 
-static OUTCOME: Record = Record::new(
+pub(in crate::config) static OUTCOME: Record = Record::new(
     "outcome",
     "What must become of a call, and what must have decided so.",
     &[
         Field::new(
             "allow",
             Value::Text(&NAME),
-            "Allowed, by this role or rule.",
+            "Allowed, by the role or rule in which the `allow` stands: of what a role inherits, the one that it inherits.",
         )
-        .examples(&["analyst"])
-        .planned(),
+        .examples(&["analyst"]),
         Field::new(
             "deny",
             Value::Text(&NAME),
-            "Denied, by this rule; `default-deny` where nothing allows it.",
+            "Denied, by this rule; `default-deny` where nothing allows it. The other reasons of a policy are `credential-missing` (nothing \
+             allows it to callers without a credential), `tenant-unknown`, `tenant-expired`, `seniority-too-low`, `task-not-found` and \
+             `operation-unsupported`.",
         )
-        .examples(&["no-wires-at-night"])
-        .planned(),
+        .examples(&["no-wires-at-night"]),
         Field::new("throttle", Value::Text(&NAME), "Refused by this quota.")
-            .examples(&["per-caller"])
-            .planned(),
+            .examples(&["per-caller"]),
         Field::new(
             "after",
             Value::Number {
@@ -138,47 +152,56 @@ static OUTCOME: Record = Record::new(
             },
             "After how many calls that pass.",
         )
-        .otherwise("at the first")
-        .examples(&["10"])
-        .planned(),
+        .otherwise("however many pass")
+        .examples(&["10"]),
         Field::new(
             "block",
             Value::Text(&NAME),
             "The answer is blocked, by this pack or detector.",
         )
-        .examples(&["credentials"])
-        .planned(),
+        .examples(&["credentials"]),
         Field::new(
             "redact",
             Value::Text(&NAME),
             "The answer is redacted, by this pack or detector.",
         )
-        .examples(&["pii"])
-        .planned(),
+        .examples(&["pii"]),
+        Field::new(
+            "flag",
+            Value::Text(&NAME),
+            "The answer passes as it is, and this pack or detector is counted.",
+        )
+        .examples(&["pii.email"]),
     ],
-);
+)
+.one_of(&[
+    Choice { title: "allow", field: "allow" },
+    Choice { title: "deny", field: "deny" },
+    Choice { title: "throttle", field: "throttle" },
+    Choice { title: "block", field: "block" },
+    Choice { title: "redact", field: "redact" },
+    Choice { title: "flag", field: "flag" },
+]);
 
-static RESPONSE: Record = Record::new(
+pub(in crate::config) static RESPONSE: Record = Record::new(
     "response",
     "An answer of the agent.",
     &[
         Field::new(
             "sample",
             Value::Text(&NAME),
-            "Something that a detector finds, made when the test runs, so that nothing that looks like a key lies in the policy.",
+            "Something that a detector finds, by the name of the detector with or without its pack. It is made when the test runs, so \
+             that nothing that looks like a key lies in the policy.",
         )
         .otherwise("nothing")
-        .examples(&["aws-access-key"])
-        .planned(),
-        Field::new("text", Value::Text(&TEXT), "The text itself.")
-            .otherwise("only the sample")
-            .planned(),
+        .examples(&["aws-access-key"]),
+        Field::new("text", Value::Text(&TEXT), "The text itself. A sample stands behind it.")
+            .otherwise("only the sample"),
         Field::new("json", Value::Any, "The answer as JSON.")
             .otherwise("a text")
             .planned(),
-        Field::new("chunks", Value::Text(&TEXT), "Into how large pieces the answer is cut.")
+        Field::new("chunks", Value::Text(&TEXT), "Into how large pieces the answer is cut; those of a stream come each in an event of its own.")
             .otherwise("one piece")
-            .examples(&["1 byte"])
-            .planned(),
+            .examples(&["1 byte"]),
     ],
 );

@@ -1,0 +1,22 @@
+//! What the proxy would do, without one: the tests of a policy.
+//!
+//! Owns running them ([`run`]) against the very objects that the proxy runs ([`Stage`]), saying what came
+//! out otherwise and why ([`Outcome`]), and which statements no test reached ([`Report`]). Leaves to
+//! others: reading tests (`config`), and what a failed one means (`cli`, `app`).
+//!
+//! Pure: no I/O, and no clock; a test says when it plays. Counters are empty before each test, so tests
+//! do not depend on their order.
+
+mod answer;
+mod config;
+mod outcome;
+mod run;
+mod scene;
+#[cfg(test)]
+mod tests;
+mod why;
+
+pub use config::{Answer, Config, Expect, Test};
+pub use outcome::{Got, Outcome, Report};
+pub use run::{Stage, run};
+pub use scene::{Scene, default_source, default_time};

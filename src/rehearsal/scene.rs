@@ -1,0 +1,127 @@
+//! One call that nobody makes.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::config::Test;
+use crate::model::{A2aVersion, Action, Call, Dialect, Facts, Operation, Principal, Protocol};
+use crate::policy::{Question, RequestFacts};
+
+/// When a call is made whose time nobody gives: 2026-01-01T12:00:00Z. A fixed time, so that a test says the
+/// same today and in a year.
+pub fn default_time() -> Timestamp {
+    Timestamp::constant(1_767_268_800, 0)
+}
+
+/// Where a call comes from whose origin nobody gives.
+pub fn default_source() -> IpAddr {
+    IpAddr::V4(Ipv4Addr::LOCALHOST)
+}
+
+/// All that a decision may look at.
+#[derive(Debug, Clone)]
+pub struct Scene {
+    /// The agent that is asked.
+    pub agent: Box<str>,
+    /// Who calls.
+    pub caller: Arc<Principal>,
+    /// What is asked.
+    pub call: Call,
+    /// What is remembered of the task that it names.
+    pub facts: Facts,
+    /// Its arguments.
+    pub args: Option<Value>,
+    /// Where it comes from.
+    pub source: IpAddr,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Scene {
+    /// A call of this action by somebody, with nothing else said.
+    pub fn new(agent: &str, caller: Arc<Principal>, action: Action) -> Self {
+        Self {
+            agent: Box::from(agent),
+            caller,
+            call: call(action),
+            facts: Facts::default(),
+            args: None,
+            source: default_source(),
+            at: default_time(),
+        }
+    }
+
+    pub(super) fn of(test: &Test, agent: &str) -> Self {
+        let agent = test.agent.as_deref().unwrap_or(agent);
+        Self {
+            facts: test.facts,
+            args: test.args.clone(),
+            source: test.source,
+            at: test.at,
+            ..Self::new(agent, Arc::clone(&test.caller), test.action.clone())
+        }
+    }
+
+    /// What the policy is asked.
+    pub fn question(&self) -> Question<'_> {
+        Question {
+            agent: &self.agent,
+            principal: &self.caller,
+            call: &self.call,
+            facts: &self.facts,
+            source: Some(self.source),
+            request: RequestFacts {
+                path: self.path(),
+                args: self.args.as_ref(),
+                ..RequestFacts::default()
+            },
+            at: self.at,
+        }
+    }
+}
+
+impl Scene {
+    /// Only plain HTTP is asked for by its path.
+    fn path(&self) -> Option<&str> {
+        let action = &self.call.action;
+        match action.protocol {
+            Protocol::Http => action.name.as_deref(),
+            Protocol::A2a | Protocol::Llm | Protocol::Mcp => None,
+        }
+    }
+}
+
+/// The call by which the action is asked for.
+fn call(action: Action) -> Call {
+    Call {
+        operation: operation(&action),
+        dialect: match action.protocol {
+            Protocol::A2a => Dialect::A2a(A2aVersion::V1_0),
+            Protocol::Http | Protocol::Llm => Dialect::Http,
+            Protocol::Mcp => Dialect::JsonRpc,
+        },
+        action,
+        http: None,
+        rpc_id: None,
+        task: None,
+        references: Vec::new(),
+        context: None,
+    }
+}
+
+/// What it does to tasks, as far as a decision asks.
+fn operation(action: &Action) -> Operation {
+    match (action.protocol, &*action.method) {
+        (Protocol::A2a, "GetAgentCard") => Operation::AgentCard,
+        (Protocol::A2a, "CancelTask") => Operation::CancelTask,
+        (Protocol::A2a, "GetTask") => Operation::GetTask,
+        (Protocol::A2a, "ListTasks") => Operation::ListTasks,
+        (Protocol::A2a, "SendMessage") => Operation::SendMessage,
+        (Protocol::A2a, "SendStreamingMessage") => Operation::StreamMessage,
+        (Protocol::A2a, "SubscribeToTask") => Operation::SubscribeTask,
+        (Protocol::A2a | Protocol::Http | Protocol::Llm | Protocol::Mcp, _) => Operation::Other,
+    }
+}
