@@ -31,7 +31,7 @@ MIB = 1 << 20
 # that came late. A leak of one connection's worth for each connection would be ten times that in a minute.
 GROWTH = 8 * MIB
 # Connections to the agent that are kept, for each of two workers, and what a scrape or an audit file opens.
-KEPT = 72
+KEPT = 264
 
 
 class Cases:
