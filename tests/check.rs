@@ -8,46 +8,22 @@
 )]
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-struct Output {
-    code: Option<i32>,
-    data: String,
-    messages: String,
-}
+use command::{Output, lictor_in};
+
+#[path = "support/command.rs"]
+mod command;
 
 /// Runs in `tests/data/check`.
 fn lictor(arguments: &[&str]) -> Output {
-    lictor_in(&data(), arguments)
-}
-
-fn lictor_in(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lictor"));
-    let command = command.args(arguments).current_dir(folder);
-    let output = command.stdin(Stdio::null()).output().unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    Output {
-        code: output.status.code(),
-        data: text(output.stdout),
-        messages: text(output.stderr),
-    }
-}
-
-fn data() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/check")
+    lictor_in(&command::data("check"), arguments)
 }
 
 /// Compares with the output that is written down.
 fn compare(name: &str, found: &str) {
-    let path = data().join(name);
-    if std::env::var_os("LICTOR_BLESS").is_some() {
-        fs::write(&path, found).unwrap();
-    }
-    let written = fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == found, "{name} says now:\n{found}");
+    command::compare(&command::data("check").join(name), found);
 }
 
 #[test]

@@ -58,6 +58,14 @@ impl Diagnostic {
         self
     }
 
+    /// At the place of a name that nothing has, with the one that may have been meant.
+    pub(super) fn suggest(self, span: Span, meant: Option<impl fmt::Display>) -> Self {
+        match meant {
+            Some(meant) => self.at(span, format_args!("did you mean `{meant}`?")),
+            None => self.at(span, ""),
+        }
+    }
+
     pub(super) fn also(mut self, span: Span, label: impl fmt::Display) -> Self {
         self.secondary = Some((span, label.to_string()));
         self

@@ -42,7 +42,7 @@ pub use source::SourceState;
 pub use store::KeyStore;
 
 /// The tenant of callers whose identity names no tenant claim.
-const DEFAULT_TENANT: &str = "default";
+pub const DEFAULT_TENANT: &str = "default";
 
 /// Verifies credentials as one snapshot of the policy wants it.
 ///

@@ -28,6 +28,48 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
 ];
 
 impl Draft {
+    /// The identity of that name, with the name; a mistake if there is none.
+    pub(super) fn identity(
+        &self,
+        name: &str,
+        at: Span,
+        report: &mut Diagnostics,
+    ) -> Option<(&str, &JwtIdentity)> {
+        let found = self.identities.get_key_value(name);
+        if found.is_none() {
+            let title = format_args!("there is no identity {}", quoted(name));
+            let meant = nearest(name, self.identities.keys().map(String::as_str));
+            report.push(Diagnostic::error(Code::UnknownIdentity, title).suggest(at, meant));
+        }
+        found.map(|(name, (_, identity))| (name.as_str(), identity))
+    }
+
+    /// The identity that is meant where none is named. It is a mistake where several are declared, and
+    /// where none is: then with this label and this help.
+    pub(super) fn only_identity(
+        &self,
+        at: Span,
+        (label, help): &(&str, &str),
+        report: &mut Diagnostics,
+    ) -> Option<(&str, &JwtIdentity)> {
+        let mut identities = self.identities.iter();
+        match (identities.next(), identities.next()) {
+            (Some((name, (_, identity))), None) => Some((name, identity)),
+            (Some((first, _)), Some(_)) => {
+                let title = "`identity` is required where several are declared";
+                let diagnostic = Diagnostic::error(Code::IdentityRequired, title);
+                report.push(diagnostic.at(at, format_args!("for example identity: {first}")));
+                None
+            }
+            (None, _) => {
+                let title = "no identity is declared";
+                let diagnostic = Diagnostic::error(Code::UnknownIdentity, title);
+                report.push(diagnostic.at(at, label).help(help));
+                None
+            }
+        }
+    }
+
     pub(super) fn read_identities(&mut self, section: &Entry, report: &mut Diagnostics) {
         for entry in each_named(section, "identity", report) {
             if &*entry.key.text == ANONYMOUS {

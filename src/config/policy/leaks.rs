@@ -59,15 +59,7 @@ impl Draft {
     pub(super) fn check_leaks(&self, known: &[&str], report: &mut Diagnostics) -> scan::Config {
         let mut actions: BTreeMap<Box<str>, LeakAction> = BTreeMap::new();
         for (name, (span, action)) in &self.leaks.packs {
-            if !is_known(name, known) {
-                let title = format_args!("there is no pack or detector {}", quoted(name));
-                let diagnostic = Diagnostic::error(Code::UnknownDetector, title);
-                let packs = known.iter().filter_map(|name| name.split('.').next());
-                report.push(match nearest(name, known.iter().copied().chain(packs)) {
-                    Some(meant) => diagnostic.at(*span, format_args!("did you mean `{meant}`?")),
-                    None => diagnostic.at(*span, ""),
-                });
-            }
+            check_detector(name, *span, known, report);
             actions.insert(Box::from(name.as_str()), *action);
         }
         let buffer = self.leaks.buffer.map(|(_, bytes)| bytes);
@@ -104,6 +96,23 @@ impl RawLeaks {
             }
         }
     }
+}
+
+/// Whether there is such a pack or detector; a mistake if not.
+pub(super) fn check_detector(
+    name: &str,
+    at: Span,
+    known: &[&str],
+    report: &mut Diagnostics,
+) -> bool {
+    if is_known(name, known) {
+        return true;
+    }
+    let title = format_args!("there is no pack or detector {}", quoted(name));
+    let packs = known.iter().filter_map(|name| name.split('.').next());
+    let meant = nearest(name, known.iter().copied().chain(packs));
+    report.push(Diagnostic::error(Code::UnknownDetector, title).suggest(at, meant));
+    false
 }
 
 /// A pack is known when a detector of it is.

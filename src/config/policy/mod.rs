@@ -323,10 +323,7 @@ fn action(text: &str, span: Span, usage: Use, report: &mut Diagnostics) -> Optio
         }
         Err(error) => {
             let diagnostic = Diagnostic::error(Code::UnknownAction, &error);
-            report.push(match error.suggestion() {
-                Some(meant) => diagnostic.at(span, format_args!("did you mean `{meant}`?")),
-                None => diagnostic.at(span, ""),
-            });
+            report.push(diagnostic.suggest(span, error.suggestion()));
             None
         }
     }

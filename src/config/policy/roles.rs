@@ -145,12 +145,8 @@ impl Draft {
                 quoted(parent)
             );
             let diagnostic = Diagnostic::error(Code::UnknownRole, title);
-            report.push(
-                match nearest(parent, self.roles.keys().map(String::as_str)) {
-                    Some(meant) => diagnostic.at(at, format_args!("did you mean `{meant}`?")),
-                    None => diagnostic.at(at, ""),
-                },
-            );
+            let meant = nearest(parent, self.roles.keys().map(String::as_str));
+            report.push(diagnostic.suggest(at, meant));
             return;
         };
         if self.reaches(parent, name) {
@@ -201,15 +197,8 @@ impl Draft {
         }
         match &raw.identity {
             Some((name, at)) => {
-                if !self.identities.contains_key(name) {
-                    let title = format_args!("there is no identity {}", quoted(name));
-                    let diagnostic = Diagnostic::error(Code::UnknownIdentity, title);
-                    let known = self.identities.keys().map(String::as_str);
-                    report.push(match nearest(name, known) {
-                        Some(meant) => diagnostic.at(*at, format_args!("did you mean `{meant}`?")),
-                        None => diagnostic.at(*at, ""),
-                    });
-                }
+                // Granted to nobody if there is none; the mistake is told.
+                let _found = self.identity(name, *at, report);
                 callers.identity = IdentityName::new(name).ok();
             }
             None if must_name_identity => self.imply_identity(raw, &mut callers, report),
@@ -222,24 +211,17 @@ impl Draft {
         if callers.groups.is_empty() && callers.ids.is_empty() {
             return;
         }
-        let mut identities = self.identities.keys();
-        match (identities.next(), identities.next()) {
-            (Some(only), None) => callers.identity = IdentityName::new(only).ok(),
-            (Some(first), Some(_)) => report.push(
-                Diagnostic::error(
-                    Code::IdentityRequired,
-                    "`identity` is required where several are declared",
-                )
-                .at(raw.at, format_args!("for example identity: {first}")),
-            ),
-            (None, _) => report.push(
-                Diagnostic::error(Code::UnknownIdentity, "no identity is declared")
-                    .at(raw.at, "nobody can be one of these")
-                    .help("declare who vouches for callers under `identities`"),
-            ),
+        if let Some((only, _)) = self.only_identity(raw.at, &NOBODY, report) {
+            callers.identity = IdentityName::new(only).ok();
         }
     }
 }
+
+/// What is wrong with conditions on callers where no identity is declared.
+const NOBODY: (&str, &str) = (
+    "nobody can be one of these",
+    "declare who vouches for callers under `identities`",
+);
 
 impl RawRule {
     /// The callers inside of the fence that the rule is about.

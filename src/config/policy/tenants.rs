@@ -127,10 +127,8 @@ impl Draft {
         }
         let title = format_args!("there is no tier {}", quoted(tier));
         let diagnostic = Diagnostic::error(Code::UnknownTier, title);
-        report.push(match nearest(tier, self.tiers.keys().map(String::as_str)) {
-            Some(meant) => diagnostic.at(*at, format_args!("did you mean `{meant}`?")),
-            None => diagnostic.at(*at, ""),
-        });
+        let meant = nearest(tier, self.tiers.keys().map(String::as_str));
+        report.push(diagnostic.suggest(*at, meant));
     }
 }
 

@@ -1,6 +1,7 @@
 //! What must become of a call.
 
 use super::super::Draft;
+use super::super::leaks::check_detector;
 use super::{RawTest, named};
 use crate::config::decode::{Fields, nearest, number, word};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -152,15 +153,7 @@ impl Draft {
                 }
             }
             Expect::Block(name) | Expect::Flag(name) | Expect::Redact(name) => {
-                let packs = known.iter().filter_map(|name| name.split('.').next());
-                let names = known.iter().copied().chain(packs);
-                if !names.clone().any(|known| known == &**name) {
-                    let title = format_args!("there is no pack or detector {}", quoted(name));
-                    let diagnostic = Diagnostic::error(Code::UnknownDetector, title);
-                    report.push(match nearest(name, names) {
-                        Some(meant) => diagnostic.at(at, format_args!("did you mean `{meant}`?")),
-                        None => diagnostic.at(at, ""),
-                    });
+                if !check_detector(name, at, known, report) {
                     return None;
                 }
                 if test.answer.is_none() {
@@ -197,9 +190,7 @@ fn check_name(
     }
     let title = format_args!("{title} {}", quoted(name));
     let diagnostic = Diagnostic::error(Code::UnknownStatement, title);
-    report.push(match nearest(name, known.iter().copied()) {
-        Some(meant) => diagnostic.at(at, format_args!("did you mean `{meant}`?")),
-        None => diagnostic.at(at, ""),
-    });
+    let meant = nearest(name, known.iter().copied());
+    report.push(diagnostic.suggest(at, meant));
     None
 }

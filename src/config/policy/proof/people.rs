@@ -6,16 +6,13 @@ use serde_json::Value;
 
 use super::super::Draft;
 use super::{named, object};
-use crate::config::decode::{Fields, list, nearest, texts};
+use crate::config::decode::{Fields, list, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{CALLER, PERSON};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
-use crate::identity::JwtIdentity;
+use crate::identity::{DEFAULT_TENANT, JwtIdentity};
 use crate::model::{IdentityName, Principal, PrincipalId, TenantId};
-
-/// The tenant of callers whose identity does not say where a tenant comes from.
-const DEFAULT_TENANT: &str = "default";
 
 /// A person as they are written.
 pub(super) struct RawPerson {
@@ -105,46 +102,18 @@ impl Draft {
         at: Span,
         report: &mut Diagnostics,
     ) -> Option<(&str, &JwtIdentity)> {
-        if let Some((name, at)) = &raw.identity {
-            let known = self.identities.get_key_value(name);
-            if known.is_none() {
-                let title = format_args!("there is no identity {}", quoted(name));
-                let diagnostic = Diagnostic::error(Code::UnknownIdentity, title);
-                let known = self.identities.keys().map(String::as_str);
-                report.push(match nearest(name, known) {
-                    Some(meant) => diagnostic.at(*at, format_args!("did you mean `{meant}`?")),
-                    None => diagnostic.at(*at, ""),
-                });
-            }
-            return known.map(declared);
-        }
-        let mut identities = self.identities.iter();
-        match (identities.next(), identities.next()) {
-            (Some(only), None) => Some(declared(only)),
-            (Some((first, _)), Some(_)) => {
-                let title = "`identity` is required where several are declared";
-                let diagnostic = Diagnostic::error(Code::IdentityRequired, title);
-                report.push(diagnostic.at(at, format_args!("for example identity: {first}")));
-                None
-            }
-            (None, _) => {
-                let title = "no identity is declared";
-                report.push(
-                    Diagnostic::error(Code::UnknownIdentity, title)
-                        .at(at, "nobody vouches for this caller")
-                        .help("declare who vouches for callers under `identities`, or ask as `anonymous`"),
-                );
-                None
-            }
+        match &raw.identity {
+            Some((name, at)) => self.identity(name, *at, report),
+            None => self.only_identity(at, &NOBODY, report),
         }
     }
 }
 
-fn declared<'a>(
-    (name, (_, identity)): (&'a String, &'a (Span, JwtIdentity)),
-) -> (&'a str, &'a JwtIdentity) {
-    (name, identity)
-}
+/// What is wrong with a caller where no identity is declared.
+const NOBODY: (&str, &str) = (
+    "nobody vouches for this caller",
+    "declare who vouches for callers under `identities`, or ask as `anonymous`",
+);
 
 /// A name that a tenant can have, whoever vouches for it.
 fn tenant_name(entry: &Entry, report: &mut Diagnostics) -> Option<(String, Span)> {
