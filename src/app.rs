@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinHandle;
+use tokio::task::{self, JoinHandle};
 use uuid::Uuid;
 
 use crate::admin::{self, Admin, Condition, Control, Health};
@@ -427,10 +427,17 @@ struct Reloader {
 
 impl Reloader {
     async fn run(self, mut watcher: Watcher, mut guard: Guard) {
+        let reloader = Arc::new(self);
         loop {
-            tokio::select! {
-                generation = watcher.changed() => self.reload(&generation),
+            let generation = tokio::select! {
+                generation = watcher.changed() => generation,
                 () = guard.draining() => return,
+            };
+            let reloader = Arc::clone(&reloader);
+            // The tests of a policy may take seconds, and probes are answered meanwhile.
+            let reloading = move || reloader.reload(&generation);
+            if task::spawn_blocking(reloading).await.is_err() {
+                tracing::error!("a bug ended the reload; the running policies stay");
             }
         }
     }
@@ -570,7 +577,7 @@ async fn reload_certificates(
             () = guard.draining() => return,
         }
         let reading = Arc::clone(&reload);
-        let Ok(reloaded) = tokio::task::spawn_blocking(move || reading()).await else {
+        let Ok(reloaded) = task::spawn_blocking(move || reading()).await else {
             continue;
         };
         match reloaded.map_err(|error| error.to_string()) {

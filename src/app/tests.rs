@@ -149,7 +149,7 @@ async fn a_thousand_reloads_under_load_fail_no_request() {
         fs::write(&path, format!("{EVERYBODY}# {number}\n")).unwrap();
         let generation = load(&path).unwrap().generation;
         reloader.reload(&generation);
-        tokio::task::yield_now().await;
+        task::yield_now().await;
     }
     assert_eq!(running.proxy.snapshot().generation.number, 1 + RELOADS);
     stopping.send(true).unwrap();
