@@ -54,12 +54,15 @@ async def soak(cases: Cases, lictors: list[Lictor], seconds: int) -> None:
     until = time.monotonic() + seconds
     reloads = [asyncio.create_task(reload(lictor, until)) for lictor in lictors]
     memory: list[list[int]] = [[] for _ in lictors]
-    while time.monotonic() < until:
-        await asyncio.sleep(min(1, seconds / 60))
-        for lictor, samples in zip(lictors, memory):
-            samples.append(lictor.memory())
-    reloaded = await asyncio.gather(*reloads)
-    await asyncio.gather(*(load.stop() for load in loads))
+    try:
+        while time.monotonic() < until:
+            await asyncio.sleep(min(1, seconds / 60))
+            for lictor, samples in zip(lictors, memory):
+                samples.append(lictor.memory())
+        reloaded = await asyncio.gather(*reloads)
+    finally:
+        # Callers swallow what ends them, and would keep a failure from being told.
+        await asyncio.gather(*(load.stop() for load in loads))
     for load, samples, count, open_before in zip(loads, memory, reloaded, before):
         name = "over TLS" if load.lictor.tls else "in plain text"
         cases.check(f"{name}, every request is served", not load.wrong, (load.served, load.wrong[:5]))

@@ -46,7 +46,17 @@ FORMS = {
 
 class Agent(socketserver.StreamRequestHandler):
     def handle(self) -> None:
-        path = self.rfile.readline().split(b" ")[1].decode()
+        # After a whole answer the connection stays, as HTTP/1.1 has it (RFC 9112, section 9.3): one that closes
+        # without a word may meet the next request on its way, and that is another story than a cut answer.
+        while self.answer():
+            pass
+
+    def answer(self) -> bool:
+        """Whether there may be another request."""
+        line = self.rfile.readline()
+        if not line:
+            return False
+        path = line.split(b" ")[1].decode()
         while self.rfile.readline().strip():
             pass
         form, death = path.strip("/").split("/")
@@ -54,10 +64,12 @@ class Agent(socketserver.StreamRequestHandler):
         self.wfile.write(first)
         if death == "whole":
             self.wfile.write(rest)
-        elif death == "reset":
+            return form != "until-close"
+        if death == "reset":
             # Closed with nothing to linger for, a socket resets (socket(7), SO_LINGER).
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
+        return False
 
 
 class Server(socketserver.ThreadingTCPServer):
