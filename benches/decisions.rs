@@ -11,8 +11,8 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lictor::config::{Policies, parse_policy};
 use lictor::model::{
-    A2aVersion, Action, Call, Dialect, Facts, IdentityName, Operation, Principal, PrincipalId,
-    Protocol, TenantId,
+    A2aVersion, Action, Call, Credential, Dialect, Facts, IdentityName, Operation, Principal,
+    PrincipalId, Protocol, TenantId,
 };
 use lictor::policy::{PolicySet, Question, RequestFacts};
 
@@ -56,6 +56,7 @@ fn decide(criterion: &mut Criterion) {
         tenant: TenantId::new("t7").unwrap(),
         groups: vec![Box::from("staff"), Box::from("analysts")],
         claims: None,
+        credential: Credential::default(),
     };
     let action = |method, name: Option<&str>| Call {
         action: Action {

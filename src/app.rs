@@ -1,8 +1,12 @@
 //! The composition root: an operator's settings become a running proxy, its addresses, its drain.
 
+mod desk;
 mod gauges;
 mod judges;
 mod listening;
+mod reload;
+mod revocations;
+mod trial;
 mod workers;
 
 #[cfg(test)]
@@ -24,31 +28,29 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::{self, JoinHandle};
 use uuid::Uuid;
 
-use crate::admin::{self, Admin, Condition, Control, Health};
-use crate::audit::{self, Audit, Generation, OnFull, Origin};
+use crate::admin::{self, Admin, Condition, Control, Desk, Health};
+use crate::audit::{self, Audit, OnFull, Origin};
 use crate::clock;
-use crate::config::{self, Diagnostics, Operator, PUBLIC, Policies, Watcher};
+use crate::config::{Diagnostics, Operator, PUBLIC, Watcher};
 use crate::drain::{self, Drain, Guard};
-use crate::identity::{Authenticator, KeyStore};
+use crate::identity::KeyStore;
 use crate::ledger::{self, Ledger};
-use crate::proxy::hygiene::Hygiene;
-use crate::proxy::{self, Agent, Agents, IdentityHeaders, Proxy, Snapshot};
+use crate::proxy::{self, Agent, Agents, IdentityHeaders, Proxy};
 use crate::quota::Store;
-use crate::scan;
 use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
 use crate::tls;
 use crate::upstream::{self, Endpoint, Upstream};
 
+use desk::PolicyDesk;
 use gauges::Gauges;
 pub use judges::Judges;
 use listening::{Bound, Prepared};
+use reload::{Compiler, Loaded, Reloader};
+use revocations::RevocationDesk;
 use workers::{Serving, Workers};
 
 /// How often certificates are looked at. Rotation happens days ahead of expiry, so this is soon.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(5);
-
-/// How much of the policies' hash names a generation: enough to tell apart all that a team ever writes.
-const HASH_DIGITS: usize = 12;
 
 /// Why lictor did not start.
 #[derive(Debug, thiserror::Error)]
@@ -62,24 +64,6 @@ pub enum StartError {
     /// The policies do not decide what their tests say; the text names each test with its place.
     #[error("the policies fail their tests:\n{0}")]
     Tests(String),
-}
-
-/// Why policies that have no mistakes are not taken over.
-#[derive(Debug, thiserror::Error)]
-enum Rejected {
-    #[error("{0:#}")]
-    Detectors(#[from] anyhow::Error),
-    #[error("the policies fail their tests:\n{0}")]
-    Tests(String),
-}
-
-impl From<Rejected> for StartError {
-    fn from(rejected: Rejected) -> Self {
-        match rejected {
-            Rejected::Detectors(error) => Self::Environment(error),
-            Rejected::Tests(failures) => Self::Tests(failures),
-        }
-    }
 }
 
 /// A proxy that serves.
@@ -106,7 +90,10 @@ pub struct Running {
 /// # Errors
 /// When the policies are wrong, or a file or port cannot be had.
 pub async fn start(operator: Operator) -> Result<Running, StartError> {
-    let policies = load(&operator.policies).map_err(StartError::Policies)?;
+    let policies = reload::load(&operator.policies).map_err(StartError::Policies)?;
+    if let Some(token) = &operator.admin.token {
+        token.check().map_err(anyhow::Error::from)?;
+    }
     let prepared = Prepared::all(&operator)?;
     let client = client_tls(&operator)?;
     let fingerprint_key = fingerprint_key(&operator.state_dir)?;
@@ -136,13 +123,10 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         keys: Arc::clone(&keys),
         fingerprint_key,
     };
-    let loaded = policies.generation.clone();
-    let snapshot = compiler.compile(policies, 1)?;
-    metrics
-        .controls
-        .policy_loaded(snapshot.generation.number, clock::wall());
-    let watcher = Watcher::new(&operator.policies, &loaded, operator.poll)
+    let watcher = Watcher::new(&operator.policies, &policies.generation, operator.poll)
         .context("cannot watch the policies")?;
+    let (loaded, revoked) = (Loaded::now(&policies), policies.revocations.clone());
+    let snapshot = compiler.compile(policies, 1, None)?;
 
     let gauges = Gauges {
         listeners: listening::stats(&bound, redirect.as_ref()),
@@ -164,6 +148,28 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         },
     };
     let proxy = Arc::new(Proxy::new(snapshot, parts));
+    let controls = metrics.controls.clone();
+    let revocations = RevocationDesk::open(
+        &operator.state_dir,
+        revoked,
+        Arc::clone(&proxy),
+        controls.clone(),
+    )?;
+    let revocations = Arc::new(revocations);
+    let reloader = Arc::new(Reloader::new(
+        operator.policies.clone(),
+        compiler,
+        Arc::clone(&proxy),
+        controls,
+        Arc::clone(&revocations),
+        loaded,
+    ));
+    if let Some(path) = operator.candidate.clone()
+        && let Err(error) = reloader.try_out(path)
+    {
+        // It decides nothing, so that without it everything is as it was.
+        tracing::error!(%error, "the candidate is not judged");
+    }
     let mut health = Health::new(&registry).map_err(anyhow::Error::from)?;
 
     // Two drains: probes and metrics are answered while calls end.
@@ -192,16 +198,17 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         operator.audit.on_full,
         (workers.serving(), count),
     );
-    let reloader = Reloader {
-        path: operator.policies.clone(),
-        compiler,
-        proxy: Arc::clone(&proxy),
-        controls: metrics.controls.clone(),
-    };
     let state = Arc::new(admin::State {
         health,
         names: Vec::new(),
         registry,
+        desk: operator.admin.token.clone().map(|token| {
+            let desk = PolicyDesk {
+                reloader: Arc::clone(&reloader),
+                revocations,
+            };
+            (token, Arc::new(desk) as Arc<dyn Desk>)
+        }),
     });
     let admin_address = admin.address();
     let mut background = vec![
@@ -373,108 +380,6 @@ fn audit(operator: &Operator, registry: &Registry) -> anyhow::Result<Audit> {
         origin,
         audit::Metrics::new(registry)?,
     )?)
-}
-
-fn load(path: &Path) -> Result<Policies, Diagnostics> {
-    let policies = config::load_policies(path, scan::known_names())?;
-    if !policies.warnings.is_empty() {
-        tracing::warn!(diagnostics = %policies.warnings.render(false), "the policies load, with warnings");
-    }
-    Ok(policies)
-}
-
-/// Makes policies into snapshots.
-struct Compiler {
-    agent: Arc<str>,
-    keys: Arc<KeyStore>,
-    fingerprint_key: [u8; 32],
-}
-
-impl Compiler {
-    /// Compiles, and plays the tests of the policies against what came out.
-    fn compile(&self, policies: Policies, number: u64) -> Result<Snapshot, Rejected> {
-        let leaks = scan::Config {
-            fingerprint_key: self.fingerprint_key,
-            ..policies.leaks
-        };
-        let judges = Judges::compile(policies.policy, policies.quotas, &leaks)?;
-        let report = judges.rehearse(&self.agent, &policies.rehearsal, "");
-        if report.failures().next().is_some() {
-            return Err(Rejected::Tests(report.to_string()));
-        }
-        let hash: String = policies.generation.chars().take(HASH_DIGITS).collect();
-        Ok(Snapshot {
-            generation: Generation {
-                number,
-                hash: Arc::from(hash),
-            },
-            authenticator: Authenticator::new(&policies.identity, &self.keys),
-            policy: judges.policy,
-            quotas: judges.quotas,
-            detectors: judges.detectors,
-            hygiene: Hygiene::compile(policies.http),
-        })
-    }
-}
-
-/// Swaps in what changed, and keeps the last good policies when it is wrong.
-struct Reloader {
-    path: PathBuf,
-    compiler: Compiler,
-    proxy: Arc<Proxy>,
-    controls: ControlMetrics,
-}
-
-impl Reloader {
-    async fn run(self, mut watcher: Watcher, mut guard: Guard) {
-        let reloader = Arc::new(self);
-        loop {
-            let generation = tokio::select! {
-                generation = watcher.changed() => generation,
-                () = guard.draining() => return,
-            };
-            let reloader = Arc::clone(&reloader);
-            // The tests of a policy may take seconds, and probes are answered meanwhile.
-            let reloading = move || reloader.reload(&generation);
-            if task::spawn_blocking(reloading).await.is_err() {
-                tracing::error!("a bug ended the reload; the running policies stay");
-            }
-        }
-    }
-
-    fn reload(&self, announced: &str) {
-        let running = self.proxy.snapshot().generation.number;
-        let compiled = load(&self.path)
-            .map_err(|diagnostics| diagnostics.render(false))
-            .and_then(|policies| {
-                if policies.generation != announced {
-                    // Read in the middle of the next change, which will be announced.
-                    return Ok(None);
-                }
-                self.compiler
-                    .compile(policies, running + 1)
-                    .map(Some)
-                    .map_err(|rejected| rejected.to_string())
-            });
-        match compiled {
-            Ok(None) => {}
-            Ok(Some(snapshot)) => {
-                let generation = &snapshot.generation;
-                tracing::info!(policy.generation = generation.number, policy.hash = %generation.hash, "policies reloaded");
-                self.controls
-                    .policy_loaded(generation.number, clock::wall());
-                self.proxy.swap(snapshot);
-            }
-            Err(diagnostics) => {
-                tracing::error!(
-                    policy.generation = running,
-                    %diagnostics,
-                    "the changed policies are wrong; the running generation stays"
-                );
-                self.controls.policy_rejected();
-            }
-        }
-    }
 }
 
 /// Readiness asks the rooms whenever somebody asks for it.

@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 use lictor::config::{Policies, load_operator, load_policies, parse_policy};
 use lictor::model::{
-    A2aVersion, Action, Call, Dialect, Facts, IdentityName, Operation, Ownership, Principal,
-    PrincipalId, Protocol, TenantId,
+    A2aVersion, Action, Call, Credential, Dialect, Facts, IdentityName, Operation, Ownership,
+    Principal, PrincipalId, Protocol, TenantId,
 };
 use lictor::policy::{PolicySet, Question};
 
@@ -168,6 +168,7 @@ fn principal(text: &str) -> Principal {
             .map(Box::from)
             .collect(),
         claims: None,
+        credential: Credential::default(),
     }
 }
 

@@ -15,13 +15,13 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::drain::Guard;
 use crate::telemetry::Registry;
 
-use super::config::Config;
+use super::config::{Config, TokenSource};
+use super::desk::Desk;
 use super::error::BindError;
 use super::health::Health;
 use super::reply::reply;
 
 /// What the port tells of.
-#[derive(Debug)]
 pub struct State {
     /// The controls.
     pub health: Health,
@@ -29,6 +29,17 @@ pub struct State {
     pub names: Vec<Box<str>>,
     /// The metrics.
     pub registry: Registry,
+    /// Who answers whoever shows the token; `None` is nobody.
+    pub desk: Option<(TokenSource, Arc<dyn Desk>)>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State")
+            .field("names", &self.names)
+            .field("desk", &self.desk.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The admin port, bound and not yet serving.
@@ -119,8 +130,8 @@ impl Connections {
 /// One connection, one request: probes and scrapes come seldom enough to connect anew.
 async fn serve_one(stream: TcpStream, state: Arc<State>) {
     let service = service_fn(|request| {
-        let response = reply(&state, &request);
-        async move { Ok::<_, Infallible>(response) }
+        let state = Arc::clone(&state);
+        async move { Ok::<_, Infallible>(reply(&state, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -175,6 +186,7 @@ mod tests {
         let policy = health.control("policy", Condition::Unready("not loaded yet".into()));
         let config = Config {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            token: None,
         };
         let admin = Admin::bind(&config).await.unwrap();
         let address = admin.address();
@@ -182,6 +194,7 @@ mod tests {
             health,
             names: Vec::new(),
             registry,
+            desk: None,
         };
         let (drain, guard) = drain::channel();
         Running {

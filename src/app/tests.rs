@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::config;
 
 const EVERYBODY: &str =
     "lictor: v1\nrules:\n  all: { allow: \"http:* /**\", from: { anonymous: true } }\n";
@@ -99,6 +100,7 @@ async fn a_bug_ends_the_call_that_met_it_and_is_counted_and_recorded() {
     let told: Vec<(String, String)> = records
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|record| record["kind"] == "call")
         .map(|record| (record["outcome"].to_string(), record["reason"].to_string()))
         .collect();
     let expected = [
@@ -135,20 +137,27 @@ async fn a_thousand_reloads_under_load_fail_no_request() {
         .collect();
     // The watcher would wait for quiet before each, so it is asked directly, as the watcher does.
     let path = home.path().join("other.yaml");
-    let reloader = Reloader {
-        path: path.clone(),
-        compiler: Compiler {
-            agent: Arc::from("agent"),
-            keys: Arc::clone(&running.keys),
-            fingerprint_key: [7; 32],
-        },
-        proxy: Arc::clone(&running.proxy),
-        controls: ControlMetrics::new(&Registry::new().unwrap()).unwrap(),
+    let compiler = Compiler {
+        agent: Arc::from("agent"),
+        keys: Arc::clone(&running.keys),
+        fingerprint_key: [7; 32],
     };
+    let controls = ControlMetrics::new(&Registry::new().unwrap()).unwrap();
+    let proxy = || Arc::clone(&running.proxy);
+    let desk = RevocationDesk::open(home.path(), Vec::new(), proxy(), controls.clone()).unwrap();
+    fs::write(&path, EVERYBODY).unwrap();
+    let loaded = Loaded::now(&reload::load(&path).unwrap());
+    let reloader = Reloader::new(
+        path.clone(),
+        compiler,
+        proxy(),
+        controls,
+        Arc::new(desk),
+        loaded,
+    );
     for number in 0..RELOADS {
         fs::write(&path, format!("{EVERYBODY}# {number}\n")).unwrap();
-        let generation = load(&path).unwrap().generation;
-        reloader.reload(&generation);
+        reloader.reload("change", Some(&config::generation(&path)));
         task::yield_now().await;
     }
     assert_eq!(running.proxy.snapshot().generation.number, 1 + RELOADS);

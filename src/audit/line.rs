@@ -2,10 +2,15 @@
 //!
 //! One JSON object per line, UTF-8, ended by a line feed. `v` is the version of the format: a field may
 //! be added within a version, but never changes its meaning or goes. A field without a value is left
-//! out. `kind` is `call` or `loss`; readers skip kinds that they do not know.
+//! out. `kind` is `call`, `loss`, `policies` or `revocation`; readers skip kinds that they do not know.
 //!
 //! `sequence` counts the lines of one `instance` (one process) from 1 without a gap. A `loss` line says
 //! how many records are missing before it; with `onFull: deny` they are all of calls that were refused.
+//!
+//! A `policies` line tells of an attempt to load policies: its `cause` (`start`, `change`, `signal`), its `result`
+//! (`loaded`, `refused`, `unchanged`), the `generation` that is in force from then on and the `previous` one, and
+//! what was `added` and `removed` by name, or the hash `attempted` and the `problem`. A `revocation` line tells who
+//! or what was `revoked` or `restored`, and where that stands; one without a place came by the admin port.
 //!
 //! `time` is when the call began. Of `durationUs`, `upstreamUs` was waiting for the agent, `downstreamUs`
 //! for the caller, and `lictorUs` is what is left: ours. `tenant` is on every line of a call; it is
@@ -19,7 +24,8 @@ use jiff::Timestamp;
 use crate::model::{Operation, Ownership, RuleRef};
 
 use super::json::Object;
-use super::record::{Counted, MAX_LIST, Outcome, Record};
+use super::note::{Note, PoliciesNote, PoliciesResult, RevocationNote};
+use super::record::{Counted, Generation, MAX_LIST, Outcome, Record, clip};
 use super::start::Origin;
 
 /// Appends the line of a call.
@@ -37,6 +43,58 @@ pub(super) fn loss(out: &mut Vec<u8>, origin: &Origin, sequence: u64, at: Timest
     let mut line = begin(out, origin, sequence, "loss", at);
     line.number("records", records);
     end(line);
+}
+
+/// Appends the line of what happened beside calls.
+pub(super) fn note(out: &mut Vec<u8>, origin: &Origin, sequence: u64, at: Timestamp, note: &Note) {
+    let kind = match note {
+        Note::Policies(_) => "policies",
+        Note::Revocation(_) => "revocation",
+    };
+    let mut line = begin(out, origin, sequence, kind, at);
+    match note {
+        Note::Policies(note) => policies(&mut line, note),
+        Note::Revocation(note) => revocation(&mut line, note),
+    }
+    end(line);
+}
+
+fn policies(line: &mut Object<'_>, note: &PoliciesNote) {
+    line.word("cause", note.cause);
+    let (result, lists) = match &note.result {
+        PoliciesResult::Loaded { added, removed } => ("loaded", Some((added, removed))),
+        PoliciesResult::Refused { .. } => ("refused", None),
+        PoliciesResult::Unchanged => ("unchanged", None),
+    };
+    line.word("result", result);
+    put_generation(line, "generation", &note.generation);
+    if let Some(previous) = &note.previous {
+        put_generation(line, "previous", previous);
+    }
+    if let Some((added, removed)) = lists {
+        line.texts("added", added.iter().take(MAX_LIST).map(String::as_str));
+        line.texts("removed", removed.iter().take(MAX_LIST).map(String::as_str));
+    }
+    if let PoliciesResult::Refused { attempted, problem } = &note.result {
+        line.text("attempted", attempted);
+        line.text("problem", &clip(problem));
+    }
+}
+
+fn revocation(line: &mut Object<'_>, note: &RevocationNote) {
+    line.word("event", note.event);
+    line.text("name", &note.name);
+    line.text("subject", &note.subject);
+    if let Some(place) = note.place.as_deref() {
+        line.text("place", place);
+    }
+}
+
+fn put_generation(line: &mut Object<'_>, key: &'static str, generation: &Generation) {
+    line.object(key, |inner| {
+        inner.number("number", generation.number);
+        inner.text("hash", &generation.hash);
+    });
 }
 
 /// The beginning of every line: what a file ends in after its last line feed must begin like it.
@@ -75,10 +133,7 @@ fn who(line: &mut Object<'_>, record: &Record) {
         line.display("traceId", id);
     }
     if let Some(generation) = &record.generation {
-        line.object("generation", |inner| {
-            inner.number("number", generation.number);
-            inner.text("hash", &generation.hash);
-        });
+        put_generation(line, "generation", generation);
     }
     let principal = record.principal.as_deref();
     let tenant = principal.map_or(UNKNOWN, |principal| principal.tenant.as_str());
@@ -148,11 +203,14 @@ fn decision(line: &mut Object<'_>, record: &Record) {
     if let Some(rule) = record.rule.as_deref() {
         line.object("rule", |inner| put_rule(inner, rule));
     }
-    if let Some(shadow) = &record.shadow {
-        line.object("shadow", |inner| {
-            inner.word("effect", shadow.effect());
-            put_rule(inner, shadow.rule());
-        });
+    let verdicts = [("shadow", &record.shadow), ("candidate", &record.candidate)];
+    for (key, verdict) in verdicts {
+        if let Some(verdict) = verdict {
+            line.object(key, |inner| {
+                inner.word("effect", verdict.effect());
+                put_rule(inner, verdict.rule());
+            });
+        }
     }
     if let Some(quota) = record.quota.as_deref() {
         line.text("quota", quota);

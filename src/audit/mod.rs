@@ -2,7 +2,7 @@
 //!
 //! Owns the [`Record`], the guard that makes sure of it ([`Open`]) and the writer that appends records
 //! as JSON lines to a file. A call opens its record first and closes it last; dropping the guard midway
-//! hands the record over too. A place in the queue is taken when a record is opened, so handing it over
+//! hands the record over too. What happens to that which judges calls is recorded beside them ([`Note`]). A place in the queue is taken when a record is opened, so handing it over
 //! never waits and never fails, and a call that was admitted keeps its record while the process lives.
 //!
 //! Leaves to others what a record says: `proxy` fills it in. Must not hold a secret: findings come
@@ -20,6 +20,7 @@ mod file;
 mod json;
 mod line;
 mod metrics;
+mod note;
 mod open;
 mod record;
 mod start;
@@ -32,6 +33,7 @@ mod tests;
 pub use config::{Config, OnFull};
 pub use error::{StartError, Unwritten};
 pub use metrics::Metrics;
+pub use note::{Note, PoliciesNote, PoliciesResult, RevocationNote};
 pub use open::{Open, Taken};
 pub use record::{Decision, Generation, Outcome, Record};
 pub use start::{Audit, Origin};

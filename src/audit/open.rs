@@ -9,6 +9,7 @@ use crate::model::{Reason, Refusal};
 use super::config::OnFull;
 use super::record::{Outcome, Record};
 use super::start::Inner;
+use super::writer::Message;
 
 /// The record of a call that goes on. It is handed over exactly once, by its drop.
 #[derive(Debug)]
@@ -109,7 +110,7 @@ impl Drop for Open {
             None => Outcome::Aborted,
         });
         if self.place || self.audit.shared.take() {
-            self.audit.hand_over(record);
+            self.audit.hand_over(Message::Record(record));
         } else {
             self.audit.shared.lose();
         }

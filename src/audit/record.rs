@@ -61,6 +61,8 @@ pub struct Record {
     pub rule: Option<Arc<RuleRef>>,
     /// What the first statement in shadow mode would have changed.
     pub shadow: Option<ShadowVerdict>,
+    /// What the candidate policies would have made of it, where that differs.
+    pub candidate: Option<ShadowVerdict>,
     /// The quota that refused.
     pub quota: Option<Arc<str>>,
     /// The fact behind a refusal, for us only.
@@ -205,6 +207,8 @@ pub enum Outcome {
     Refused,
     /// The agent's answer ended before its end, and so did ours.
     UpstreamTruncated,
+    /// What allowed the call was taken back while its answer ran: by other policies, or by a revocation.
+    Withdrawn,
 }
 
 impl Outcome {
@@ -217,6 +221,7 @@ impl Outcome {
             Self::DownstreamGone => "downstream-gone",
             Self::Refused => "refused",
             Self::UpstreamTruncated => "upstream-truncated",
+            Self::Withdrawn => "withdrawn",
         }
     }
 }
@@ -249,7 +254,7 @@ impl Counted {
 }
 
 /// Text of a caller as far as it is recorded. What was cut off ends in an ellipsis.
-fn clip(text: &str) -> Box<str> {
+pub(super) fn clip(text: &str) -> Box<str> {
     if text.len() <= MAX_TEXT_BYTES {
         return Box::from(text);
     }

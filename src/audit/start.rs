@@ -13,8 +13,8 @@ use super::config::Config;
 use super::error::{StartError, Unwritten};
 use super::file::AuditFile;
 use super::metrics::Metrics;
+use super::note::Note;
 use super::open::Open;
-use super::record::Record;
 use super::state::{Shared, State};
 use super::writer::{Message, Writer};
 
@@ -63,6 +63,17 @@ impl Audit {
         Open::new(Arc::clone(&self.0), place)
     }
 
+    /// Records what happened beside calls. Never waits: without a free place it is counted as lost.
+    pub fn note(&self, note: Note) {
+        let Inner { shared, .. } = &*self.0;
+        if shared.take() {
+            self.0
+                .hand_over(Message::Note(Box::new((clock::wall(), note))));
+        } else {
+            shared.lose();
+        }
+    }
+
     /// Whether records can be written.
     pub fn state(&self) -> State {
         self.0.shared.state()
@@ -100,9 +111,9 @@ pub(super) struct Inner {
 }
 
 impl Inner {
-    /// Hands a record with a place over. Never waits.
-    pub(super) fn hand_over(&self, record: Box<Record>) {
-        match self.sender.try_send(Message::Record(record)) {
+    /// Hands a message with a place over. Never waits.
+    pub(super) fn hand_over(&self, message: Message) {
+        match self.sender.try_send(message) {
             Ok(()) => {}
             // INVARIANT: never full, since a record has its place. Gone: the writer ended before us.
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {

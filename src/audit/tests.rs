@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::model::{
-    A2aVersion, Action, Call, ContextId, DecisionId, Dialect, Facts, Finding, IdentityName,
-    LeakAction, Operation, Ownership, Place, Principal, PrincipalId, Protocol, Reason, Refusal,
-    RequestId, RuleRef, Severity, TaskId, TenantId,
+    A2aVersion, Action, Call, ContextId, Credential, DecisionId, Dialect, Facts, Finding,
+    IdentityName, LeakAction, Operation, Ownership, Place, Principal, PrincipalId, Protocol,
+    Reason, Refusal, RequestId, RuleRef, Severity, TaskId, TenantId,
 };
 use crate::telemetry::Registry;
 
@@ -83,6 +83,7 @@ async fn a_record_says_all_that_is_known_of_a_call() {
         tenant: TenantId::new("acme").unwrap(),
         groups: vec![Box::from("analysts")],
         claims: None,
+        credential: Credential::default(),
     }));
     record.source = Some(SocketAddr::from(([192, 0, 2, 1], 4711)));
     record.http(&http::Method::POST, "/a2a?key=secret");

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::clock;
@@ -12,6 +13,7 @@ use crate::clock;
 use super::append::Batch;
 use super::file::AuditFile;
 use super::line;
+use super::note::Note;
 use super::record::Record;
 use super::start::Origin;
 use super::state::{Shared, chain, write_error};
@@ -19,6 +21,8 @@ use super::state::{Shared, chain, write_error};
 /// What the writer is sent.
 #[derive(Debug)]
 pub(super) enum Message {
+    /// What happened beside calls, and when.
+    Note(Box<(Timestamp, Note)>),
     /// A record that ended.
     Record(Box<Record>),
     /// Nothing but a reason to look at `stop_by`.
@@ -107,6 +111,18 @@ impl Writer {
 
     fn accept(&mut self, message: Message) {
         match message {
+            Message::Note(note) => {
+                let (at, note) = *note;
+                self.sequence += 1;
+                line::note(
+                    &mut self.batch.lines,
+                    &self.origin,
+                    self.sequence,
+                    at,
+                    &note,
+                );
+                self.records += 1;
+            }
             Message::Record(record) => {
                 self.sequence += 1;
                 line::call(&mut self.batch.lines, &self.origin, self.sequence, &record);

@@ -13,7 +13,7 @@ use super::{EXIT_NO, EXIT_USAGE, exit_code, is_colourful, print, say};
 use crate::app::Judges;
 use crate::config::{self, Policies};
 use crate::model::{
-    ANONYMOUS, Action, ActionPattern, IdentityName, Principal, PrincipalId, TenantId,
+    ANONYMOUS, Action, ActionPattern, Credential, IdentityName, Principal, PrincipalId, TenantId,
 };
 use crate::rehearsal::{Scene, default_source};
 use crate::scan;
@@ -204,6 +204,7 @@ fn written_out(who: &str) -> Option<Principal> {
             .map(Box::from)
             .collect(),
         claims: None,
+        credential: Credential::default(),
     })
 }
 

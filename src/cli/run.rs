@@ -40,6 +40,9 @@ pub(super) struct Run {
         required_unless_present = "config"
     )]
     policies: Option<PathBuf>,
+    /// Policies to judge beside them on the same calls: they decide nothing, and where they differ is told
+    #[arg(long, value_name = "PATH", env = "LICTOR_CANDIDATE")]
+    candidate: Option<PathBuf>,
     /// Where callers come in [default: 127.0.0.1:8443]
     #[arg(long, value_name = "ADDRESS", env = "LICTOR_LISTEN")]
     listen: Option<SocketAddr>,
@@ -132,6 +135,7 @@ fn operator(arguments: &Run) -> Result<Operator, u8> {
             operator.policies.clone_from(policies);
         }
     }
+    operator.candidate.clone_from(&arguments.candidate);
     if let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
         operator.set_certificate(certificate.clone(), key.clone());
     }

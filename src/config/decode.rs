@@ -323,6 +323,20 @@ pub(super) fn text<'node>(
     }
 }
 
+/// A text that is one of a kind, such as an instant.
+pub(super) fn parsed<T: std::str::FromStr>(
+    node: &Node,
+    what: &str,
+    expected: &str,
+    report: &mut Diagnostics,
+) -> Option<T> {
+    let value = text(node, what, report)?.parse().ok();
+    if value.is_none() {
+        report.push(bad_value(node, what, expected));
+    }
+    value
+}
+
 /// `true` or `false`, as YAML 1.2 has them, without quotes.
 pub(super) fn boolean(
     node: &Node,

@@ -43,6 +43,17 @@ pub(super) fn read_all<'path>(paths: impl Iterator<Item = &'path Path>) -> Conte
     contents
 }
 
+/// The files of a policy, as [`read`] finds them.
+pub(super) fn files(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let mut files = Vec::new();
+    Contents::empty().walk(path, 0, &mut files);
+    files.sort();
+    files
+}
+
 /// Names this version of the files without keeping them. Differs when any file does, or when one became
 /// readable or unreadable.
 pub(super) fn generation(path: &Path) -> String {

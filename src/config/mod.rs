@@ -21,7 +21,8 @@ mod tree;
 mod units;
 mod watch;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 pub use catalogue::Example;
 pub use check::{check, load_named};
@@ -52,6 +53,10 @@ pub struct Policies {
     pub http: hygiene::Config,
     /// For `rehearsal::run`: what the policy must decide.
     pub rehearsal: rehearsal::Config,
+    /// Who and what must not go on.
+    pub revocations: Vec<rules::Revocation>,
+    /// What it says, by kind and name: `rule no-exports`.
+    pub statements: BTreeSet<String>,
     /// BLAKE3 of all files' paths and contents, in hex: names this version of the policy.
     pub generation: String,
     /// How many files were read.
@@ -70,6 +75,35 @@ pub struct Policies {
 /// All mistakes of all files. Nothing of a policy with a mistake is used.
 pub fn load_policies(path: &Path, known_detectors: &[&str]) -> Result<Policies, Diagnostics> {
     compile(folder::read(path), known_detectors)
+}
+
+/// Reads the revocations of those policy files that are YAML, whatever else is wrong with them or with others:
+/// who revokes somebody cannot wait until a colleague's typo is mended. A revocation that is itself wrong is
+/// left out.
+pub fn load_revocations(path: &Path) -> Vec<rules::Revocation> {
+    let mut report = Diagnostics {
+        sources: folder::read(path).sources,
+        ..Diagnostics::default()
+    };
+    let files = report.sources.iter().map(|source| source.text.clone());
+    let files: Vec<_> = (0..).zip(files).collect();
+    let mut revocations = Vec::new();
+    for (file, text) in files {
+        if let Some(root) = tree::parse(file, &text, &mut report) {
+            revocations.extend(policy::revocations(&root, &mut report));
+        }
+    }
+    revocations
+}
+
+/// The files that a policy at this path consists of.
+pub fn policy_files(path: &Path) -> Vec<PathBuf> {
+    folder::files(path)
+}
+
+/// Names what the policy files say now, as [`Policies::generation`] does; also of files that are wrong.
+pub fn generation(path: &Path) -> String {
+    folder::generation(path)
 }
 
 /// Reads policy text that lies in no file, as `name`.
@@ -117,6 +151,8 @@ fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Polic
         leaks: checked.leaks,
         http: checked.http,
         rehearsal: checked.rehearsal,
+        revocations: checked.revocations,
+        statements: checked.statements,
         generation,
         files,
         rules: checked.rules,

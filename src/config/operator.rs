@@ -39,6 +39,8 @@ pub struct Operator {
     pub upstream_tls: tls::ClientFiles,
     /// The policy file or folder.
     pub policies: PathBuf,
+    /// Policies that are judged beside them from the start, and decide nothing.
+    pub candidate: Option<PathBuf>,
     /// How often the policies are compared with what is loaded, whether or not a change was noticed.
     pub poll: Duration,
     /// The admin port.
@@ -226,8 +228,10 @@ impl Operator {
                 versions: vec![tls::HttpVersion::H2, tls::HttpVersion::H1],
             },
             policies,
+            candidate: None,
             poll: Duration::from_secs(10),
             admin: admin::Config {
+                token: None,
                 address: SocketAddr::new(LOOPBACK, 9901),
             },
             identity_headers: HeaderNames::default(),

@@ -65,6 +65,11 @@ impl Claims {
             .ok_or(TokenError::ClaimMissing("sub"))
     }
 
+    /// When the token was issued (`iat`).
+    pub(super) fn issued(&self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.issued?).ok()
+    }
+
     /// Whether the token is for one of these.
     pub(super) fn is_for(&self, audiences: &[String]) -> bool {
         self.audiences

@@ -1,6 +1,7 @@
 //! Key sets: what a JWKS document says (RFC 7517), and whether one of its keys made a signature.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::signature::{
@@ -76,8 +77,9 @@ impl KeySet {
     }
 
     /// Whether a key of this set made the token's signature. The key decides the algorithm: one that is
-    /// for another is never tried, so an RSA key cannot be taken for a secret (RFC 8725, section 2.1).
-    pub(super) fn verify(&self, token: &Unverified<'_>) -> Result<(), TokenError> {
+    /// for another is never tried, so an RSA key cannot be taken for a secret (RFC 8725, section 2.1). Gives the
+    /// key's id, if it has one.
+    pub(super) fn verify(&self, token: &Unverified<'_>) -> Result<Option<Arc<str>>, TokenError> {
         let wanted = token.key_id.as_deref();
         let named = || {
             self.keys
@@ -97,11 +99,10 @@ impl KeySet {
                 None => TokenError::UnknownKey(Excerpt::new(token.algorithm.as_str())),
             });
         }
-        if fitting.any(|key| key.made(token.signed, &token.signature)) {
-            Ok(())
-        } else {
-            Err(TokenError::BadSignature)
-        }
+        fitting
+            .find(|key| key.made(token.signed, &token.signature))
+            .map(|key| key.id.clone())
+            .ok_or(TokenError::BadSignature)
     }
 }
 
@@ -124,7 +125,7 @@ impl Algorithm {
 
 /// One public key, parsed once.
 struct Key {
-    id: Option<Box<str>>,
+    id: Option<Arc<str>>,
     algorithm: Algorithm,
     verifier: ParsedPublicKey,
 }
@@ -153,7 +154,7 @@ impl Key {
         };
         let id = match jwk.get("kid") {
             None => None,
-            Some(id) => Some(Box::from(id.as_str()?)),
+            Some(id) => Some(Arc::from(id.as_str()?)),
         };
         is_for_signatures(jwk, algorithm)?.then_some(Self {
             id,

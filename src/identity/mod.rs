@@ -29,7 +29,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use crate::model::{ANONYMOUS, NameError, Principal, PrincipalId, Refusal, TenantId};
+use crate::model::{ANONYMOUS, Credential, NameError, Principal, PrincipalId, Refusal, TenantId};
 
 use cache::{Digest, Entry, TokenCache};
 use claims::Claims;
@@ -101,6 +101,17 @@ impl Authenticator {
         Ok(principal)
     }
 
+    /// Whether the policy still lets this caller's issuer vouch for it, and for its tenant: what was verified under
+    /// an older snapshot may not be so any more.
+    pub fn vouches_for(&self, principal: &Principal) -> bool {
+        let of = |issuer: &&Issuer| issuer.identity.name == principal.identity;
+        principal.is_anonymous()
+            || self.issuers.iter().find(of).is_some_and(|issuer| {
+                let tenants = &issuer.identity.tenants;
+                tenants.is_empty() || tenants.contains(&principal.tenant)
+            })
+    }
+
     fn is_current(&self, entry: &Entry) -> bool {
         self.issuers
             .get(entry.issuer)
@@ -112,13 +123,13 @@ impl Authenticator {
     async fn verify(&self, token: &str, now: Timestamp) -> Result<Entry, TokenError> {
         let token = Unverified::parse(token)?;
         let (index, issuer) = self.issuer_of(&token.claims)?;
-        let generation = issuer.check_signature(&token).await?;
+        let signed = issuer.check_signature(&token).await?;
         token.claims.check_audience(&issuer.identity)?;
         let validity = token.claims.check_time(&issuer.identity, now)?;
         Ok(Entry {
-            principal: Arc::new(issuer.principal(&token.claims)?),
+            principal: Arc::new(issuer.principal(&token.claims, signed.key)?),
             issuer: index,
-            generation,
+            generation: signed.generation,
             validity,
         })
     }
@@ -139,15 +150,21 @@ impl Authenticator {
     }
 }
 
+/// By what a token was found to be signed.
+struct Signed {
+    key: Option<Arc<str>>,
+    /// Of the key set.
+    generation: u64,
+}
+
 impl Issuer {
-    /// Returns the generation of the key set that verified it.
-    async fn check_signature(&self, token: &Unverified<'_>) -> Result<u64, TokenError> {
+    async fn check_signature(&self, token: &Unverified<'_>) -> Result<Signed, TokenError> {
         if !self.identity.algorithms.contains(&token.algorithm) {
             let name = Excerpt::new(token.algorithm.as_str());
             return Err(TokenError::AlgorithmNotAllowed(name));
         }
         let error = match self.try_signature(token) {
-            Ok(generation) => return Ok(generation),
+            Ok(signed) => return Ok(signed),
             Err(error) => error,
         };
         // The issuer may have a new key, also under an old name; asking again is bounded by the source.
@@ -161,16 +178,18 @@ impl Issuer {
         self.try_signature(token)
     }
 
-    fn try_signature(&self, token: &Unverified<'_>) -> Result<u64, TokenError> {
+    fn try_signature(&self, token: &Unverified<'_>) -> Result<Signed, TokenError> {
         let keys = self
             .source
             .keys()
             .ok_or_else(|| TokenError::KeysUnavailable(Box::from(self.identity.name.as_str())))?;
-        keys.verify(token)?;
-        Ok(keys.generation())
+        Ok(Signed {
+            key: keys.verify(token)?,
+            generation: keys.generation(),
+        })
     }
 
-    fn principal(&self, claims: &Claims) -> Result<Principal, TokenError> {
+    fn principal(&self, claims: &Claims, key: Option<Arc<str>>) -> Result<Principal, TokenError> {
         let groups = match &self.identity.groups {
             Some(path) => claims.list_at(path)?,
             None => Vec::new(),
@@ -181,6 +200,10 @@ impl Issuer {
             tenant: self.tenant(claims)?,
             groups,
             claims: claims.keep(&self.kept).map(Arc::new),
+            credential: Credential {
+                key,
+                issued: claims.issued(),
+            },
         })
     }
 

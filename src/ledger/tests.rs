@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::model::{
-    A2aVersion, Action, Dialect, IdentityName, PrincipalId, Protocol, Reason, Refusal, TenantId,
+    A2aVersion, Action, Credential, Dialect, IdentityName, PrincipalId, Protocol, Reason, Refusal,
+    TenantId,
 };
 
 const TTL: Duration = Duration::from_secs(60);
@@ -15,6 +16,7 @@ fn principal(identity: &str, id: &str, tenant: &str) -> Principal {
         tenant: TenantId::new(tenant).unwrap(),
         groups: Vec::new(),
         claims: None,
+        credential: Credential::default(),
     }
 }
 

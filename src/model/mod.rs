@@ -26,6 +26,6 @@ pub use name::{
     TraceId,
 };
 pub use place::{Place, RuleRef};
-pub use principal::{ANONYMOUS, Principal};
+pub use principal::{ANONYMOUS, Credential, Principal};
 pub use reason::{Fault, Reason, Refusal, Standing};
 pub use shadow::{Mode, ShadowVerdict};

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use jiff::Timestamp;
+
 use super::name::{IdentityName, PrincipalId, TenantId};
 
 /// The name under which callers without a credential appear: as identity, as tenant and as id.
@@ -24,6 +26,17 @@ pub struct Principal {
     /// Those claims of the token that some condition of the policy reads; `None` where none does, or the
     /// credential has none.
     pub claims: Option<Arc<serde_json::Value>>,
+    /// With what it proved who it is.
+    pub credential: Credential,
+}
+
+/// What is known of a credential, for whoever has to take it back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Credential {
+    /// The id of the key that signed it.
+    pub key: Option<Arc<str>>,
+    /// When it was issued.
+    pub issued: Option<Timestamp>,
 }
 
 impl Principal {
@@ -38,6 +51,7 @@ impl Principal {
                 tenant: TenantId::new(ANONYMOUS).expect(anonymous),
                 groups: Vec::new(),
                 claims: None,
+                credential: Credential::default(),
             })
         });
         Arc::clone(&PRINCIPAL)

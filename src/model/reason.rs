@@ -102,6 +102,8 @@ reasons! {
     RequestTooLarge "request-too-large" Downstream,
     /// The answer's body is above its limit.
     ResponseTooLarge "response-too-large" Upstream,
+    /// The caller, its credential, its tenant, the agent or the task is revoked.
+    Revoked "revoked" Downstream,
     /// The caller is too junior to instruct this agent.
     SeniorityTooLow "seniority-too-low" Downstream,
     /// lictor is draining.

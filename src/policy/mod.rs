@@ -22,6 +22,7 @@ mod permit;
 mod question;
 mod ranks;
 mod reads;
+mod revocation;
 mod statement;
 mod tenants;
 #[cfg(test)]
@@ -38,3 +39,4 @@ pub use limits::Limits;
 pub use permit::{Decision, Permit};
 pub use question::{Question, RequestFacts};
 pub use reads::Reads;
+pub use revocation::{Revocation, Revocations, Subject};

@@ -16,6 +16,21 @@ pub struct Reads {
 }
 
 impl Reads {
+    /// What either reads.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.args |= other.args;
+        for (mine, theirs) in [
+            (&mut self.claims, &other.claims),
+            (&mut self.headers, &other.headers),
+        ] {
+            mine.extend(theirs.iter().cloned());
+            mine.sort();
+            mine.dedup();
+        }
+        self
+    }
+
     /// What these conditions read.
     pub fn of<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Self {
         let mut reads = Self::default();

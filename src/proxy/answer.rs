@@ -12,18 +12,20 @@ use http_body_util::BodyExt;
 
 use crate::clock;
 use crate::ledger::Ledger;
-use crate::model::{Call, Principal, Reason, Refusal, RequestId};
+use crate::model::{Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Observer};
 use crate::quota::Admission;
 use crate::scan::{Carrier, Scan};
 use crate::upstream::{ResponseBody, strip_hop_by_hop};
 
+use super::Proxy;
 use super::agents::Chosen;
 use super::headers::{self, IdentityHeaders};
 use super::reply::{self, Addressee};
 use super::screen::{Course, Learner};
 use super::snapshot::Snapshot;
+use super::standing::Standing;
 use super::toll::Toll;
 use super::upgrade::Opening;
 
@@ -45,6 +47,7 @@ pub(super) enum Judged {
 
 /// What the judgement of an answer needs.
 pub(super) struct Answer<'a> {
+    pub(super) proxy: &'a Proxy,
     pub(super) snapshot: &'a Snapshot,
     /// Whose answer it is, and what is remembered of that one's objects.
     pub(super) agent: Chosen,
@@ -55,8 +58,7 @@ pub(super) struct Answer<'a> {
     /// When the call began.
     pub(super) started: Instant,
     pub(super) request_id: &'a RequestId,
-    pub(super) call: &'a Call,
-    pub(super) principal: Arc<Principal>,
+    pub(super) standing: Standing,
     /// The answer to HEAD has no body, whatever its fields say (RFC 9112, section 6.3).
     pub(super) bodiless: bool,
 }
@@ -94,7 +96,10 @@ impl Answer<'_> {
             .and_then(|value| value.to_str().ok());
         let carrier = Carrier::of(content_type);
         if carrier == Carrier::Sse {
-            self.limits = self.snapshot.policy.stream_limits(&self.call.action);
+            self.limits = self
+                .snapshot
+                .policy
+                .stream_limits(&self.standing.case.call.action);
             upstream.set_deadlines(self.limits.idle, self.started + self.limits.time);
         }
         let mut learner = self.learner(content_type);
@@ -105,6 +110,8 @@ impl Answer<'_> {
                 let (bytes, trailers) = self
                     .whole(&mut head.headers, upstream, scan, &mut learner)
                     .await?;
+                let made = learner.as_ref().and_then(Learner::task);
+                self.standing.check(self.proxy, made)?;
                 return Ok(Answered {
                     head,
                     body: Judged::Whole(bytes, trailers),
@@ -122,7 +129,8 @@ impl Answer<'_> {
             carrier,
             agent: self.agent,
             learner,
-            addressee: Addressee::of(self.call),
+            addressee: Addressee::of(&self.standing.case.call),
+            standing: self.standing,
             limit: self.limits.response_bytes,
         });
         Ok(Answered {
@@ -138,8 +146,11 @@ impl Answer<'_> {
 
     fn learner(&self, content_type: Option<&str>) -> Option<Learner> {
         let carrier = protocol::Carrier::from_content_type(content_type.unwrap_or_default())?;
-        let observer = Observer::new(self.call, carrier)?;
-        Some(Learner::new(observer, Arc::clone(&self.principal)))
+        let observer = Observer::new(&self.standing.case.call, carrier)?;
+        Some(Learner::new(
+            observer,
+            Arc::clone(&self.standing.case.principal),
+        ))
     }
 
     /// Judges a body of known length before its head leaves, so that a block is a clean refusal and a

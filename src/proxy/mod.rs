@@ -9,6 +9,7 @@
 
 mod agents;
 mod answer;
+mod candidate;
 mod connection;
 mod decision;
 mod farewell;
@@ -31,6 +32,7 @@ mod reply;
 mod screen;
 mod snapshot;
 mod spoofable;
+mod standing;
 mod toll;
 mod trace;
 mod tunnel;
@@ -43,10 +45,12 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::audit::Audit;
+use crate::policy::Revocations;
 use crate::quota::Store;
 use crate::telemetry::{CallMetrics, TransportMetrics};
 
 pub use agents::{Agent, Agents};
+pub use candidate::{Candidate, Difference, Differences, Statement};
 pub use connection::{Front, Versions};
 #[doc(hidden)]
 pub use fuzz::fuzz_websocket;
@@ -57,10 +61,14 @@ pub use reply::{no_place, status};
 pub use screen::{Cut, ReplyBody};
 pub use snapshot::Snapshot;
 
+use standing::Changes;
+
 /// What all calls share. Counters, pools and memory live here and outlive a reload; what an author
 /// wrote lives in the [`Snapshot`].
 pub struct Proxy {
     snapshot: ArcSwap<Snapshot>,
+    revocations: ArcSwap<Revocations>,
+    changes: Changes,
     parts: Parts,
 }
 
@@ -99,13 +107,28 @@ impl Proxy {
     pub fn new(snapshot: Snapshot, parts: Parts) -> Self {
         Self {
             snapshot: ArcSwap::from_pointee(snapshot),
+            revocations: ArcSwap::default(),
+            changes: Changes::default(),
             parts,
         }
     }
 
-    /// Lets new calls run under `snapshot`; calls in flight end under the one that they began with.
+    /// Lets new calls run under `snapshot`. Calls in flight keep the one that they began with, but for answers
+    /// that run: those end where `snapshot` does not allow them.
     pub fn swap(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
+        self.changes.announce();
+    }
+
+    /// Refuses from now on what these are about, and ends the answers that run for it.
+    pub fn revoke(&self, revocations: Revocations) {
+        self.revocations.store(Arc::new(revocations));
+        self.changes.announce();
+    }
+
+    /// What is revoked now.
+    pub fn revocations(&self) -> Arc<Revocations> {
+        self.revocations.load_full()
     }
 
     /// The snapshot that new calls run under.

@@ -11,8 +11,8 @@ use http::{HeaderMap, Method, Request, Response, Version};
 use crate::audit::Outcome;
 use crate::clock;
 use crate::http1;
-use crate::model::{Call, DecisionId, Facts, Principal, Reason, Refusal, RequestId};
-use crate::policy::{Limits, Question, RequestFacts};
+use crate::model::{Call, DecisionId, Principal, Reason, Refusal, RequestId};
+use crate::policy::Limits;
 use crate::protocol::{self, Head, Malformed};
 use crate::quota::Admission;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
@@ -29,6 +29,7 @@ use super::read::Read;
 use super::reply::{self, Addressee};
 use super::screen::{ReplyBody, Screen};
 use super::snapshot::Snapshot;
+use super::standing::{Case, Standing};
 use super::toll::Toll;
 use super::trace::Trace;
 use super::tunnel::Tunnel;
@@ -53,6 +54,8 @@ impl Proxy {
         mut inlet: Inlet,
         request: Request<CallerBody>,
     ) -> Reply {
+        // First: what changes from here on is noticed, if twice.
+        let known = self.changes.count();
         let snapshot = self.snapshot();
         let decision = fresh_decision();
         let request_id = request_id(request.headers(), decision);
@@ -72,6 +75,7 @@ impl Proxy {
 
         let walk = Walk {
             proxy: &self,
+            known,
             snapshot: &snapshot,
             inlet: &inlet,
             request_id: &request_id,
@@ -165,6 +169,8 @@ impl Proxy {
 /// One call on its way through the rooms.
 pub(super) struct Walk<'a> {
     proxy: &'a Proxy,
+    /// The changes that were counted when the call came.
+    known: u64,
     pub(super) snapshot: &'a Snapshot,
     inlet: &'a Inlet,
     pub(super) request_id: &'a RequestId,
@@ -296,16 +302,24 @@ impl Walk<'_> {
         call: Call,
     ) -> Result<Answered, Refusal> {
         let limits = self.snapshot.policy.limits(&call.action);
-        let facts = self.agent().ledger.facts(&principal, &call, clock::now())?;
-        let read = Read::of(self.snapshot.policy.reads(), &parts, &inbound, &call);
-        let request = read.facts(&call, inbound.length());
-        let admission = match self.admit(&principal, &call, &facts, request, &limits) {
+        let case = Case {
+            facts: self.agent().ledger.facts(&principal, &call, clock::now())?,
+            read: Read::of(&self.snapshot.reads, &parts, &inbound, &call),
+            source: self.inlet.source.ip(),
+            size: inbound.length(),
+            principal,
+            call,
+        };
+        let admission = match self.admit(&case, &limits) {
             Ok(admission) => admission,
             Err(refusal) => {
-                self.agent().ledger.release(&principal, &call, &facts);
+                let ledger = &self.agent().ledger;
+                ledger.release(&case.principal, &case.call, &case.facts);
                 return Err(refusal);
             }
         };
+        let mut standing = Standing::new(self.known, case);
+        let principal = Arc::clone(&standing.case.principal);
         let bodiless = parts.method == Method::HEAD;
         let sent = clock::now();
         let mut handshake = self.handshake.take();
@@ -325,7 +339,7 @@ impl Walk<'_> {
             admission,
         } = match (upgraded?, handshake) {
             (Upgraded::Switched(switched), Some(handshake)) => {
-                return self.switched(switched, &handshake, &call.action);
+                return self.switched(switched, &handshake, standing);
             }
             (Upgraded::Switched(_), None) => {
                 return Err(Refusal::new(Reason::UpstreamInvalid).detail("an unasked switch"));
@@ -333,7 +347,10 @@ impl Walk<'_> {
             (Upgraded::Answered(forwarded), _) => forwarded,
         };
         self.toll.record().upstream_status = Some(response.status().as_u16());
+        // While the agent was waited for.
+        standing.check(self.proxy, None)?;
         let answer = Answer {
+            proxy: self.proxy,
             snapshot: self.snapshot,
             agent: self.inlet.agent,
             ledger: &self.proxy.parts().agents.at(self.inlet.agent).ledger,
@@ -342,32 +359,26 @@ impl Walk<'_> {
             limits,
             started: self.started,
             request_id: self.request_id,
-            call: &call,
-            principal,
+            standing,
             bodiless,
         };
         answer.judge(response, admission).await
     }
 
-    /// Policy, then quota.
-    fn admit(
-        &mut self,
-        principal: &Principal,
-        call: &Call,
-        facts: &Facts,
-        request: RequestFacts<'_>,
-        limits: &Limits,
-    ) -> Result<Admission, Refusal> {
-        let source = self.inlet.source.ip();
-        let decision = self.snapshot.policy.decide(&Question {
-            agent: &self.parts().agent,
-            principal,
-            call,
-            facts,
-            source: Some(source),
-            request,
-            at: clock::wall(),
-        });
+    /// Revocations, policy, then quota.
+    fn admit(&mut self, case: &Case, limits: &Limits) -> Result<Admission, Refusal> {
+        let question = case.question(&self.parts().agent);
+        self.proxy
+            .revocations
+            .load()
+            .judge(&question, None)
+            .map_err(|refusal| *refusal)?;
+        let decision = self.snapshot.policy.decide(&question);
+        if let Some(candidate) = &self.snapshot.candidate
+            && let Some(verdict) = candidate.judge(&question, &decision, self.toll.decision())
+        {
+            self.toll.differs(verdict);
+        }
         if let Some(shadow) = decision.shadow() {
             self.toll.shadowed(shadow);
         }
@@ -378,7 +389,7 @@ impl Walk<'_> {
             return Err(Refusal::new(Reason::RequestTimeout)
                 .detail(format_args!("read for longer than {:?}", limits.time)));
         }
-        if request
+        if case
             .size
             .is_some_and(|size| size > limits.request_bytes as u64)
         {
@@ -388,9 +399,9 @@ impl Walk<'_> {
         let admission = self.snapshot.quotas.admit(
             &self.parts().quota_store,
             permit,
-            principal,
-            call,
-            source,
+            &case.principal,
+            &case.call,
+            case.source,
             clock::now(),
         )?;
         if let Some(shadow) = admission.shadow() {

@@ -201,6 +201,12 @@ const fn catalogue(reason: Reason) -> Entry {
             "RESPONSE_TOO_LARGE",
             "The agent's answer is too large.",
         ),
+        Reason::Revoked => entry(
+            StatusCode::FORBIDDEN,
+            -31002,
+            "ACCESS_REVOKED",
+            "This access was withdrawn. Please contact support.",
+        ),
         Reason::ShuttingDown => entry(
             StatusCode::SERVICE_UNAVAILABLE,
             -31007,

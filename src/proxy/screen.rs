@@ -13,7 +13,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::audit::{Outcome, Record};
 use crate::clock;
 use crate::ledger::Ledger;
-use crate::model::{Principal, Reason, Refusal};
+use crate::model::{Principal, Reason, Refusal, TaskId};
 use crate::protocol::Observer;
 use crate::quota::Admission;
 use crate::scan::{Blocked, Carrier, Scan};
@@ -24,6 +24,7 @@ use super::agents::Chosen;
 use super::hold::{Due, Hold};
 use super::panic::caught;
 use super::reply::{self, Addressee};
+use super::standing::Standing;
 use super::toll::Toll;
 
 /// A comment, which every reader of events skips (WHATWG HTML, section 9.2.6).
@@ -102,6 +103,7 @@ pub(super) struct Course {
     pub(super) agent: Chosen,
     pub(super) learner: Option<Learner>,
     pub(super) addressee: Addressee,
+    pub(super) standing: Standing,
     /// Bytes that the agent may send.
     pub(super) limit: u64,
 }
@@ -195,7 +197,14 @@ impl Screen {
             if self.poll_hold(context).is_ready() {
                 continue;
             }
+            if self.withdrawn() {
+                continue;
+            }
             let Poll::Ready(frame) = Pin::new(&mut self.course.upstream).poll_frame(context) else {
+                let standing = &mut self.course.standing;
+                if standing.poll_change(&self.proxy, context).is_ready() {
+                    continue;
+                }
                 self.waiting_since.get_or_insert_with(clock::now);
                 return Poll::Pending;
             };
@@ -213,6 +222,19 @@ impl Screen {
                 None => self.upstream_ended(),
             }
         }
+    }
+
+    /// Ends an answer that may not go on under what is in force now.
+    fn withdrawn(&mut self) -> bool {
+        let Course {
+            standing, learner, ..
+        } = &mut self.course;
+        let made = learner.as_ref().and_then(Learner::task);
+        let checked = standing.check(&self.proxy, made);
+        if let Err(refusal) = &checked {
+            self.cut(refusal, Outcome::Withdrawn);
+        }
+        checked.is_err()
     }
 
     /// Ends a running answer in which a bug of ours was met. What was not judged does not leave, and what
@@ -233,9 +255,9 @@ impl Screen {
         self.received += bytes.len() as u64;
         let limit = self.course.limit;
         if self.received > limit {
-            return self.cut(
-                &Refusal::new(Reason::ResponseTooLarge).detail(format_args!("above {limit} bytes")),
-            );
+            let refusal =
+                Refusal::new(Reason::ResponseTooLarge).detail(format_args!("above {limit} bytes"));
+            return self.cut(&refusal, Outcome::Blocked);
         }
         // Ownership is learned before the reader can know the id, so that its next call finds it.
         if let Some(learner) = &mut self.course.learner {
@@ -277,7 +299,7 @@ impl Screen {
         self.toll.found(found);
         match judged {
             Ok(trailers) => self.trailers = trailers,
-            Err(refusal) => self.cut(&refusal),
+            Err(refusal) => self.cut(&refusal, Outcome::Blocked),
         }
     }
 
@@ -296,7 +318,10 @@ impl Screen {
         };
         self.toll.found(scan.take_findings());
         match judged {
-            Err(blocked) => self.cut(&Refusal::new(Reason::LeakageDetected).detail(blocked)),
+            Err(blocked) => {
+                let refusal = Refusal::new(Reason::LeakageDetected).detail(blocked);
+                self.cut(&refusal, Outcome::Blocked);
+            }
             Ok(()) => {
                 let waits = (scan.waiting_bytes(), scan.waits_from());
                 let held = self.hold.look(waits.0, waits.1, || scan.hold_time());
@@ -308,7 +333,7 @@ impl Screen {
 
     /// Ends a running answer against its will: an event stream with one well-formed event, anything
     /// else with an aborted transfer.
-    fn cut(&mut self, refusal: &Refusal) {
+    fn cut(&mut self, refusal: &Refusal, outcome: Outcome) {
         self.toll.refused(refusal);
         self.trailers = None;
         if self.course.carrier == Carrier::Sse {
@@ -325,9 +350,9 @@ impl Screen {
                 self.toll.request_id(),
             );
             self.released.push_back(event);
-            self.end(State::Ended, Outcome::Blocked);
+            self.end(State::Ended, outcome);
         } else {
-            self.end(State::Cut(refusal.reason), Outcome::Blocked);
+            self.end(State::Cut(refusal.reason), outcome);
         }
     }
 
@@ -369,6 +394,11 @@ impl Learner {
             observer,
             principal,
         }
+    }
+
+    /// The task that was made for the call, or that it is about.
+    pub(super) const fn task(&self) -> Option<&TaskId> {
+        self.observer.task()
     }
 
     /// Reads the next piece of the answer.

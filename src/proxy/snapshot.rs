@@ -4,25 +4,30 @@ use std::sync::Arc;
 
 use crate::audit::Generation;
 use crate::identity::Authenticator;
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, Reads};
 use crate::quota::Quotas;
 use crate::scan::Detectors;
 
+use super::candidate::Candidate;
 use super::hygiene::Hygiene;
 
 /// An immutable generation of the policy. A call loads it once and keeps it to its end.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Which one it is.
     pub generation: Generation,
     /// Who calls.
-    pub authenticator: Authenticator,
+    pub authenticator: Arc<Authenticator>,
     /// Whether they may.
-    pub policy: PolicySet,
+    pub policy: Arc<PolicySet>,
     /// How much.
-    pub quotas: Quotas,
+    pub quotas: Arc<Quotas>,
     /// What must not leave.
     pub detectors: Arc<Detectors>,
     /// Which fields travel, and which pages may ask.
-    pub hygiene: Hygiene,
+    pub hygiene: Arc<Hygiene>,
+    /// What is judged beside it.
+    pub candidate: Option<Arc<Candidate>>,
+    /// What conditions read, the candidate's too.
+    pub reads: Reads,
 }

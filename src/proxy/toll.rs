@@ -74,6 +74,12 @@ impl Toll {
         self.record().shadow.get_or_insert_with(|| verdict.clone());
     }
 
+    /// The candidate would have decided otherwise.
+    pub(super) fn differs(&mut self, verdict: ShadowVerdict) {
+        self.proxy.parts().calls.differs(&verdict);
+        self.record().candidate = Some(verdict);
+    }
+
     pub(super) fn refused(&mut self, refusal: &Refusal) {
         let calls = &self.proxy.parts().calls;
         calls.refused(refusal.reason);

@@ -26,6 +26,7 @@ use super::hold::{Due, Hold};
 use super::peer::Peer;
 use super::relay::{Relay, Stop};
 use super::reply;
+use super::standing::Standing;
 use super::toll::Toll;
 use super::upgrade::Opening;
 
@@ -102,6 +103,7 @@ impl Tunnel {
             agent,
             accepted,
             detectors,
+            standing,
             limits,
             started,
         } = opening;
@@ -116,7 +118,9 @@ impl Tunnel {
             from_caller: Reader::new(Sender::Caller, of(limits.request_bytes)),
             from_agent: Relay::new(&detectors, of(detectors.config().buffer_bytes.min(most))),
             out: VecDeque::new(),
-            hold: Hold::new(proxy),
+            hold: Hold::new(Arc::clone(&proxy)),
+            proxy,
+            standing,
             toll,
             admission: Some(admission),
             received: 0,
@@ -145,6 +149,8 @@ struct Session<C, A> {
     /// What leaves for the caller next.
     out: VecDeque<Bytes>,
     hold: Hold,
+    proxy: Arc<Proxy>,
+    standing: Standing,
     toll: Toll,
     admission: Option<Admission>,
     /// Bytes of the agent, and how many there may be.
@@ -186,6 +192,9 @@ where
         loop {
             self.flush(cx);
             let mut has_moved = false;
+            if matches!(self.stage, Stage::Open | Stage::Closing { .. }) {
+                has_moved |= self.poll_standing(cx);
+            }
             if !matches!(self.stage, Stage::Over { .. }) {
                 has_moved |= self.read_caller(cx);
                 has_moved |= self.read_agent(cx);
@@ -352,6 +361,15 @@ where
             }
         }
         true
+    }
+
+    /// Ends a tunnel that may not go on under what is in force now.
+    fn poll_standing(&mut self, cx: &mut Context<'_>) -> bool {
+        let has_changed = self.standing.poll_change(&self.proxy, cx).is_ready();
+        if has_changed && let Err(refusal) = self.standing.check(&self.proxy, None) {
+            self.cut(CloseCode::PolicyViolation, &refusal, Outcome::Withdrawn);
+        }
+        has_changed
     }
 
     /// One end has closed its direction: the other has some time to do the same.

@@ -8,7 +8,7 @@ use http::header::{HeaderValue, UPGRADE};
 use http::{Request, request};
 use http_body::Body;
 
-use crate::model::{Action, Principal, Reason, Refusal};
+use crate::model::{Principal, Reason, Refusal};
 use crate::policy::Limits;
 use crate::quota::Admission;
 use crate::scan::Detectors;
@@ -19,6 +19,7 @@ use super::answer::{Answered, Judged};
 use super::headers;
 use super::pipeline::{Walk, upstream_refusal};
 use super::reply;
+use super::standing::Standing;
 
 /// What a tunnel is opened with.
 pub(super) struct Opening {
@@ -26,6 +27,8 @@ pub(super) struct Opening {
     pub(super) accepted: Accepted,
     /// What must not leave.
     pub(super) detectors: Arc<Detectors>,
+    /// For whom it is, and what for.
+    pub(super) standing: Standing,
     /// Those of a stream.
     pub(super) limits: Limits,
     /// Since when the call's time runs.
@@ -76,7 +79,7 @@ impl Walk<'_> {
         &mut self,
         switched: Switched,
         handshake: &Handshake,
-        action: &Action,
+        standing: Standing,
     ) -> Result<Answered, Refusal> {
         let Switched {
             mut head,
@@ -101,7 +104,11 @@ impl Walk<'_> {
             agent: stream,
             accepted,
             detectors: Arc::clone(detectors),
-            limits: self.snapshot.policy.stream_limits(action),
+            limits: self
+                .snapshot
+                .policy
+                .stream_limits(&standing.case.call.action),
+            standing,
             started: self.started,
         });
         Ok(Answered {

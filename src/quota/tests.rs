@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use super::gcra::{Limit, Verdict};
 use super::*;
 use crate::model::{
-    Action, ActionPattern, Call, Dialect, Facts, IdentityName, Operation, Principal, PrincipalId,
-    Protocol, Reason, Refusal, RuleRef, TenantId,
+    Action, ActionPattern, Call, Credential, Dialect, Facts, IdentityName, Operation, Principal,
+    PrincipalId, Protocol, Reason, Refusal, RuleRef, TenantId,
 };
 use crate::policy::{self, Effect, Permit, PolicySet, Rule, Sources};
 
@@ -64,6 +64,7 @@ fn principal(identity: &str, id: &str, tenant: &str) -> Principal {
         tenant: TenantId::new(tenant).unwrap(),
         groups: Vec::new(),
         claims: None,
+        credential: Credential::default(),
     }
 }
 

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock;
-use crate::model::{Action, ActionPattern, IdentityName, Mode, PrincipalId, RuleRef, TenantId};
+use crate::model::{
+    Action, ActionPattern, Credential, IdentityName, Mode, PrincipalId, RuleRef, TenantId,
+};
 use crate::model::{Facts, LeakAction, Principal, Protocol};
 use crate::policy::{self, Callers, PolicySet, Role};
 use crate::quota::{self, Dimension, Quota, Quotas, Rate, Rates};
@@ -24,6 +26,7 @@ fn ana() -> Arc<Principal> {
         tenant: TenantId::new("acme").unwrap(),
         groups: vec![Box::from("analysts")],
         claims: None,
+        credential: Credential::default(),
     })
 }
 

@@ -20,6 +20,7 @@ pub struct CallMetrics {
     findings: CounterVec,
     throttled: CounterVec,
     shadow_decisions: CounterVec,
+    candidate_decisions: CounterVec,
     /// From a request's head to the end of its answer.
     pub duration: Histogram,
     /// The part of it that was not waiting for the agent.
@@ -75,6 +76,11 @@ impl CallMetrics {
             shadow_decisions: registry.counter_vec(
                 "lictor_shadow_decisions_total",
                 "Calls whose decision a statement in shadow mode would have changed, by statement and effect.",
+                &["rule", "effect"],
+            )?,
+            candidate_decisions: registry.counter_vec(
+                "lictor_candidate_decisions_total",
+                "Calls that the candidate policies would have decided otherwise, by their statement and its effect.",
                 &["rule", "effect"],
             )?,
             duration: registry.histogram(
@@ -178,6 +184,12 @@ impl CallMetrics {
     pub fn shadowed(&self, verdict: &ShadowVerdict) {
         let labels = [&*verdict.rule().name, verdict.effect()];
         self.shadow_decisions.with_label_values(&labels).inc();
+    }
+
+    /// Counts a call that the candidate policies would have decided otherwise.
+    pub fn differs(&self, verdict: &ShadowVerdict) {
+        let labels = [&*verdict.rule().name, verdict.effect()];
+        self.candidate_decisions.with_label_values(&labels).inc();
     }
 
     /// Counts a call that a quota refused. `quota` is its name in our own configuration.

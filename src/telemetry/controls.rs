@@ -12,6 +12,7 @@ pub struct ControlMetrics {
     policy_reloads_ok: Counter,
     policy_reloads_failed: Counter,
     policy_loaded: Gauge,
+    revocations: Gauge,
     tls_reloads_ok: Counter,
     tls_reloads_failed: Counter,
     keys: GaugeVec,
@@ -49,6 +50,10 @@ impl ControlMetrics {
                 "lictor_policy_loaded_timestamp_seconds",
                 "When the policies in force were loaded, in seconds since 1970.",
             )?,
+            revocations: registry.gauge(
+                "lictor_revocations",
+                "How many revocations are in force.",
+            )?,
             tls_reloads_ok: succeeded(&tls_reloads),
             tls_reloads_failed: failed(&tls_reloads),
             keys: registry.gauge_vec(
@@ -71,6 +76,18 @@ impl ControlMetrics {
         self.policy_loaded.set(at.as_second());
         self.policy_reload_success.set(1);
         self.policy_reloads_ok.inc();
+    }
+
+    /// The files say what is in force already.
+    pub fn policy_confirmed(&self) {
+        self.policy_reload_success.set(1);
+        self.policy_reloads_ok.inc();
+    }
+
+    /// So many revocations are in force.
+    pub fn revoked(&self, revocations: usize) {
+        self.revocations
+            .set(i64::try_from(revocations).unwrap_or(i64::MAX));
     }
 
     /// Policies could not be loaded; the last good ones stay in force.

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """lictor under mixed load for a while: memory, descriptors, reloads, and stops in the middle of it.
 
-usage: run.py --lictor PATH [--seconds N] [--stops N] [--attacks SECONDS]
+usage: run.py --lictor PATH [--seconds N] [--pace N] [--stops N] [--attacks SECONDS]
 
 Starts one lictor in plain text and one over TLS (with the scan on) before the same agent, and lets callers of
 all kinds at both while their policies are rewritten without a pause. Then stops fresh ones by SIGTERM under
 load, again and again. With `--attacks` it measures what a healthy caller waits beside each attack, for so
-many seconds each; use an optimised binary for that. Loopback only. The last line is `N passed, N failed`.
+many seconds each; use an optimised binary for that. `--pace` has the callers of the soak rest N times as long, for a
+machine that has other things to do. Loopback only. The last line is `N passed, N failed`.
 """
 
 import argparse
@@ -46,8 +47,8 @@ class Cases:
         print(f"{'ok   ' if holds else 'FAIL '} {name}: {saw}", flush=True)
 
 
-async def soak(cases: Cases, lictors: list[Lictor], seconds: int) -> None:
-    loads = [traffic.Load(lictor) for lictor in lictors]
+async def soak(cases: Cases, lictors: list[Lictor], seconds: int, pace: float) -> None:
+    loads = [traffic.Load(lictor, pace) for lictor in lictors]
     before = [lictor.descriptors() for lictor in lictors]
     for load in loads:
         load.start(traffic.ALL)
@@ -136,7 +137,7 @@ async def run(options, cases: Cases, home: pathlib.Path, port: int) -> None:
 
     try:
         if options.seconds:
-            await soak(cases, [start(tls=False), start(tls=True)], options.seconds)
+            await soak(cases, [start(tls=False), start(tls=True)], options.seconds, options.pace)
         for number in range(options.stops):
             lictor = start(tls=number % 2 == 1)
             load, code = await stop(lictor)
@@ -154,6 +155,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--lictor", type=pathlib.Path, required=True)
     parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--pace", type=float, default=1)
     parser.add_argument("--stops", type=int, default=4)
     parser.add_argument("--attacks", type=int, default=0)
     options = parser.parse_args()

@@ -11,8 +11,9 @@ UPLOAD = b"u" * 100_000
 class Load:
     """Callers on one lictor. What goes wrong is kept, and said at the end."""
 
-    def __init__(self, lictor) -> None:
+    def __init__(self, lictor, pace: float = 1) -> None:
         self.lictor = lictor
+        self.pace = pace
         self.served = 0
         self.wrong: list[str] = []
         self.is_over = False
@@ -41,6 +42,10 @@ class Load:
                 self.wrong.append(f"{kind.__name__}: {broken}")
             await asyncio.sleep(0)
 
+    async def rest(self, seconds: float) -> None:
+        """What a caller waits before it goes on."""
+        await asyncio.sleep(seconds * self.pace)
+
     def expect(self, holds: bool, what: str) -> None:
         self.served += holds
         if not holds:
@@ -58,7 +63,7 @@ async def keep_alive(load: Load) -> None:
             status, body = await caller.ask(path)
             whole = len(body) == 16 * 16384 if path == "/large/16" else bool(body)
             load.expect(status == wanted and whole, f"{path}: {status}, {len(body)} bytes")
-            await asyncio.sleep(0.005)
+            await load.rest(0.005)
 
 
 async def short(load: Load) -> None:
@@ -66,14 +71,14 @@ async def short(load: Load) -> None:
     async with connection(load.lictor) as (reader, writer):
         status, _ = await Http1(reader, writer).ask("/")
         load.expect(status == 200, f"short: {status}")
-    await asyncio.sleep(0.02)
+    await load.rest(0.02)
 
 
 async def upload(load: Load) -> None:
     async with connection(load.lictor) as (reader, writer):
         status, body = await Http1(reader, writer).ask("/up", "POST", UPLOAD)
         load.expect((status, body) == (200, b'{"read": 100000}'), f"upload: {status} {body[:80]}")
-    await asyncio.sleep(0.02)
+    await load.rest(0.02)
 
 
 async def events(load: Load) -> None:
@@ -93,7 +98,7 @@ async def http2(load: Load) -> None:
             length = await caller.ask(path)
             # What was not looked at may be asked elsewhere.
             load.expect(length is None or length >= least, f"HTTP/2 {path}: {length} bytes")
-            await asyncio.sleep(0.005)
+            await load.rest(0.005)
 
 
 async def aborts(load: Load) -> None:
@@ -109,7 +114,7 @@ async def aborts(load: Load) -> None:
         )
         if which == 2:
             await reader.read(100)
-    await asyncio.sleep(0.05)
+    await load.rest(0.05)
 
 
 async def dying(load: Load) -> None:
@@ -121,7 +126,7 @@ async def dying(load: Load) -> None:
             load.expect(True, "")
         else:
             load.expect(status == 502, f"half an answer looks complete: {status} {body}")
-    await asyncio.sleep(0.1)
+    await load.rest(0.1)
 
 
 ALL = {keep_alive: 6, short: 2, upload: 2, events: 6, http2: 4, aborts: 2, dying: 1}

@@ -165,7 +165,8 @@ impl Setup {
         command.args(["--admin", &admin.to_string()]);
         command.arg("--policies").arg(&policies);
         command.arg("--state-dir");
-        command.arg(self.state.as_deref().unwrap_or(home));
+        let state = self.state.as_deref().unwrap_or(home).to_owned();
+        command.arg(&state);
         command.args(&self.flags);
         let log = File::create(home.join("log")).unwrap();
         let (output, error) = self
@@ -181,6 +182,7 @@ impl Setup {
             public,
             admin,
             child,
+            state,
             home: self.home,
         }
     }
@@ -194,6 +196,7 @@ pub(crate) struct Lictor {
     /// Where readiness and metrics are.
     pub(crate) admin: SocketAddr,
     child: Child,
+    state: PathBuf,
     home: TempDir,
 }
 
@@ -240,23 +243,36 @@ impl Lictor {
         line.and_then(|value| value.trim().parse().ok())
     }
 
-    /// The audit records so far, in the order in which their calls began. They are written as calls end, and
-    /// the end of one may be later than the beginning of the next, which its caller sends.
+    /// The audit records of calls so far, in the order in which their calls began. They are written as calls end,
+    /// and the end of one may be later than the beginning of the next, which its caller sends.
     pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
-        let text = fs::read_to_string(self.audit_path()).unwrap_or_default();
-        // The last line may be in the making.
-        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        let mut records: Vec<serde_json::Value> = whole
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let mut records = self.lines();
+        records
+            .retain(|record| !matches!(record["kind"].as_str(), Some("policies" | "revocation")));
         records.sort_by(|left, right| left["time"].as_str().cmp(&right["time"].as_str()));
         records
     }
 
+    /// What was recorded beside calls, of one kind.
+    pub(crate) fn notes(&self, kind: &str) -> Vec<serde_json::Value> {
+        let mut notes = self.lines();
+        notes.retain(|note| note["kind"] == kind);
+        notes
+    }
+
+    fn lines(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.audit_path()).unwrap_or_default();
+        // The last line may be in the making.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        let lines = whole.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
     /// The file of the audit records.
     pub(crate) fn audit_path(&self) -> PathBuf {
-        self.home.path().join("audit.jsonl")
+        self.state.join("audit.jsonl")
     }
 
     /// What it has said on stdout and stderr so far.
@@ -280,10 +296,38 @@ impl Lictor {
 
     /// Asks it to stop, as Kubernetes does.
     pub(crate) fn terminate(&self) {
+        self.signal("-TERM");
+    }
+
+    /// Sends it a signal, such as `-HUP`.
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         // The standard library can only kill; the system's own `kill` says anything else.
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        let sent = Command::new("kill").args([signal, &pid]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// The folder of its policies.
+    pub(crate) fn policies(&self) -> PathBuf {
+        self.home.path().join("policies")
+    }
+
+    /// Asks the admin port, with a token if one is given.
+    pub(crate) async fn at_the_desk(
+        &self,
+        method: &str,
+        path: &str,
+        token: Option<&str>,
+        body: &str,
+    ) -> Message {
+        let token = token.map(|token| format!("authorization: Bearer {token}\r\n"));
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{}content-length: {}\r\n\r\n{body}",
+            token.unwrap_or_default(),
+            body.len()
+        );
+        let mut client = Client::connect(self.admin).await;
+        client.exchange(method, request.as_bytes()).await
     }
 
     /// Waits for its end.
@@ -293,11 +337,18 @@ impl Lictor {
     }
 }
 
-impl Drop for Lictor {
-    fn drop(&mut self) {
+impl Lictor {
+    /// Ends it as the kernel does when memory is short.
+    pub(crate) fn kill(&mut self) {
         // An error means that it has ended already.
         let _already_ended = self.child.kill();
         let _reaped = self.child.wait();
+    }
+}
+
+impl Drop for Lictor {
+    fn drop(&mut self) {
+        self.kill();
     }
 }
 

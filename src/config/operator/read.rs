@@ -12,6 +12,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use super::{AUDIT_FILE, LogFormat, LogLevel, Operator};
+use crate::admin::TokenSource;
 use crate::audit;
 use crate::config::decode::{self, Fields, bad_value, duration, number, text};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -129,6 +130,9 @@ impl Reader<'_> {
             if let Some(address) = self.address(&mut admin) {
                 operator.admin.address = address;
             }
+            if let Some(entry) = admin.take("token") {
+                operator.admin.token = self.token(entry);
+            }
             admin.finish(self.report);
         }
         self.check_addresses(listeners.or(admin_entry), operator);
@@ -200,6 +204,31 @@ impl Reader<'_> {
     /// A path, relative to the file.
     fn path(&mut self, node: &Node, what: &str) -> Option<PathBuf> {
         Some(self.folder.join(text(node, what, self.report)?))
+    }
+
+    /// A secret says where it lies, and never what it is.
+    fn token(&mut self, entry: &Entry) -> Option<TokenSource> {
+        if matches!(&*entry.value.kind, Kind::Text { .. }) {
+            // Refused and hidden already, as every secret that is written out.
+            return None;
+        }
+        let at = Some(entry.key.span);
+        let mut fields = Fields::of(&shapes::SECRET, &entry.value, "`token`", at, self.report)?;
+        let (file, env) = (fields.take("file"), fields.take("env"));
+        fields.finish(self.report);
+        match (file, env) {
+            (Some(file), None) => self.path(&file.value, "`file`").map(TokenSource::File),
+            (None, Some(env)) => {
+                let name = text(&env.value, "`env`", self.report)?;
+                Some(TokenSource::Env(name.to_owned()))
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                let title = "`token` needs `file` or `env`, one of them";
+                self.report
+                    .push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
+                None
+            }
+        }
     }
 
     fn address(&mut self, fields: &mut Fields<'_>) -> Option<SocketAddr> {

@@ -7,12 +7,13 @@ mod leaks;
 mod limits;
 mod proof;
 mod quotas;
+mod revoke;
 mod roles;
 mod scope;
 mod seniority;
 mod tenants;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::decode::{Fields, nearest, word};
@@ -43,6 +44,7 @@ pub(super) struct Draft {
     http: http::RawHttp,
     seniority: seniority::RawSeniority,
     proof: proof::RawProof,
+    revocations: Named<revoke::RawRevocation>,
     // What holds for the statements of the file that is being read, unless they say otherwise.
     mode: Mode,
     // The tenants that the file is about; `None` is all.
@@ -57,6 +59,9 @@ pub(super) struct Checked {
     pub(super) leaks: scan::Config,
     pub(super) http: hygiene::Config,
     pub(super) rehearsal: rehearsal::Config,
+    pub(super) revocations: Vec<policy::Revocation>,
+    /// By kind and name.
+    pub(super) statements: BTreeSet<String>,
     /// Roles and rules.
     pub(super) rules: usize,
 }
@@ -114,6 +119,9 @@ impl Draft {
         if let Some(entry) = fields.take("http") {
             self.http.read(entry, report);
         }
+        if let Some(entry) = fields.take("revoke") {
+            self.read_revocations(entry, report);
+        }
         if let Some(entry) = fields.take("people") {
             self.read_people(entry, report);
         }
@@ -127,6 +135,7 @@ impl Draft {
     /// Checks what needs all files.
     pub(super) fn check(self, known_detectors: &[&str], report: &mut Diagnostics) -> Checked {
         let rules = self.roles.len() + self.rules.len();
+        let statements = self.names();
         for (tenant, at) in &self.issuer_tenants {
             self.check_tenant(tenant, *at, report);
         }
@@ -134,6 +143,7 @@ impl Draft {
         let policy = self.check_policy(report);
         let quotas = self.check_quotas(report);
         let rehearsal = self.check_proof(known_detectors, report);
+        let revocations = self.check_revocations(report);
         let http = self.http.check(report);
         let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
         let reads = policy::Reads::of(conditions);
@@ -148,8 +158,23 @@ impl Draft {
             leaks,
             http,
             rehearsal,
+            revocations,
+            statements,
             rules,
         }
+    }
+
+    /// What is said under a name, so that two versions can be told apart.
+    fn names(&self) -> BTreeSet<String> {
+        fn named<T>(kind: &str, all: &Named<T>) -> impl Iterator<Item = String> {
+            all.keys().map(move |name| format!("{kind} {name}"))
+        }
+        named("identity", &self.identities)
+            .chain(named("role", &self.roles))
+            .chain(named("rule", &self.rules))
+            .chain(named("quota", &self.quotas))
+            .chain(named("revocation", &self.revocations))
+            .collect()
     }
 
     fn check_policy(&self, report: &mut Diagnostics) -> policy::Config {
@@ -162,6 +187,18 @@ impl Draft {
             limits: self.limits.check(report),
         }
     }
+}
+
+/// The revocations that one file has, whatever else it says: mistakes beside them are told elsewhere, and what is
+/// wrong in one of them is about nobody.
+pub(super) fn revocations(root: &Node, report: &mut Diagnostics) -> Vec<policy::Revocation> {
+    let mut draft = Draft::default();
+    if let Kind::Map(entries) = &*root.kind {
+        for entry in entries.iter().filter(|entry| &*entry.key.text == "revoke") {
+            draft.read_revocations(entry, report);
+        }
+    }
+    revoke::all(&draft.revocations, report)
 }
 
 /// The first key of the first mapping must be `lictor: v1`: it is marker and version in one, and lets a

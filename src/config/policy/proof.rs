@@ -13,7 +13,7 @@ use serde_json::Value;
 use self::expect::RawExpect;
 use self::people::RawPerson;
 use super::{Draft, Named, Use, action, add, each_named, rule_ref};
-use crate::config::decode::{self, Fields, bad_value, nearest, number, text, wrong_type};
+use crate::config::decode::{self, Fields, bad_value, nearest, number, parsed, text, wrong_type};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::from_tree;
 use crate::config::language::policy::{RESPONSE, TEST};
@@ -396,17 +396,4 @@ fn object(node: &Node, what: &str, report: &mut Diagnostics) -> Option<Value> {
 /// A text and where it stands.
 fn named(node: &Node, what: &str, report: &mut Diagnostics) -> Option<(String, Span)> {
     text(node, what, report).map(|text| (text.to_owned(), node.span))
-}
-
-fn parsed<T: std::str::FromStr>(
-    node: &Node,
-    what: &str,
-    expected: &str,
-    report: &mut Diagnostics,
-) -> Option<T> {
-    let value = text(node, what, report)?.parse().ok();
-    if value.is_none() {
-        report.push(bad_value(node, what, expected));
-    }
-    value
 }

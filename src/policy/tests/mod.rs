@@ -11,8 +11,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    A2aVersion, Action, ActionPattern, Call, Dialect, Facts, Glob, IdentityName, Mode, Operation,
-    Ownership, Principal, PrincipalId, Protocol, Reason, RuleRef, TenantId,
+    A2aVersion, Action, ActionPattern, Call, Credential, Dialect, Facts, Glob, IdentityName, Mode,
+    Operation, Ownership, Principal, PrincipalId, Protocol, Reason, RuleRef, TenantId,
 };
 
 fn rule_ref(name: &str) -> Arc<RuleRef> {
@@ -68,6 +68,7 @@ fn ana() -> Principal {
         tenant: TenantId::new("acme").unwrap(),
         groups: vec![Box::from("analysts")],
         claims: None,
+        credential: Credential::default(),
     }
 }
 

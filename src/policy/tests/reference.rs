@@ -8,8 +8,8 @@ use proptest::prelude::*;
 use super::super::*;
 use super::{ask, call, patterns, rule_ref};
 use crate::model::{
-    Action, ActionPattern, Call, Facts, Glob, IdentityName, Mode, Principal, PrincipalId, Protocol,
-    Reason, ShadowVerdict, TenantId,
+    Action, ActionPattern, Call, Credential, Facts, Glob, IdentityName, Mode, Principal,
+    PrincipalId, Protocol, Reason, ShadowVerdict, TenantId,
 };
 
 /// What a policy says to a call: the reason of a refusal, or the statements that may have allowed it.
@@ -291,6 +291,7 @@ fn principal() -> impl Strategy<Value = Principal> {
             tenant: TenantId::new(tenant).unwrap(),
             groups: groups.into_iter().map(Box::from).collect(),
             claims: None,
+            credential: Credential::default(),
         });
     prop_oneof![5 => known, 1 => Just((*Principal::anonymous()).clone())]
 }

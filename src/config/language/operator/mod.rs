@@ -13,7 +13,7 @@ pub(in crate::config) use records::{
 };
 pub(in crate::config) use upstream::{EJECTION, HEALTH, POOL, RETRY, UPSTREAM, UPSTREAM_TLS};
 
-use super::text::{ADDRESS, FIELD_NAME, FOLDER, NAME, TEXT};
+use super::text::{ADDRESS, FIELD_NAME, FOLDER, NAME, PATH, TEXT};
 use super::{Field, Record, VERSION, VERSION_DOC, Value, Word};
 
 /// The operator's file.
@@ -118,6 +118,17 @@ pub(in crate::config) static POLICIES: Record = Record::new(
 )
 .may_be_empty();
 
+/// What [`Value::Secret`] is to the reader.
+pub(in crate::config) static SECRET: Record = Record::new(
+    "secret",
+    "Where a secret lies.",
+    &[
+        Field::new("file", Value::Text(&PATH), "In a file.").otherwise("it lies elsewhere"),
+        Field::new("env", Value::Text(&NAME), "In an environment variable.")
+            .otherwise("it lies elsewhere"),
+    ],
+);
+
 pub(in crate::config) static ADMIN: Record = Record::new(
     "admin",
     "The port of probes and metrics.",
@@ -126,11 +137,11 @@ pub(in crate::config) static ADMIN: Record = Record::new(
         Field::new(
             "token",
             Value::Secret,
-            "What a caller of the port must send as a bearer token.",
+            "What opens `/v1/` on the port: which policies are in force, reloads, revocations. Whoever asks sends it as a bearer \
+             token. At least 16 bytes; a file is read again whenever the token is needed.",
         )
-        .otherwise("nothing")
-        .examples(&["{ file: secrets/admin-token }"])
-        .planned(),
+        .otherwise("`/v1/` is closed to everybody")
+        .examples(&["{ file: secrets/admin-token }"]),
     ],
 )
 .may_be_empty();

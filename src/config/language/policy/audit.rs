@@ -1,7 +1,7 @@
 //! `audit` and `revoke`.
 
 use super::TENANT_NAME;
-use crate::config::language::text::{ID, NAME, TEXT, TIME};
+use crate::config::language::text::{LINE, NAME, TEXT, TIME};
 use crate::config::language::{Field, Record, Value, Word};
 
 pub(super) static AUDIT: Record = Record::new(
@@ -47,41 +47,46 @@ static CAPTURE: &[Word] = &[
     Word::new("decision", "The attributes that some condition reads."),
 ];
 
-pub(super) static REVOCATION: Record = Record::new(
+pub(in crate::config) static REVOCATION: Record = Record::new(
     "revocation",
     "Whose calls are refused from now on. Every condition that is written must hold.",
     &[
-        Field::new("principal", Value::Text(&ID), "The id of a caller.")
-            .examples(&["\"ana@acme\""])
-            .planned(),
-        Field::new("identity", Value::Text(&NAME), "Who vouches for them.")
-            .examples(&["corp"])
-            .planned(),
+        Field::new("principal", Value::Text(&LINE), "The id of a caller.")
+            .otherwise("any")
+            .examples(&["\"ana@acme\""]),
+        Field::new("identity", Value::Text(&NAME), "Who vouches for them: a name under `identities`.")
+            .otherwise("any")
+            .examples(&["corp"]),
         Field::new("tenant", Value::Text(&TENANT_NAME), "A whole tenant.")
-            .examples(&["acme"])
-            .planned(),
+            .otherwise("any")
+            .examples(&["acme"]),
         Field::new(
             "key",
-            Value::Text(&NAME),
-            "An API key or a signing key, by its id.",
+            Value::Text(&LINE),
+            "The id (`kid`) of the key that signed the credential.",
         )
-        .examples(&["k-2026-03"])
-        .planned(),
+        .otherwise("any")
+        .examples(&["k-2026-03"]),
         Field::new(
             "agent",
             Value::Text(&NAME),
-            "A calling agent, with all that it delegated.",
+            "The agent that is called: alone, it refuses every call to that agent.",
         )
-        .examples(&["quotes-agent"])
-        .planned(),
-        Field::new("task", Value::Text(&NAME), "One task.").planned(),
+        .otherwise("any")
+        .examples(&["quotes-agent"]),
+        Field::new(
+            "task",
+            Value::Text(&LINE),
+            "One task: calls that name it, and the stream of the call that it was made for.",
+        )
+        .otherwise("any")
+        .examples(&["task-7f3a"]),
         Field::new(
             "since",
             Value::Text(&TIME),
-            "Credentials that were issued before this are refused, later ones are not.",
+            "Credentials that were issued before this are refused, and those that do not say when; later ones are not.",
         )
         .otherwise("all are")
-        .examples(&["2026-11-20T10:00:00Z"])
-        .planned(),
+        .examples(&["2026-11-20T10:00:00Z"]),
     ],
 );

@@ -17,6 +17,7 @@ pub(in crate::config) use self::http::{
     CORS, HTTP, PATHS, SECURITY_HEADERS, SERVER, TRACE_CONTEXT,
 };
 pub(in crate::config) use actions::LEAK_ACTIONS;
+pub(in crate::config) use audit::REVOCATION;
 pub(in crate::config) use identities::{ALGORITHMS, IDENTITY, JWKS, JWT, REQUIRE};
 pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
 pub(in crate::config) use limits::{LIMIT, LIMITS};
@@ -142,12 +143,12 @@ pub(in crate::config) static POLICY: Record = Record::new(
         .planned(),
         Field::new(
             "revoke",
-            Value::Map(&Map { key: &Key::name("revocation"), value: Value::Record(&audit::REVOCATION) }),
-            "Callers who must not call any more. It takes effect as soon as its own file parses, whatever the tests say, and ends \
-             what is running.",
+            Value::Map(&Map { key: &Key::name("revocation"), value: Value::Record(&REVOCATION) }),
+            "Who and what must not go on. It takes effect as soon as its own file parses, whatever else is wrong and whatever the \
+             tests say, and ends what is running. Tests are played without it.",
         )
         .otherwise("nobody is revoked")
-        .planned(),
+        .examples(&["{ lost-laptop: { principal: \"ana@acme\", since: 2026-11-20T10:00:00Z } }"]),
         Field::new(
             "people",
             Value::Map(&Map { key: &Key::name("person"), value: Value::Record(&PERSON) }),

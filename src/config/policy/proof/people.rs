@@ -12,7 +12,7 @@ use crate::config::language::policy::{CALLER, PERSON};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
 use crate::identity::{DEFAULT_TENANT, JwtIdentity};
-use crate::model::{IdentityName, Principal, PrincipalId, TenantId};
+use crate::model::{Credential, IdentityName, Principal, PrincipalId, TenantId};
 
 /// A person as they are written.
 pub(super) struct RawPerson {
@@ -93,6 +93,7 @@ impl Draft {
             tenant,
             groups: raw.groups.clone(),
             claims: raw.claims.clone(),
+            credential: Credential::default(),
         })
     }
 
