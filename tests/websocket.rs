@@ -657,3 +657,29 @@ fn hex(text: &str) -> Vec<u8> {
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
         .collect()
 }
+
+#[tokio::test]
+async fn policies_that_refuse_it_close_a_tunnel_that_is_open() {
+    let agent = Agent::new().await;
+    let lictor = agent.lictor("").await;
+    let mut ends = open(&lictor, &agent, "", "").await;
+    ends.agent.send(&told(TEXT, b"before")).await.unwrap();
+    assert_eq!(bytes(&mut ends.caller.wire, 8).await, told(TEXT, b"before"));
+    // A reload that changes nothing for it is not noticed.
+    lictor.rewrite_policy(&format!("{EVERYBODY}  no: {{ deny: a2a:CancelTask }}\n"));
+    eventually("the reload", async || {
+        (lictor.metric("lictor_policy_generation").await == Some(2.0)).then_some(())
+    })
+    .await;
+    ends.agent.send(&told(TEXT, b"behind")).await.unwrap();
+    assert_eq!(bytes(&mut ends.caller.wire, 8).await, told(TEXT, b"behind"));
+    lictor.rewrite_policy(&format!(
+        "{EVERYBODY}  no: {{ deny: \"http:GET /chat\" }}\n"
+    ));
+    assert_eq!(closed_with(&rest(&mut ends.caller.wire).await), Some(1008));
+    assert_eq!(closed_with(&rest(&mut ends.agent).await), Some(1008));
+    let record = record(&lictor).await;
+    assert_eq!(record["outcome"], "withdrawn");
+    assert_eq!(record["reason"], "deny-rule");
+    assert_eq!(record["decision"], "allow");
+}
