@@ -1,6 +1,7 @@
 //! What the decision promises.
 
 mod reference;
+mod revocation;
 
 use std::net::IpAddr;
 use std::sync::Arc;
