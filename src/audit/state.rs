@@ -146,17 +146,6 @@ impl Shared {
     }
 }
 
-/// An error with what caused it, on one line.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text = format!("{text}: {source}");
-        next = source.source();
-    }
-    text
-}
-
 /// The system's own words for a write that failed.
 pub(super) fn write_error(error: &io::Error) -> String {
     format!("cannot write to the audit file: {error}")

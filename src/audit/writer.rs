@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::clock;
+use crate::telemetry::chain;
 
 use super::append::Batch;
 use super::file::AuditFile;
@@ -16,7 +17,7 @@ use super::line;
 use super::note::Note;
 use super::record::Record;
 use super::start::Origin;
-use super::state::{Shared, chain, write_error};
+use super::state::{Shared, write_error};
 
 /// What the writer is sent.
 #[derive(Debug)]

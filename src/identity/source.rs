@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use crate::clock;
+use crate::telemetry::chain;
 
 use super::error::KeysError;
 use super::fetch::{Document, Fetcher, Origin};
@@ -222,7 +223,7 @@ impl Source {
     }
 
     fn failed(&self, progress: &mut Progress, error: &KeysError) -> Duration {
-        let text = chain(error);
+        let text = chain(error).into_boxed_str();
         // Said once for each new fact, not once for each attempt.
         if progress.error.as_deref() != Some(&*text) {
             tracing::warn!(keys.source = %self.origin, error = %text, "key set cannot be read");
@@ -265,18 +266,6 @@ pub(super) fn keep_fresh(
 async fn refresh(source: &Weak<Source>, fetcher: &Fetcher) -> Option<Duration> {
     let source = source.upgrade()?;
     Some(source.refresh(fetcher).await)
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &KeysError) -> Box<str> {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text.into_boxed_str()
 }
 
 impl fmt::Display for Origin {

@@ -17,6 +17,7 @@ use crate::policy::Limits;
 use crate::protocol::{self, Observer};
 use crate::quota::Admission;
 use crate::scan::{Carrier, Scan};
+use crate::telemetry::chain;
 use crate::upstream::{ResponseBody, strip_hop_by_hop};
 
 use super::Proxy;
@@ -202,8 +203,7 @@ async fn collect(upstream: &mut ResponseBody) -> Result<(Bytes, Option<Box<Heade
     let mut pieces = VecDeque::new();
     let mut trailers = None;
     while let Some(frame) = upstream.frame().await {
-        let frame =
-            frame.map_err(|error| Refusal::new(error.reason()).detail(reply::chain(&error)))?;
+        let frame = frame.map_err(|error| Refusal::new(error.reason()).detail(chain(&error)))?;
         match frame.into_data() {
             Ok(piece) => pieces.push_back(piece),
             Err(frame) => trailers = frame.into_trailers().ok().map(Box::new),

@@ -15,6 +15,7 @@ use crate::model::{Call, DecisionId, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, Malformed};
 use crate::quota::Admission;
+use crate::telemetry::chain;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
 use crate::websocket::Handshake;
 
@@ -473,7 +474,7 @@ impl Walk<'_> {
 pub(super) fn upstream_refusal(error: &UpstreamError) -> Refusal {
     Refusal {
         retry_after: error.retry_after(),
-        ..Refusal::new(error.reason()).detail(reply::chain(error))
+        ..Refusal::new(error.reason()).detail(chain(error))
     }
 }
 

@@ -4,7 +4,6 @@
 //! request id. Never a rule's text, an upstream's stack trace or an internal message.
 #![warn(clippy::wildcard_enum_match_arm)]
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -398,17 +397,6 @@ pub(super) fn close_reason(refusal: &Refusal, decision: DecisionId) -> String {
 pub(super) fn mark(headers: &mut HeaderMap, request_id: &RequestId, standings: &[Standing]) {
     insert(headers, REQUEST_ID, request_id.as_str());
     rate_limit_fields(headers, standings);
-}
-
-/// An error with what caused it, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        let _ = write!(text, ": {source}");
-        next = source.source();
-    }
-    text
 }
 
 /// Tells the caller how much is left, on success too.

@@ -17,6 +17,7 @@ use crate::model::{Principal, Reason, Refusal, TaskId};
 use crate::protocol::Observer;
 use crate::quota::Admission;
 use crate::scan::{Blocked, Carrier, Scan};
+use crate::telemetry::chain;
 use crate::upstream::ResponseBody;
 
 use super::Proxy;
@@ -217,7 +218,7 @@ impl Screen {
                     Err(frame) => self.trailers = frame.into_trailers().ok().map(Box::new),
                 },
                 Some(Err(error)) => {
-                    self.upstream_failed(&Refusal::new(error.reason()).detail(reply::chain(&error)))
+                    self.upstream_failed(&Refusal::new(error.reason()).detail(chain(&error)))
                 }
                 None => self.upstream_ended(),
             }

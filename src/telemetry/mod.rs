@@ -8,6 +8,7 @@
 
 mod action;
 mod calls;
+mod chain;
 mod config;
 mod controls;
 mod logging;
@@ -17,6 +18,7 @@ mod upstream;
 
 pub use action::ActionLabel;
 pub use calls::{CallMetrics, InFlight};
+pub use chain::chain;
 pub use config::{Config, LogFormat};
 pub use controls::ControlMetrics;
 pub use logging::{LoggingError, start_logging};

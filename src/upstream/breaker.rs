@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::config::Ejection;
 use super::error::UpstreamError;
 use crate::clock;
+use crate::telemetry::chain;
 
 /// Counts what fails in a row, and lets nothing through for a while when it was too much. After that one
 /// call tries: if the agent answers, whatever it says, all is well.
@@ -256,18 +257,6 @@ const fn kind(error: &UpstreamError) -> Kind {
 
 const fn ejected(retry_after: Duration) -> UpstreamError {
     UpstreamError::Ejected { retry_after }
-}
-
-/// An error with what caused it, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }
 
 /// When to ask again, where nobody knows.

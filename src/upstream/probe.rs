@@ -9,6 +9,7 @@ use super::config::Health;
 use super::{Deadlines, RequestBody, Shared, Upstream, UpstreamError, headers};
 use crate::clock;
 use crate::drain::Guard;
+use crate::telemetry::chain;
 
 impl Upstream {
     /// Probes the agent until the process drains. While its probes fail, calls are refused at once.
@@ -63,7 +64,7 @@ impl Shared {
     }
 
     async fn try_probe(&self, health: &Health) -> Result<(), String> {
-        let said = |error: &UpstreamError| super::breaker::chain(error);
+        let said = |error: &UpstreamError| chain(error);
         let link = self.open().await.map_err(|error| said(&error))?;
         let Some(path) = &health.path else {
             return Ok(());
