@@ -218,6 +218,18 @@ const EXPLAINED: &[(&str, &[&str])] = &[
         ],
     ),
     ("who-may", &["--who-may", "a2a:Send*"]),
+    (
+        "deny-request",
+        &["--as", "ana", "--request", "saved/quote.http"],
+    ),
+    (
+        "deny-request-curl",
+        &["--as", "anonymous", "--request", "saved/curl.txt"],
+    ),
+    (
+        "deny-request-malformed",
+        &["--as", "ana", "--request", "saved/two-methods.http"],
+    ),
 ];
 
 #[test]
@@ -248,6 +260,9 @@ fn explanations_read_as_they_are_written_down() {
             _ => data,
         };
         compare(&file, &data);
+        for credential in ["not-a-real-token", "hidden"] {
+            assert!(!found.data.contains(credential), "{name}");
+        }
         let expected = i32::from(name.starts_with("deny"));
         assert_eq!(found.code, Some(expected), "{name}");
     }
@@ -269,19 +284,26 @@ fn a_question_that_makes_no_sense_is_one_of_usage() {
     assert!(ask(&["--as", "ana", "--do", "a2a:GetTaks"]).contains("did you mean `GetTask`?"));
     assert!(ask(&["--as", "ana"]).contains("--do"));
     assert!(
+        ask(&["--as", "ana", "--request", "failing.txt"]).contains("not the head of a request")
+    );
+    assert!(ask(&["--decision", "7"]).contains("32 hexadecimal digits"));
+    let id = "0192f5c1-a7e8-7c3b-9d5e-4f60718293a4";
+    assert!(ask(&["--decision", id]).contains("name the audit files with --audit"));
+    assert!(
         ask(&["--as", "ana", "--do", "a2a:GetTask", "--at", "noon"])
             .contains("2026-01-31T18:00:00Z")
     );
 }
 
-/// Every policy on the page loads and passes its tests.
+/// Every policy on the pages loads and passes its tests.
 #[test]
 fn examples_for_authors_are_true() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = fs::read_to_string(root.join("docs/testing.md")).unwrap();
+    let page = |name: &str| fs::read_to_string(root.join("docs").join(name)).unwrap();
+    let pages = format!("{}{}", page("testing.md"), page("replay.md"));
     let folder = tempfile::tempdir().unwrap();
     let mut examples = 0;
-    for block in page.split("```yaml\n").skip(1) {
+    for block in pages.split("```yaml\n").skip(1) {
         let (yaml, _) = block.split_once("```").unwrap();
         let file = folder.path().join(format!("{examples}.yaml"));
         fs::write(&file, yaml).unwrap();
@@ -295,7 +317,7 @@ fn examples_for_authors_are_true() {
         );
         examples += 1;
     }
-    assert!(examples >= 2, "only {examples} examples");
+    assert!(examples >= 4, "only {examples} examples");
 }
 
 #[test]

@@ -90,6 +90,7 @@ impl Compiler {
             hygiene: Arc::new(Hygiene::compile(policies.http)),
             candidate: None,
             reads,
+            capture: policies.capture,
         };
         Ok(self.beside(snapshot, &policies.identity, candidate))
     }

@@ -21,6 +21,16 @@ impl Config {
     }
 }
 
+/// Whether records hold what decisions are made from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Capture {
+    /// The values that conditions read.
+    Decision,
+    /// They do not.
+    #[default]
+    Off,
+}
+
 /// What happens to calls that cannot be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFull {

@@ -137,6 +137,17 @@ impl<'out> Object<'out> {
         self.out.push(b']');
     }
 
+    /// A field whose key is text of anybody, with a value that is JSON already.
+    pub(super) fn json(&mut self, key: &str, value: &str) {
+        if !self.is_empty {
+            self.out.push(b',');
+        }
+        put_text(self.out, key);
+        self.out.push(b':');
+        self.out.extend_from_slice(value.as_bytes());
+        self.is_empty = false;
+    }
+
     fn inner(&mut self, fields: impl FnOnce(&mut Object<'_>)) {
         let mut object = Object::new(self.out);
         fields(&mut object);
@@ -234,6 +245,8 @@ mod tests {
         object.objects("empty", [0_u64; 0], |inner, number| {
             inner.number("k", number)
         });
+        object.json("a\"b", "[1]");
+        object.object("first", |inner| inner.json("k", "null"));
         object.end();
         let read: serde_json::Value = serde_json::from_slice(&out).unwrap();
         assert_eq!(
@@ -248,6 +261,8 @@ mod tests {
                 "inner": { "t": "x" },
                 "list": [{ "k": 1 }, { "k": 2 }],
                 "empty": [],
+                "a\"b": [1],
+                "first": { "k": null },
             })
         );
     }

@@ -15,7 +15,16 @@
 //! `time` is when the call began. Of `durationUs`, `upstreamUs` was waiting for the agent, `downstreamUs`
 //! for the caller, and `lictorUs` is what is left: ours. `tenant` is on every line of a call; it is
 //! `unknown` where the call ended before anybody knew who called. `findings` are equal ones counted
-//! together and at most 64; `findingsTotal` counts them all.
+//! together and at most 64; `findingsTotal` counts them all. `groups` are the first 64; where a caller has more, `groupsTotal`
+//! counts them.
+//!
+//! `facts` are there when the policy was asked, and only then. With `agent`, `identity`, `principal`, `tenant`, `groups`, `source`,
+//! `action`, `operation`, `facts`, `method`, `path` and `time` they are what a decision was made from, but for what conditions
+//! read besides. That is `captured`, where the policy says `audit: { capture: decision }`: `values` by their paths as conditions
+//! spell them (`args.amount`, `claims.sub`, `request.header['x-desk']`, `request.size`, `task.id`, `time`), `missing` paths at which
+//! the call has nothing, and `omitted` ones whose value is longer than 2 KiB or for which the record has no room (8 KiB for all).
+//! A path that is in none of them was not captured, since no condition of that policy reads it; `missing` `args` or `claims` stand
+//! for all paths into them. `action` and `path` are cut at 2 KiB and end in `…` then.
 
 use std::time::Duration;
 
@@ -23,6 +32,7 @@ use jiff::Timestamp;
 
 use crate::model::{Operation, Ownership, RuleRef};
 
+use super::captured::Captured;
 use super::json::Object;
 use super::note::{Note, PoliciesNote, PoliciesResult, RevocationNote};
 use super::record::{Counted, Generation, MAX_LIST, Outcome, Record, clip};
@@ -143,6 +153,9 @@ fn who(line: &mut Object<'_>, record: &Record) {
         line.text("principal", principal.id.as_str());
         let groups = principal.groups.iter().take(MAX_LIST);
         line.texts("groups", groups.map(|group| &**group));
+        if principal.groups.len() > MAX_LIST {
+            line.number("groupsTotal", principal.groups.len() as u64);
+        }
     }
     if let Some(source) = record.source {
         line.address("source", source);
@@ -191,6 +204,19 @@ fn what(line: &mut Object<'_>, record: &Record) {
     if let Some(path) = record.path.as_deref() {
         line.text("path", path);
     }
+    if let Some(captured) = record.captured.as_deref() {
+        line.object("captured", |inner| put_captured(inner, captured));
+    }
+}
+
+fn put_captured(object: &mut Object<'_>, captured: &Captured) {
+    object.object("values", |inner| {
+        for (path, json) in captured.values() {
+            inner.json(path, json);
+        }
+    });
+    object.texts("missing", captured.missing());
+    object.texts("omitted", captured.omitted());
 }
 
 /// Whether it was let through, and why or why not.
@@ -266,6 +292,31 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
+/// The operation of a word, where this version knows it.
+pub(super) fn operation_of(word: &str) -> Option<Operation> {
+    let mut known = OPERATIONS.iter().copied();
+    known.find(|known| operation(*known) == word)
+}
+
+/// Whose an object is, by its word.
+pub(super) fn ownership_of(word: &str) -> Option<Ownership> {
+    let mut known = OWNERSHIPS.iter().copied();
+    known.find(|known| ownership(*known) == word)
+}
+
+/// All that have a word below.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::AgentCard,
+    Operation::CancelTask,
+    Operation::GetTask,
+    Operation::ListTasks,
+    Operation::Other,
+    Operation::PushConfig,
+    Operation::SendMessage,
+    Operation::StreamMessage,
+    Operation::SubscribeTask,
+];
+
 /// The word of an operation, in the manner of the policy language.
 const fn operation(operation: Operation) -> &'static str {
     match operation {
@@ -281,6 +332,10 @@ const fn operation(operation: Operation) -> &'static str {
     }
 }
 
+/// All that have a word below.
+pub(super) const OWNERSHIPS: &[Ownership] =
+    &[Ownership::Absent, Ownership::Mine, Ownership::NotMine];
+
 /// The word for whose an object is.
 const fn ownership(ownership: Ownership) -> &'static str {
     match ownership {
@@ -290,7 +345,7 @@ const fn ownership(ownership: Ownership) -> &'static str {
     }
 }
 
-const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 1;
 
 /// The tenant of calls that ended before anybody knew who called.
 const UNKNOWN: &str = "unknown";

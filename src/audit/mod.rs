@@ -5,8 +5,11 @@
 //! hands the record over too. What happens to that which judges calls is recorded beside them ([`Note`]). A place in the queue is taken when a record is opened, so handing it over
 //! never waits and never fails, and a call that was admitted keeps its record while the process lives.
 //!
+//! [`read`] reads the lines again, for whoever asks what was decided.
+//!
 //! Leaves to others what a record says: `proxy` fills it in. Must not hold a secret: findings come
-//! with a masked preview and a fingerprint, paths come without their query. The audit record is not a
+//! with a masked preview and a fingerprint, paths come without their query, and of what a caller sends besides only
+//! what a policy names is kept ([`Captured`]). The audit record is not a
 //! log line; the log only tells when records cannot be written.
 //!
 //! The writer is a thread of its own and no task: appending to a file blocks, and a full disk or a slow
@@ -14,6 +17,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod append;
+mod captured;
 mod config;
 mod error;
 mod file;
@@ -22,6 +26,7 @@ mod line;
 mod metrics;
 mod note;
 mod open;
+pub mod read;
 mod record;
 mod start;
 mod state;
@@ -30,7 +35,8 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use config::{Config, OnFull};
+pub use captured::Captured;
+pub use config::{Capture, Config, OnFull};
 pub use error::{StartError, Unwritten};
 pub use metrics::Metrics;
 pub use note::{Note, PoliciesNote, PoliciesResult, RevocationNote};

@@ -11,6 +11,8 @@ use crate::model::{
     Reason, Refusal, RequestId, RuleRef, ShadowVerdict, TaskId, TraceId,
 };
 
+use super::captured::Captured;
+
 /// All that is recorded of one call. Fields are filled in while the call goes; one that was not reached
 /// stays empty and is left out of the line. Values are handles on what the call holds anyway, so
 /// filling them in copies as little as possible.
@@ -53,6 +55,8 @@ pub struct Record {
     pub http_method: Option<http::Method>,
     /// The request's path without its query, which may hold secrets.
     pub path: Option<Box<str>>,
+    /// The values that conditions read, where the policy wants them recorded.
+    pub captured: Option<Box<Captured>>,
     /// Whether the policy let the call pass. Nothing passes without an allow, so it begins as a deny.
     pub decision: Decision,
     /// Why not, or why the answer was cut short.
@@ -272,7 +276,7 @@ pub(super) const MAX_LIST: usize = 64;
 
 /// Paths, names and details are kept up to here: the longest that clients commonly send, while the
 /// queue's memory stays a product of its length.
-const MAX_TEXT_BYTES: usize = 2048;
+pub(super) const MAX_TEXT_BYTES: usize = 2048;
 
 #[cfg(test)]
 mod tests {

@@ -9,16 +9,21 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::check::paths;
-use super::{EXIT_NO, EXIT_USAGE, exit_code, is_colourful, print, say};
+use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, exit_code, is_colourful, print, say};
 use crate::app::Judges;
-use crate::config::{self, Policies};
-use crate::model::{
-    ANONYMOUS, Action, ActionPattern, Credential, IdentityName, Principal, PrincipalId, TenantId,
-};
+use crate::audit::read::Call;
+use crate::clock;
+use crate::config::{self, Operator, Policies};
+use crate::model::{Action, ActionPattern, Principal, RuleRef};
+use crate::policy::{Explanation, Need};
 use crate::rehearsal::{Scene, default_source};
 use crate::scan;
 
+mod asked;
 mod json;
+mod record;
+mod request;
+mod saved;
 mod text;
 
 pub(super) const EXAMPLES: &str = "Examples:
@@ -27,9 +32,14 @@ pub(super) const EXAMPLES: &str = "Examples:
   lictor explain --as anonymous --do 'http:GET /healthz' --from 10.1.2.3
   lictor explain --as ana --do a2a:GetTask --at 2026-11-20T23:00:00Z --format json
   lictor explain --who-may 'a2a:SendMessage export-*'
+  lictor explain --decision 0192f5c1a7e87c3b9d5e4f60718293a4 --audit audit.jsonl audit.jsonl.1
+  lictor explain --as ana --request saved.http        a request as a proxy saves it, or `curl -v` shows it
 
 WHO is a name under `people` of the policy, `anonymous`, or a caller written out: IDENTITY/ID@TENANT and groups.
-Exit codes: 0 allowed, 1 denied (or mistakes in the policy), 2 usage, 3 a file that cannot be read.";
+A recorded decision is explained under the policies that are named, whichever decided then. A value that was not captured
+(`audit: { capture: decision }`) is said by name and not guessed. The credentials of a saved request are neither verified nor printed.
+Exit codes: 0 allowed, 1 denied (or mistakes in the policy), 2 usage, 3 a file that cannot be read, a decision that is not there, or one
+that depends on what was not captured.";
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {
@@ -40,18 +50,25 @@ pub(super) struct Explain {
     #[arg(
         long = "as",
         value_name = "WHO",
-        required_unless_present = "who_may",
-        requires = "action"
+        required_unless_present_any = ["who_may", "decision"]
     )]
     caller: Option<String>,
     /// What they ask for, as policies write it
     #[arg(long = "do", value_name = "ACTION", requires = "caller")]
     action: Option<String>,
     /// The arguments of the call, for conditions that read them
-    #[arg(long, value_name = "JSON", requires = "action", value_parser = arguments_of)]
+    #[arg(long, value_name = "JSON", requires = "action", value_parser = asked::arguments)]
     args: Option<Value>,
+    /// Instead: the request that they send, head and body; `-` is standard input
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "caller",
+        conflicts_with = "action"
+    )]
+    request: Option<PathBuf>,
     /// When [default: now]
-    #[arg(long, value_name = "TIME", value_parser = instant)]
+    #[arg(long, value_name = "TIME", value_parser = asked::instant)]
     at: Option<Timestamp>,
     /// The address that the call comes from
     #[arg(long, value_name = "ADDRESS", default_value_t = default_source())]
@@ -62,6 +79,17 @@ pub(super) struct Explain {
     /// Instead: who may do this, or a part of it
     #[arg(long, value_name = "ACTION", conflicts_with_all = ["caller", "action"])]
     who_may: Option<String>,
+    /// Instead: a decision that was made, by the id that its caller and its audit record have
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with_all = ["caller", "action", "who_may", "at", "agent"],
+        value_parser = record::decision_id
+    )]
+    decision: Option<record::WantedId>,
+    /// Where its record is looked for, files that were rotated away included; `-` is standard input [default: the file of lictor.yaml]
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "decision")]
+    audit: Vec<PathBuf>,
     /// For whom the answer is written
     #[arg(long, value_enum, default_value_t = Output::Text)]
     format: Output,
@@ -80,6 +108,36 @@ struct Case<'a> {
     scene: Scene,
     judges: &'a Judges,
     generation: &'a str,
+    /// How it was decided once.
+    record: Option<Recorded<'a>>,
+    /// What was taken out of a request, and what was assumed: a word, and a sentence.
+    notes: Vec<(&'static str, String)>,
+    /// Values that decide and are not known.
+    unknown: Vec<Need<'a>>,
+}
+
+/// A decision that was made.
+struct Recorded<'a> {
+    call: &'a Call,
+    /// Whether the policy let it pass.
+    allowed: bool,
+    /// Whether these policies did.
+    is_same_generation: bool,
+}
+
+/// What to explain, and what to do it with.
+struct Desk<'a> {
+    arguments: &'a Explain,
+    policies: Policies,
+    operator: Option<Operator>,
+}
+
+/// Why there is nothing to explain.
+enum Failure {
+    /// What is wrong with the command line.
+    Usage(String),
+    /// What is wrong with the surroundings.
+    Environment(String),
 }
 
 /// Decides and says why.
@@ -90,7 +148,7 @@ pub(super) fn explain(arguments: &Explain) -> u8 {
         );
         return EXIT_USAGE;
     };
-    let (policies, agent) = match config::load_named(&paths, scan::known_names()) {
+    let (policies, operator) = match config::load_named(&paths, scan::known_names()) {
         Ok(loaded) => loaded,
         Err(found) => {
             let printed = print(&found.excerpts(is_colourful(&std::io::stdout())));
@@ -102,50 +160,128 @@ pub(super) fn explain(arguments: &Explain) -> u8 {
             };
         }
     };
-    let agent = arguments.agent.clone().or(agent);
-    let agent = agent.unwrap_or_else(|| config::DEFAULT_AGENT.to_owned());
-    match answer(arguments, policies, &agent) {
+    let desk = Desk {
+        arguments,
+        policies,
+        operator,
+    };
+    match desk.answer() {
         Ok(code) => code,
-        Err(usage) => {
-            say(&format!("error: {usage}"));
+        Err(Failure::Usage(message)) => {
+            say(&format!("error: {message}"));
             EXIT_USAGE
+        }
+        Err(Failure::Environment(message)) => {
+            say(&format!("error: {message}"));
+            EXIT_ENVIRONMENT
         }
     }
 }
 
-/// # Errors
-/// What is wrong with the command line.
-fn answer(arguments: &Explain, policies: Policies, agent: &str) -> Result<u8, String> {
-    let scene = match (&arguments.caller, &arguments.action) {
-        (Some(who), Some(action)) => Some(scene(arguments, &policies, agent, who, action)?),
-        _ => None,
-    };
-    let generation = policies.generation;
-    let judges = Judges::compile(policies.policy, policies.quotas, &policies.leaks)
-        .map_err(|error| format!("{error:#}"))?;
-    let Some(scene) = scene else {
-        let pattern = arguments.who_may.as_deref().unwrap_or_default();
-        return who_may(pattern, arguments.format, &judges);
-    };
-    let case = Case {
-        scene,
-        judges: &judges,
-        generation: &generation,
-    };
-    let explanation = judges.policy.explain(&case.scene.question());
-    let text = match arguments.format {
-        Output::Json => json::render(&case, &explanation),
-        Output::Text => text::render(&case, &explanation),
-    };
-    Ok(match (print(&text), explanation.decision.is_allow()) {
-        (0, true) => 0,
-        (0, false) => EXIT_NO,
-        (failed, _) => failed,
-    })
+impl Desk<'_> {
+    fn answer(self) -> Result<u8, Failure> {
+        let arguments = self.arguments;
+        if let Some(id) = &arguments.decision {
+            return record::explain(self, id);
+        }
+        if let Some(file) = &arguments.request {
+            return request::explain(self, file);
+        }
+        if let Some(pattern) = &arguments.who_may {
+            return who_may(pattern, arguments.format, self.policies);
+        }
+        let Some(action) = &arguments.action else {
+            let usage = "--as needs --do ACTION, or --request FILE";
+            return Err(Failure::Usage(usage.to_owned()));
+        };
+        let scene = self.setting()?.scene(asked::one_action(action)?);
+        let generation = self.policies.generation.clone();
+        let judges = judges(self.policies)?;
+        let case = Case {
+            scene: Scene {
+                args: arguments.args.clone(),
+                ..scene
+            },
+            judges: &judges,
+            generation: &generation,
+            record: None,
+            notes: Vec::new(),
+            unknown: Vec::new(),
+        };
+        Ok(tell(&case, arguments.format))
+    }
+
+    /// Who calls whom, from where and when, as the command line has it.
+    fn setting(&self) -> Result<Setting, Failure> {
+        let arguments = self.arguments;
+        let who = arguments.caller.as_deref().unwrap_or_default();
+        let named = self.operator.as_ref().map(|operator| &*operator.agent_name);
+        let agent = arguments.agent.as_deref().or(named);
+        Ok(Setting {
+            agent: agent.unwrap_or(config::DEFAULT_AGENT).to_owned(),
+            caller: asked::caller(who, &self.policies)?,
+            source: arguments.from,
+            at: arguments.at.unwrap_or_else(clock::wall),
+        })
+    }
 }
 
-fn who_may(pattern: &str, format: Output, judges: &Judges) -> Result<u8, String> {
-    let pattern = ActionPattern::parse(pattern).map_err(|error| error.to_string())?;
+/// All of a call but what is asked.
+struct Setting {
+    agent: String,
+    caller: Arc<Principal>,
+    source: IpAddr,
+    at: Timestamp,
+}
+
+impl Setting {
+    fn scene(self, action: Action) -> Scene {
+        Scene {
+            source: self.source,
+            at: self.at,
+            ..Scene::new(&self.agent, self.caller, action)
+        }
+    }
+}
+
+fn judges(policies: Policies) -> Result<Judges, Failure> {
+    Judges::compile(policies.policy, policies.quotas, &policies.leaks)
+        .map_err(|error| Failure::Usage(format!("{error:#}")))
+}
+
+/// Prints the answer, and gives the exit code that says it once more.
+fn tell(case: &Case<'_>, format: Output) -> u8 {
+    let explanation = case.judges.policy.explain(&case.scene.question());
+    let text = match format {
+        Output::Json => json::render(case, &explanation),
+        Output::Text => text::render(case, &explanation),
+    };
+    match (print(&text), case.answer(&explanation)) {
+        (0, Some(true)) => 0,
+        (0, Some(false)) => EXIT_NO,
+        (0, None) => EXIT_ENVIRONMENT,
+        (failed, _) => failed,
+    }
+}
+
+impl Case<'_> {
+    /// Whether it is allowed; `None` where that depends on what is not known.
+    fn answer(&self, explanation: &Explanation) -> Option<bool> {
+        let is_known = self.unknown.is_empty();
+        is_known.then(|| explanation.decision.is_allow())
+    }
+
+    /// What is not known of all that a statement reads.
+    fn unknown_to(&self, rule: &RuleRef) -> Vec<String> {
+        let needs = self.unknown.iter().filter(|need| **need.rule == *rule);
+        needs.map(|need| need.path.to_string()).collect()
+    }
+}
+
+fn who_may(pattern: &str, format: Output, policies: Policies) -> Result<u8, Failure> {
+    let pattern =
+        ActionPattern::parse(pattern).map_err(|error| Failure::Usage(error.to_string()))?;
+    let judges = judges(policies)?;
     let grantees = judges.policy.who_may(&pattern);
     let text = match format {
         Output::Json => json::grantees(&grantees),
@@ -156,73 +292,4 @@ fn who_may(pattern: &str, format: Output, judges: &Judges) -> Result<u8, String>
         (0, true) => EXIT_NO,
         (failed, _) => failed,
     })
-}
-
-fn scene(
-    arguments: &Explain,
-    policies: &Policies,
-    agent: &str,
-    who: &str,
-    action: &str,
-) -> Result<Scene, String> {
-    let caller = caller(who, policies)?;
-    let action = one_action(action)?;
-    Ok(Scene {
-        source: arguments.from,
-        args: arguments.args.clone(),
-        at: arguments.at.unwrap_or_else(crate::clock::wall),
-        ..Scene::new(agent, caller, action)
-    })
-}
-
-fn caller(who: &str, policies: &Policies) -> Result<Arc<Principal>, String> {
-    if who == ANONYMOUS {
-        return Ok(Principal::anonymous());
-    }
-    if let Some(person) = policies.rehearsal.people.get(who) {
-        return Ok(Arc::clone(person));
-    }
-    written_out(who).map(Arc::new).ok_or_else(|| {
-        format!(
-            "`{who}` is nobody under `people` and no caller written out, such as `corp/ana@acme analysts,staff`"
-        )
-    })
-}
-
-/// `identity/id@tenant group,group`; ids may hold `/` and `@` themselves.
-fn written_out(who: &str) -> Option<Principal> {
-    let (who, groups) = who.split_once(' ').unwrap_or((who, ""));
-    let (identity, who) = who.split_once('/')?;
-    let (id, tenant) = who.rsplit_once('@')?;
-    let groups = groups.split(',').map(str::trim);
-    Some(Principal {
-        identity: IdentityName::new(identity).ok()?,
-        id: PrincipalId::new(id).ok()?,
-        tenant: TenantId::new(tenant).ok()?,
-        groups: groups
-            .filter(|group| !group.is_empty())
-            .map(Box::from)
-            .collect(),
-        claims: None,
-        credential: Credential::default(),
-    })
-}
-
-fn one_action(text: &str) -> Result<Action, String> {
-    let pattern = ActionPattern::parse(text).map_err(|error| match error.suggestion() {
-        Some(meant) => format!("{error}; did you mean `{meant}`?"),
-        None => error.to_string(),
-    })?;
-    pattern.action().ok_or_else(|| {
-        format!("`{text}` is a pattern; --do takes one action, and --who-may takes patterns")
-    })
-}
-
-fn arguments_of(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| format!("this is not JSON: {error}"))
-}
-
-fn instant(text: &str) -> Result<Timestamp, String> {
-    text.parse()
-        .map_err(|_| "an instant is written 2026-01-31T18:00:00Z".to_owned())
 }

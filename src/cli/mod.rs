@@ -5,6 +5,8 @@
 mod check;
 mod explain;
 mod quickstart;
+mod recorded;
+mod replay;
 mod run;
 mod schema;
 mod test;
@@ -48,6 +50,9 @@ enum Verb {
     /// Say what a policy decides of one call, and why
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Explain),
+    /// Say what other policies would have decided of calls that were made
+    #[command(after_help = replay::EXAMPLES)]
+    Replay(replay::Replay),
     /// Stand before an agent
     #[command(after_help = run::EXAMPLES)]
     Run(run::Run),
@@ -77,6 +82,7 @@ pub fn main() -> ExitCode {
         Verb::Check(arguments) => check::check(&arguments),
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Quickstart(arguments) => quickstart::tour(&arguments),
+        Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Schema(arguments) => schema::schema(&arguments),
         Verb::Test(arguments) => test::test(&arguments),

@@ -56,7 +56,7 @@ pub(super) fn test(arguments: &Test) -> u8 {
         say("error: there is neither lictor.yaml nor policies/ here; name the policies to test");
         return EXIT_USAGE;
     };
-    let (policies, agent) = match config::load_named(&paths, scan::known_names()) {
+    let (policies, operator) = match config::load_named(&paths, scan::known_names()) {
         Ok(loaded) => loaded,
         Err(found) => {
             let printed = print(&found.excerpts(is_colourful(&io::stdout())));
@@ -68,7 +68,8 @@ pub(super) fn test(arguments: &Test) -> u8 {
             };
         }
     };
-    let agent = arguments.agent.as_deref().or(agent.as_deref());
+    let named = operator.as_ref().map(|operator| &*operator.agent_name);
+    let agent = arguments.agent.as_deref().or(named);
     let tests = &policies.rehearsal;
     let judges = app::Judges::compile(policies.policy, policies.quotas, &policies.leaks);
     let judges = match judges {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::diagnostic::Diagnostics;
 use super::language::operator::OPERATOR;
 use super::language::policy::POLICY;
-use super::operator::inspect_operator;
+use super::operator::{Operator, inspect_operator};
 use super::tree::Kind;
 use super::{Policies, compile, folder, tree};
 
@@ -32,16 +32,16 @@ pub fn check(paths: &[PathBuf], known_detectors: &[&str]) -> Diagnostics {
     report
 }
 
-/// Reads what these paths name as [`check`] does, and makes one policy of it; with the name of the agent that an
-/// operator's file among them gives.
+/// Reads what these paths name as [`check`] does, and makes one policy of it; with what an operator's file among them
+/// says.
 ///
 /// # Errors
 /// All mistakes of all files.
 pub fn load_named(
     paths: &[PathBuf],
     known_detectors: &[&str],
-) -> Result<(Policies, Option<String>), Diagnostics> {
-    let mut agent = None;
+) -> Result<(Policies, Option<Operator>), Diagnostics> {
+    let mut named = None;
     let mut policies = Vec::new();
     for path in paths {
         if !is_operators(path) {
@@ -51,14 +51,14 @@ pub fn load_named(
         let (operator, diagnostics) = inspect_operator(path);
         match operator {
             Some(operator) if diagnostics.errors() == 0 => {
-                policies.push(operator.policies);
-                agent = Some(operator.agent_name);
+                policies.push(operator.policies.clone());
+                named = Some(operator);
             }
             Some(_) | None => return Err(diagnostics),
         }
     }
     let contents = folder::read_all(policies.iter().map(PathBuf::as_path));
-    Ok((compile(contents, known_detectors)?, agent))
+    Ok((compile(contents, known_detectors)?, named))
 }
 
 /// Returns the policies that were judged with it.

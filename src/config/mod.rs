@@ -35,6 +35,7 @@ pub use operator::{
 pub use report::Format;
 pub use watch::Watcher;
 
+use crate::audit::Capture;
 use crate::proxy::hygiene;
 use crate::{identity, policy as rules, quota, rehearsal, scan};
 
@@ -51,6 +52,8 @@ pub struct Policies {
     pub leaks: scan::Config,
     /// For `proxy::hygiene::Hygiene::compile`.
     pub http: hygiene::Config,
+    /// For `audit`: what records hold besides what they always hold.
+    pub capture: Capture,
     /// For `rehearsal::run`: what the policy must decide.
     pub rehearsal: rehearsal::Config,
     /// Who and what must not go on.
@@ -150,6 +153,7 @@ fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Polic
         identity: checked.identity,
         leaks: checked.leaks,
         http: checked.http,
+        capture: checked.capture,
         rehearsal: checked.rehearsal,
         revocations: checked.revocations,
         statements: checked.statements,

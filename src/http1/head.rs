@@ -33,9 +33,12 @@ pub(super) struct Head {
 
 /// Where the body of a request ends (RFC 9112, section 6.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub enum Framing {
+    /// With its last chunk.
     Chunked,
+    /// After so many bytes.
     Length(u64),
+    /// There is none.
     None,
 }
 
@@ -112,6 +115,15 @@ pub(super) fn take(
         None if buffer.len() <= limits.bytes => Ok(None),
         Some(_) | None => Err(HeadError::TooLarge(limits.bytes)),
     }
+}
+
+/// Reads a head that is there as a whole, with its final blank line, as it is read on a connection: for whoever has
+/// saved one.
+///
+/// # Errors
+/// When it is none, or one that two readers could read in two ways.
+pub fn read_head(head: &Bytes, most_fields: usize) -> Result<(Parts, Framing), HeadError> {
+    parse(head, most_fields).map(|head| (head.parts, head.framing))
 }
 
 fn parse(head: &Bytes, most_fields: usize) -> Result<Head, HeadError> {

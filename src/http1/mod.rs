@@ -24,5 +24,5 @@ pub use body::Body;
 pub use connection::{Config, Ended, Reply, Service, serve};
 pub use error::{BodyError, HeadError};
 pub use fuzz::{fuzz_cuts, fuzz_framing, fuzz_read};
-pub use head::HeadLimits;
+pub use head::{Framing, HeadLimits, read_head};
 pub use outbox::Outbox;

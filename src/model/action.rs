@@ -122,6 +122,21 @@ impl Action {
             name: None,
         }
     }
+
+    /// The action that shows itself so.
+    pub fn from_shown(text: &str) -> Option<Self> {
+        let (protocol, rest) = text.split_once(':')?;
+        let mut protocols = Protocol::ALL.iter().copied();
+        let (method, name) = match rest.split_once(' ') {
+            Some((method, name)) => (method, Some(Box::from(name))),
+            None => (rest, None),
+        };
+        Some(Self {
+            protocol: protocols.find(|known| known.as_str() == protocol)?,
+            method: Cow::Owned(method.to_owned()),
+            name,
+        })
+    }
 }
 
 impl fmt::Display for Action {
@@ -454,6 +469,18 @@ mod tests {
             name: Some(Box::from(path)),
             ..Action::known(Protocol::Http, method)
         }
+    }
+
+    #[test]
+    fn an_action_is_read_back_as_it_shows_itself() {
+        for action in [
+            Action::known(Protocol::A2a, "SendMessage"),
+            http("GET", "/a b: c"),
+            http("PROPFIND", " "),
+        ] {
+            assert_eq!(Action::from_shown(&action.to_string()), Some(action));
+        }
+        assert_eq!(Action::from_shown("ftp:GET /"), None);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod callers;
+mod capture;
 mod case;
 pub mod condition;
 mod config;
@@ -29,6 +30,7 @@ mod tenants;
 mod tests;
 
 pub use callers::Mismatch;
+pub use capture::Need;
 pub use config::{
     Callers, Config, Effect, Instructors, LimitOverride, Role, Rule, Seniority, Sources, Tenant,
     Tenants,

@@ -50,6 +50,29 @@ impl Deny {
             .as_ref()
             .and_then(|from| from.deny_mismatch(question))
     }
+
+    /// Whether it covers the call, if its condition does not rule that out. An action without a name is one that a
+    /// deny cannot rule out.
+    pub(super) fn means(&self, action: &Action, question: &Question<'_>) -> bool {
+        self.pattern.may_match(action)
+            && self
+                .rule
+                .from
+                .as_ref()
+                .is_none_or(|from| from.must_be_denied(question))
+    }
+}
+
+impl Grant {
+    /// Whether it grants the call, if its condition holds.
+    pub(super) fn means(&self, action: &Action, question: &Question<'_>) -> bool {
+        self.pattern.matches(action)
+            && self.to.includes(question)
+            && self
+                .fence
+                .as_ref()
+                .is_none_or(|fence| fence.contains(&question.principal.tenant))
+    }
 }
 
 /// Statements, and the way to those that may be about a call.
@@ -125,13 +148,7 @@ impl Statement for Deny {
     }
 
     fn matches(&self, action: &Action, case: &Case<'_>) -> bool {
-        let question = case.question;
-        self.pattern.may_match(action)
-            && self
-                .rule
-                .from
-                .as_ref()
-                .is_none_or(|from| from.must_be_denied(question))
+        self.means(action, case.question)
             // What cannot be evaluated cannot be ruled out.
             && case.test(self.rule.when.as_ref()) != Ok(false)
     }
@@ -145,14 +162,7 @@ impl Statement for Grant {
     }
 
     fn matches(&self, action: &Action, case: &Case<'_>) -> bool {
-        let question = case.question;
-        self.pattern.matches(action)
-            && self.to.includes(question)
-            && self
-                .fence
-                .as_ref()
-                .is_none_or(|fence| fence.contains(&question.principal.tenant))
-            && case.test(self.to.when()) == Ok(true)
+        self.means(action, case.question) && case.test(self.to.when()) == Ok(true)
     }
 
     const NAMELESS: bool = false;

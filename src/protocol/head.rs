@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use http::Method;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
+use http::{Method, Uri};
 
 use crate::model::{Action, Call, Dialect, Operation, Protocol, Reason, Refusal, RpcId};
 
@@ -13,6 +13,7 @@ use super::envelope::{self, Envelope, Shape, Value};
 use super::json::Flaw;
 use super::media::{self, Media};
 use super::message;
+use super::normal::normalise_path;
 use super::overrides;
 use super::path;
 use super::sniff::{self, Opening};
@@ -109,6 +110,19 @@ fn check(parts: &Parts, media: Media) -> Result<Box<str>, Refusal> {
         return Err(refusal.detail("the request's JSON is not in UTF-8"));
     }
     Ok(path)
+}
+
+/// What a request is as plain HTTP, whatever its body says, where only its method and its target are left of it;
+/// `None` for a path that is refused. `normalises` says whether the policy puts paths into their normal form.
+pub fn http_action(method: &Method, mut target: Uri, normalises: bool) -> Option<Action> {
+    if normalises {
+        normalise_path(&mut target);
+    }
+    Some(Action {
+        protocol: Protocol::Http,
+        method: method_name(method),
+        name: Some(path::decode(target.path()).ok()?),
+    })
 }
 
 impl Head {

@@ -33,7 +33,7 @@ mod tests;
 
 pub use arguments::arguments;
 pub use fuzz::{fuzz_path, fuzz_read_call};
-pub use head::{Body, Head, Malformed, read_head};
+pub use head::{Body, Head, Malformed, http_action, read_head};
 pub use normal::normalise_path;
 pub use observer::{Carrier, Learned, Observer};
 pub use reply::{PublicError, Rendered, Voice, refusal, terminal_event};

@@ -56,6 +56,7 @@ pub use connection::{Front, Versions};
 pub use fuzz::fuzz_websocket;
 pub use fuzz_forward::fuzz_forward;
 pub use headers::IdentityHeaders;
+pub use read::Read;
 pub use redirect::Redirect;
 pub use reply::{no_place, status};
 pub use screen::{Cut, ReplyBody};

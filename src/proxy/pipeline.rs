@@ -305,7 +305,12 @@ impl Walk<'_> {
         let limits = self.snapshot.policy.limits(&call.action);
         let case = Case {
             facts: self.agent().ledger.facts(&principal, &call, clock::now())?,
-            read: Read::of(&self.snapshot.reads, &parts, &inbound, &call),
+            read: Read::of(
+                &self.snapshot.reads,
+                &parts.headers,
+                inbound.judged(),
+                &call,
+            ),
             source: self.inlet.source.ip(),
             size: inbound.length(),
             principal,
@@ -368,12 +373,13 @@ impl Walk<'_> {
 
     /// Revocations, policy, then quota.
     fn admit(&mut self, case: &Case, limits: &Limits) -> Result<Admission, Refusal> {
-        let question = case.question(&self.parts().agent);
+        let question = case.question(&self.proxy.parts().agent);
         self.proxy
             .revocations
             .load()
             .judge(&question, None)
             .map_err(|refusal| *refusal)?;
+        self.toll.asked(self.snapshot, &question);
         let decision = self.snapshot.policy.decide(&question);
         if let Some(candidate) = &self.snapshot.candidate
             && let Some(verdict) = candidate.judge(&question, &decision, self.toll.decision())

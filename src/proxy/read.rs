@@ -1,27 +1,27 @@
 //! What the policy's conditions read of a request, taken out before the policy is asked.
 
 use http::HeaderMap;
-use http::request::Parts;
 use serde_json::Value;
 
 use crate::model::Call;
 use crate::policy::{Reads, RequestFacts};
 use crate::protocol;
 
-use super::inbound::Inbound;
-
-/// Nothing of it where no condition reads it.
+/// What conditions read of a request. Nothing of it where no condition reads it.
 #[derive(Debug, Default)]
-pub(super) struct Read {
-    headers: Vec<(Box<str>, String)>,
-    args: Option<Value>,
+pub struct Read {
+    /// Fields of its head by lower-case name, several lines as one.
+    pub headers: Vec<(Box<str>, String)>,
+    /// Its arguments.
+    pub args: Option<Value>,
 }
 
 impl Read {
-    pub(super) fn of(reads: &Reads, parts: &Parts, inbound: &Inbound, call: &Call) -> Self {
-        let header = |name: &str| Some((Box::from(name), joined(&parts.headers, name)?));
+    /// Takes out what is read. `body` is the one that the call was read from.
+    pub fn of(reads: &Reads, headers: &HeaderMap, body: Option<&[u8]>, call: &Call) -> Self {
+        let header = |name: &str| Some((Box::from(name), joined(headers, name)?));
         let names = reads.headers.iter().map(|name| &**name);
-        let body = inbound.judged().filter(|_| reads.args);
+        let body = body.filter(|_| reads.args);
         Self {
             headers: names.filter_map(header).collect(),
             args: body.and_then(|body| protocol::arguments(call, body)),

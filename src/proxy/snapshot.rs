@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::audit::Generation;
+use crate::audit::{Capture, Generation};
 use crate::identity::Authenticator;
 use crate::policy::{PolicySet, Reads};
 use crate::quota::Quotas;
@@ -30,4 +30,6 @@ pub struct Snapshot {
     pub candidate: Option<Arc<Candidate>>,
     /// What conditions read, the candidate's too.
     pub reads: Reads,
+    /// Whether records hold what decisions are made from.
+    pub capture: Capture,
 }

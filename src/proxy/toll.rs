@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::audit::{Decision, Open, Outcome, Record};
+use crate::audit::{Capture, Captured, Decision, Open, Outcome, Record};
 use crate::model::{Call, DecisionId, Finding, Reason, Refusal, RequestId, RuleRef, ShadowVerdict};
+use crate::policy::Question;
 use crate::telemetry::{ActionLabel, InFlight};
 
-use super::Proxy;
+use super::{Proxy, Snapshot};
 
 /// Keeps the audit record and the counters of one call. Its drop closes both, so that there is exactly
 /// one record however the call ends.
@@ -62,6 +63,24 @@ impl Toll {
     pub(super) fn call(&mut self, call: &Call) {
         self.action = ActionLabel::of(&call.action);
         self.record().call(call);
+    }
+
+    /// The policy is asked now. What it is told is recorded as far as the policy itself wants that.
+    pub(super) fn asked(&mut self, snapshot: &Snapshot, question: &Question<'_>) {
+        let record = self.record();
+        record.facts = Some(*question.facts);
+        match snapshot.capture {
+            Capture::Off => {}
+            Capture::Decision => {
+                let mut captured = Captured::default();
+                snapshot
+                    .policy
+                    .capture(&snapshot.reads, question, &mut |path, value| {
+                        captured.note(path, value.as_ref());
+                    });
+                record.captured = Some(Box::new(captured));
+            }
+        }
     }
 
     pub(super) fn allowed(&mut self, rule: &Arc<RuleRef>) {

@@ -34,6 +34,10 @@ pub struct Scene {
     pub facts: Facts,
     /// Its arguments.
     pub args: Option<Value>,
+    /// Fields of its head that conditions read, by lower-case name.
+    pub headers: Vec<(Box<str>, String)>,
+    /// The bytes of its body, where that is known.
+    pub size: Option<u64>,
     /// Where it comes from.
     pub source: IpAddr,
     /// When.
@@ -49,6 +53,8 @@ impl Scene {
             call: call(action),
             facts: Facts::default(),
             args: None,
+            headers: Vec::new(),
+            size: None,
             source: default_source(),
             at: default_time(),
         }
@@ -75,8 +81,9 @@ impl Scene {
             source: Some(self.source),
             request: RequestFacts {
                 path: self.path(),
+                size: self.size,
+                headers: &self.headers,
                 args: self.args.as_ref(),
-                ..RequestFacts::default()
             },
             at: self.at,
         }
@@ -84,9 +91,9 @@ impl Scene {
 }
 
 impl Scene {
-    /// Only plain HTTP is asked for by its path.
+    /// The path of the request, which only plain HTTP is asked for by.
     fn path(&self) -> Option<&str> {
-        let action = &self.call.action;
+        let action = self.call.http.as_ref().unwrap_or(&self.call.action);
         match action.protocol {
             Protocol::Http => action.name.as_deref(),
             Protocol::A2a | Protocol::Llm | Protocol::Mcp => None,

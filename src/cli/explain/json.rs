@@ -1,10 +1,12 @@
 //! For programs: one document.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::Case;
+use super::{Case, Recorded};
+use crate::audit::read::Call;
 use crate::model::RuleRef;
 use crate::policy::{Explanation, Grantee};
+use crate::protocol::Malformed;
 use crate::proxy;
 
 pub(super) fn render(case: &Case<'_>, explanation: &Explanation) -> String {
@@ -12,6 +14,9 @@ pub(super) fn render(case: &Case<'_>, explanation: &Explanation) -> String {
     let decision = &explanation.decision;
     let refusal = decision.refusal();
     let denies = explanation.denies.iter().map(|deny| {
+        if !case.unknown_to(&deny.rule).is_empty() {
+            return json!({ "rule": statement(&deny.rule), "matched": null, "why": null });
+        }
         json!({ "rule": statement(&deny.rule), "matched": deny.covers(), "why": deny.verdict() })
     });
     let roles = explanation.roles.iter().map(|held| {
@@ -27,7 +32,7 @@ pub(super) fn render(case: &Case<'_>, explanation: &Explanation) -> String {
         .quotas
         .counting(&scene.caller, &scene.call.action);
     let quotas = counting.map(|quota| statement(&quota.rule));
-    let document = json!({
+    let mut document = json!({
         "decision": if decision.is_allow() { "allow" } else { "deny" },
         "reason": refusal.map(|refusal| refusal.reason.as_str()),
         "status": refusal.map(|refusal| proxy::status(refusal.reason, scene.call.dialect).as_u16()),
@@ -54,6 +59,63 @@ pub(super) fn render(case: &Case<'_>, explanation: &Explanation) -> String {
         "shadow": decision.shadow().map(|shadow| {
             json!({ "effect": shadow.effect(), "rule": statement(shadow.rule()) })
         }),
+    });
+    if let Some(fields) = document.as_object_mut() {
+        besides(case, explanation, fields);
+    }
+    format!("{document:#}\n")
+}
+
+/// What only some ways of asking have.
+fn besides(case: &Case<'_>, explanation: &Explanation, fields: &mut Map<String, Value>) {
+    let mut put = |name: &str, value: Value| {
+        fields.insert(name.to_owned(), value);
+    };
+    if !case.notes.is_empty() {
+        let notes = case.notes.iter().map(|(_, note)| &**note);
+        put("notes", notes.collect());
+    }
+    if !case.unknown.is_empty() {
+        let unknown = case
+            .unknown
+            .iter()
+            .map(|need| json!({ "path": need.path.to_string(), "rule": statement(need.rule) }));
+        put("unknown", unknown.collect());
+        // What came out without them is nobody's answer.
+        for guessed in ["decision", "reason", "status", "detail", "rule"] {
+            put(guessed, Value::Null);
+        }
+    }
+    if let Some(record) = &case.record {
+        put("recorded", recorded(record, case.answer(explanation)));
+    }
+}
+
+/// How it was decided once; the record itself says all.
+fn recorded(record: &Recorded<'_>, now: Option<bool>) -> Value {
+    json!({
+        "allowed": record.allowed,
+        "sameGeneration": record.is_same_generation,
+        "sameAnswer": now.map(|now| now == record.allowed),
+        "record": record.call,
+    })
+}
+
+/// A call that was answered before the policy was asked.
+pub(super) fn before(call: &Call) -> String {
+    let document = json!({ "decision": null, "asked": false, "recorded": { "record": call } });
+    format!("{document:#}\n")
+}
+
+/// A request that is no call.
+pub(super) fn refused(malformed: &Malformed) -> String {
+    let (reason, dialect) = (malformed.refusal.reason, malformed.dialect);
+    let document = json!({
+        "decision": "deny",
+        "asked": false,
+        "reason": reason.as_str(),
+        "status": proxy::status(reason, dialect).as_u16(),
+        "detail": malformed.refusal.detail.as_deref(),
     });
     format!("{document:#}\n")
 }

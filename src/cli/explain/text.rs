@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::Case;
+use super::{Case, Recorded};
+use crate::audit::read::{Call, Rule};
 use crate::model::{ActionPattern, Place, RuleRef, ShadowVerdict};
 use crate::policy::{Explanation, Grantee};
+use crate::protocol::Malformed;
 use crate::proxy;
 
 /// Digits of a generation's hash that are shown.
@@ -16,25 +18,19 @@ pub(super) fn render(case: &Case<'_>, explanation: &Explanation) -> String {
         let line = format!("  {head:<10} {body}");
         let _infallible = writeln!(text, "{}", line.trim_end());
     };
+    if let Some(record) = &case.record {
+        recorded(case, explanation, record, &mut line);
+    }
+    for (head, note) in &case.notes {
+        line(head, note);
+    }
     let caller = &case.scene.caller;
     line("caller", &who(case));
     line(
         "tenant",
         &placed(caller.tenant.as_str(), explanation.tenant.as_deref()),
     );
-    let matched = explanation.denies.iter().filter(|deny| deny.covers());
-    let (looked_at, matched) = (explanation.denies.len(), matched.count());
-    line(
-        "deny rules",
-        &format!("{looked_at} looked at, {matched} matched"),
-    );
-    for deny in &explanation.denies {
-        let why = deny.verdict();
-        line(
-            "",
-            &placed(&format!("{}: {why}", deny.rule.name), Some(&deny.rule)),
-        );
-    }
+    denies(case, explanation, &mut line);
     if let Some((needed, seniority)) = &explanation.rank_needed {
         let (rank, from) = &explanation.rank;
         let rank = match from {
@@ -70,9 +66,129 @@ pub(super) fn render(case: &Case<'_>, explanation: &Explanation) -> String {
     format!("{}{}", verdict(case, explanation), text)
 }
 
+/// The deny rules about the action, and why each covers the call or does not.
+fn denies(case: &Case<'_>, explanation: &Explanation, line: &mut impl FnMut(&str, &str)) {
+    let (mut matched, mut verdicts) = (0, Vec::new());
+    for deny in &explanation.denies {
+        let unknown = case.unknown_to(&deny.rule);
+        let why = if unknown.is_empty() {
+            matched += usize::from(deny.covers());
+            deny.verdict()
+        } else {
+            format!("when unknown: {}", not_captured(&unknown))
+        };
+        verdicts.push((&deny.rule, why));
+    }
+    let looked_at = verdicts.len();
+    line(
+        "deny rules",
+        &format!("{looked_at} looked at, {matched} matched"),
+    );
+    for (rule, why) in verdicts {
+        line("", &placed(&format!("{}: {why}", rule.name), Some(rule)));
+    }
+}
+
+fn not_captured(paths: &[String]) -> String {
+    let verb = if paths.len() == 1 { "was" } else { "were" };
+    format!("{} {verb} not captured", paths.join(", "))
+}
+
+/// How it was decided once, and whether that is how it is decided now.
+fn recorded(
+    case: &Case<'_>,
+    explanation: &Explanation,
+    record: &Recorded<'_>,
+    line: &mut impl FnMut(&str, &str),
+) {
+    line(
+        "recorded",
+        &format!("{} at {}", outcome_of(record.call), record.call.time),
+    );
+    let then = match &record.call.generation {
+        Some(by) => format!("generation {} ({})", by.number, head_of(&by.hash)),
+        None => "another generation".to_owned(),
+    };
+    let is_same = case.answer(explanation).map(|now| now == record.allowed);
+    let judged = match (record.is_same_generation, is_same) {
+        (true, Some(true)) => "by these very policies",
+        (true, Some(false)) => {
+            "by these very policies, and not as it comes out here: the time or what was remembered differs"
+        }
+        (true, None) => "by these very policies; what they read was not captured",
+        (false, Some(true)) => "by other policies than these, with the same answer",
+        (false, Some(false)) => "by other policies than these, with ANOTHER ANSWER",
+        (false, None) => "by other policies than these; the answer may differ",
+    };
+    line("", &format!("{then}, {judged}"));
+}
+
+/// `allowed by analyst`, `refused: rate-limited by fair-share`.
+fn outcome_of(call: &Call) -> String {
+    let by = |rule: &Option<Rule>| match rule {
+        Some(rule) => format!(" by {}", rule.name),
+        None => String::new(),
+    };
+    match (&*call.decision, &call.reason) {
+        ("allow", None) => format!("allowed{}", by(&call.rule)),
+        // Whatever ended it has taken the place of the statement that had allowed it.
+        ("allow", Some(reason)) => format!("allowed, then {reason}"),
+        (_, Some(reason)) => format!("refused: {reason}{}", by(&call.rule)),
+        (_, None) => "refused".to_owned(),
+    }
+}
+
+/// A call that was answered before the policy was asked.
+pub(super) fn before(call: &Call) -> String {
+    let status = call.status.map(|status| status.to_string());
+    let mut text = format!(
+        "{} {}  {}\n",
+        if call.decision == "allow" {
+            "ANSWERED"
+        } else {
+            "REFUSED"
+        },
+        status.unwrap_or_default(),
+        call.reason.as_deref().unwrap_or("without asking an agent"),
+    );
+    let mut line = |head: &str, body: &str| {
+        let _infallible = writeln!(text, "  {head:<10} {body}");
+    };
+    line("recorded", &call.time);
+    if let (Some(method), Some(path)) = (&call.method, &call.path) {
+        line("request", &format!("{method} {path}"));
+    }
+    if let Some(source) = &call.source {
+        line("from", source);
+    }
+    if let Some(detail) = &call.detail {
+        line("why", detail);
+    }
+    line("policy", "was not asked: this was settled before it");
+    text
+}
+
+/// A request that is no call.
+pub(super) fn refused(malformed: &Malformed) -> String {
+    let (reason, dialect) = (malformed.refusal.reason, malformed.dialect);
+    let status = proxy::status(reason, dialect).as_u16();
+    let why = malformed.refusal.detail.as_deref().unwrap_or_default();
+    format!(
+        "REFUSED {status}  {reason}\n  {:<10} {why}\n  {:<10} is not asked: this is settled before it\n",
+        "why", "policy",
+    )
+}
+
 /// What allows the call, or what is missing, and what would count it.
 fn outcome(case: &Case<'_>, explanation: &Explanation, line: &mut impl FnMut(&str, &str)) {
     let action = &case.scene.call.action;
+    if !case.unknown.is_empty() {
+        for need in &case.unknown {
+            let unknown = format!("{}, which {} reads", need.path, need.rule.name);
+            line("unknown", &placed(&unknown, Some(need.rule)));
+        }
+        return;
+    }
     match explanation.decision.refusal() {
         None => {
             let rule = explanation.decision.rule().map(|rule| &**rule);
@@ -120,8 +236,18 @@ fn shadowed(shadow: &ShadowVerdict) -> String {
 
 /// `DENY 403  default-deny     (9f31c0)`.
 fn verdict(case: &Case<'_>, explanation: &Explanation) -> String {
-    let hash: String = case.generation.chars().take(HASH_DIGITS).collect();
+    let hash = head_of(case.generation);
     let head = match explanation.decision.refusal() {
+        _ if !case.unknown.is_empty() => {
+            let mut paths: Vec<_> = case
+                .unknown
+                .iter()
+                .map(|need| need.path.to_string())
+                .collect();
+            paths.sort();
+            paths.dedup();
+            format!("UNKNOWN  {}", not_captured(&paths))
+        }
         None => {
             let rule = explanation.decision.rule();
             format!("ALLOW  {}", rule.map_or("", |rule| &rule.name))
@@ -132,6 +258,10 @@ fn verdict(case: &Case<'_>, explanation: &Explanation) -> String {
         }
     };
     format!("{head:<52} generation {hash}\n")
+}
+
+fn head_of(hash: &str) -> String {
+    hash.chars().take(HASH_DIGITS).collect()
 }
 
 fn who(case: &Case<'_>) -> String {

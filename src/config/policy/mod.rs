@@ -1,5 +1,6 @@
 //! Policy files: sections become each room's checked config.
 
+mod audit;
 mod condition;
 mod http;
 pub(in crate::config) mod identities;
@@ -21,6 +22,7 @@ use super::diagnostic::{Code, Diagnostic, Diagnostics};
 use super::language::policy::{MODE, POLICY};
 use super::source::Span;
 use super::tree::{Entry, Kind, Node, quoted};
+use crate::audit::Capture;
 use crate::model::{ActionPattern, Mode, Protocol, RuleRef, TenantId};
 use crate::proxy::hygiene;
 use crate::{identity, policy, quota, rehearsal, scan};
@@ -43,6 +45,7 @@ pub(super) struct Draft {
     leaks: leaks::RawLeaks,
     http: http::RawHttp,
     seniority: seniority::RawSeniority,
+    audit: audit::RawAudit,
     proof: proof::RawProof,
     revocations: Named<revoke::RawRevocation>,
     // What holds for the statements of the file that is being read, unless they say otherwise.
@@ -58,6 +61,7 @@ pub(super) struct Checked {
     pub(super) identity: identity::Config,
     pub(super) leaks: scan::Config,
     pub(super) http: hygiene::Config,
+    pub(super) capture: Capture,
     pub(super) rehearsal: rehearsal::Config,
     pub(super) revocations: Vec<policy::Revocation>,
     /// By kind and name.
@@ -119,6 +123,9 @@ impl Draft {
         if let Some(entry) = fields.take("http") {
             self.http.read(entry, report);
         }
+        if let Some(entry) = fields.take("audit") {
+            self.read_audit(entry, report);
+        }
         if let Some(entry) = fields.take("revoke") {
             self.read_revocations(entry, report);
         }
@@ -144,6 +151,7 @@ impl Draft {
         let quotas = self.check_quotas(report);
         let rehearsal = self.check_proof(known_detectors, report);
         let revocations = self.check_revocations(report);
+        let capture = self.audit.capture();
         let http = self.http.check(report);
         let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
         let reads = policy::Reads::of(conditions);
@@ -157,6 +165,7 @@ impl Draft {
             },
             leaks,
             http,
+            capture,
             rehearsal,
             revocations,
             statements,

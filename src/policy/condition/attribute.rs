@@ -122,6 +122,16 @@ pub enum Key {
     Index(u32),
 }
 
+impl Key {
+    /// The value that it leads to.
+    pub fn step<'a>(&self, value: &'a serde_json::Value) -> Option<&'a serde_json::Value> {
+        match self {
+            Self::Name(name) => value.as_object()?.get(&**name),
+            Self::Index(index) => value.as_array()?.get(usize::try_from(*index).ok()?),
+        }
+    }
+}
+
 /// What a condition reads: an attribute and, within `args`, `claims` and `request.header`, the way to the
 /// value. Two paths to the same value are equal, whatever their [slots](Self::slot).
 #[derive(Debug, Clone)]
@@ -171,12 +181,16 @@ impl Path {
 
     /// Follows the steps into the document of the attribute.
     pub fn walk<'a>(&self, document: &'a serde_json::Value) -> Option<Value<'a>> {
-        let step = |value: &'a serde_json::Value, key: &Key| match key {
-            Key::Name(name) => value.as_object()?.get(&**name),
-            Key::Index(index) => value.as_array()?.get(usize::try_from(*index).ok()?),
-        };
-        let found = self.keys.iter().try_fold(document, step)?;
+        let mut keys = self.keys.iter();
+        let found = keys.try_fold(document, |value, key| key.step(value))?;
         Some(Value::Json(found))
+    }
+
+    /// The path to the object or array in a document that its last step is made in, and that step.
+    pub fn parent(&self) -> Option<(Self, &Key)> {
+        let (last, keys) = self.keys.split_last()?;
+        let is_within = self.attribute.is_document();
+        is_within.then(|| (Self::new(self.attribute, keys.to_vec()), last))
     }
 }
 

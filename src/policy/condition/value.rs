@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Serialize, Serializer};
 
 use super::error::EvalError;
 
@@ -77,6 +78,25 @@ impl<'a> Value<'a> {
             Self::Duration(_) => Kind::Duration,
             Self::Ip(_) => Kind::Ip,
             Self::Json(_) => Kind::Object,
+        }
+    }
+}
+
+/// As it is recorded: times, durations and addresses as texts.
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Int(value) => serializer.serialize_i64(*value),
+            Self::Uint(value) => serializer.serialize_u64(*value),
+            Self::Float(value) => serializer.serialize_f64(*value),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Texts(texts) => texts.serialize(serializer),
+            Self::Time(time) => serializer.collect_str(time),
+            Self::Duration(duration) => serializer.collect_str(duration),
+            Self::Ip(address) => serializer.collect_str(address),
+            Self::Json(json) => json.serialize(serializer),
         }
     }
 }

@@ -4,7 +4,7 @@ use super::TENANT_NAME;
 use crate::config::language::text::{LINE, NAME, TEXT, TIME};
 use crate::config::language::{Field, Record, Value, Word};
 
-pub(super) static AUDIT: Record = Record::new(
+pub(in crate::config) static AUDIT: Record = Record::new(
     "audit",
     "What audit records hold. There is one for each call, always.",
     &[
@@ -19,10 +19,10 @@ pub(super) static AUDIT: Record = Record::new(
         Field::new(
             "capture",
             Value::Word(CAPTURE),
-            "Whether what a decision was made from is recorded, so that it can be replayed and explained.",
+            "Whether the values that conditions read of a call are recorded, so that the decision can be explained and made again: \
+             claims, arguments, header fields, each up to 2 KiB, and 8 KiB together. Nothing that no condition reads is.",
         )
-        .default("off")
-        .planned(),
+        .default("off"),
         Field::new(
             "include",
             Value::OneOrMore(&Value::Text(&TEXT)),
@@ -42,9 +42,9 @@ static DECISIONS: &[Word] = &[
     ),
 ];
 
-static CAPTURE: &[Word] = &[
-    Word::new("off", "It is not."),
-    Word::new("decision", "The attributes that some condition reads."),
+pub(in crate::config) static CAPTURE: &[Word] = &[
+    Word::new("off", "They are not."),
+    Word::new("decision", "They are, under `captured`."),
 ];
 
 pub(in crate::config) static REVOCATION: Record = Record::new(

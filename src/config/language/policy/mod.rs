@@ -17,7 +17,7 @@ pub(in crate::config) use self::http::{
     CORS, HTTP, PATHS, SECURITY_HEADERS, SERVER, TRACE_CONTEXT,
 };
 pub(in crate::config) use actions::LEAK_ACTIONS;
-pub(in crate::config) use audit::REVOCATION;
+pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};
 pub(in crate::config) use identities::{ALGORITHMS, IDENTITY, JWKS, JWT, REQUIRE};
 pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
 pub(in crate::config) use limits::{LIMIT, LIMITS};
@@ -136,11 +136,11 @@ pub(in crate::config) static POLICY: Record = Record::new(
         .examples(&["{ packs: { credentials: block, pii: redact } }"]),
         Field::new(
             "audit",
-            Value::Record(&audit::AUDIT),
+            Value::Record(&AUDIT),
             "What audit records hold besides what they always hold.",
         )
         .otherwise("one record for each call, without anything of its body")
-        .planned(),
+        .examples(&["{ capture: decision }"]),
         Field::new(
             "revoke",
             Value::Map(&Map { key: &Key::name("revocation"), value: Value::Record(&REVOCATION) }),
