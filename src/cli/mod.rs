@@ -4,6 +4,7 @@
 
 mod check;
 mod explain;
+mod init;
 mod quickstart;
 mod recorded;
 mod replay;
@@ -50,6 +51,9 @@ enum Verb {
     /// Say what a policy decides of one call, and why
     #[command(after_help = explain::EXAMPLES)]
     Explain(explain::Explain),
+    /// Write a policy to begin with
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::Init),
     /// Say what other policies would have decided of calls that were made
     #[command(after_help = replay::EXAMPLES)]
     Replay(replay::Replay),
@@ -81,6 +85,7 @@ pub fn main() -> ExitCode {
     let ended = std::panic::catch_unwind(|| match cli.verb {
         Verb::Check(arguments) => check::check(&arguments),
         Verb::Explain(arguments) => explain::explain(&arguments),
+        Verb::Init(arguments) => init::init(&arguments),
         Verb::Quickstart(arguments) => quickstart::tour(&arguments),
         Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Run(arguments) => run::run(&arguments),

@@ -1,4 +1,8 @@
 //! The program as it is typed: arguments in, output and exit code out.
+#![allow(
+    dead_code,
+    reason = "each test file is a crate of its own and uses a part; which part differs"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
