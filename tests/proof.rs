@@ -358,3 +358,39 @@ fn a_policy_whose_tests_fail_does_not_start() {
         found.messages
     );
 }
+
+#[test]
+fn who_is_revoked_is_refused_whatever_the_rest_says_and_tests_are_played_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = "lictor: v1
+identities: { corp: { jwt: { issuer: \"https://idp.example\", audience: agent } } }
+roles: { all: { allow: a2a:GetTask, to: { identity: corp } } }
+revoke: { lost-laptop: { principal: ana } }
+people: { ana: { identity: corp } }
+tests: { ana may read: { as: ana, do: a2a:GetTask, expect: allow } }
+";
+    fs::write(folder.path().join("p.yaml"), policy).unwrap();
+    let run = |arguments: &[&str]| lictor_in(folder.path(), arguments);
+    let explain = [
+        "explain",
+        "--policies",
+        "p.yaml",
+        "--as",
+        "ana",
+        "--do",
+        "a2a:GetTask",
+    ];
+    let found = run(&explain);
+    assert_eq!(found.code, Some(1), "{}", found.messages);
+    let first = found.data.lines().next().unwrap();
+    assert!(first.starts_with("DENY 403  revoked"), "{}", found.data);
+    assert!(found.data.contains("principal `ana`"), "{}", found.data);
+    assert!(found.data.contains("p.yaml:4"), "{}", found.data);
+    let json = run(&[&explain[..], &["--format", "json"]].concat());
+    let json: Value = serde_json::from_str(&json.data).unwrap();
+    assert_eq!(
+        (&json["reason"], &json["rule"]["name"]),
+        (&"revoked".into(), &"lost-laptop".into())
+    );
+    assert_eq!(run(&["test", "p.yaml"]).code, Some(0));
+}

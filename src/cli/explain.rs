@@ -15,7 +15,7 @@ use crate::audit::read::Call;
 use crate::clock;
 use crate::config::{self, Operator, Policies};
 use crate::model::{Action, ActionPattern, Principal, RuleRef};
-use crate::policy::{Explanation, Need};
+use crate::policy::{Explanation, Need, Revocations};
 use crate::rehearsal::{Scene, default_source};
 use crate::scan;
 
@@ -107,6 +107,8 @@ enum Output {
 struct Case<'a> {
     scene: Scene,
     judges: &'a Judges,
+    /// What refuses before they are asked. A decision that was made is explained without: it was made before.
+    revocations: Revocations,
     generation: &'a str,
     /// How it was decided once.
     record: Option<Recorded<'a>>,
@@ -196,6 +198,7 @@ impl Desk<'_> {
         };
         let scene = self.setting()?.scene(asked::one_action(action)?);
         let generation = self.policies.generation.clone();
+        let revocations = Revocations::new(self.policies.revocations.clone());
         let judges = judges(self.policies)?;
         let case = Case {
             scene: Scene {
@@ -203,6 +206,7 @@ impl Desk<'_> {
                 ..scene
             },
             judges: &judges,
+            revocations,
             generation: &generation,
             record: None,
             notes: Vec::new(),
@@ -251,7 +255,12 @@ fn judges(policies: Policies) -> Result<Judges, Failure> {
 
 /// Prints the answer, and gives the exit code that says it once more.
 fn tell(case: &Case<'_>, format: Output) -> u8 {
-    let explanation = case.judges.policy.explain(&case.scene.question());
+    let question = case.scene.question();
+    let explanation = case.judges.policy.explain(&question);
+    let explanation = match case.revocations.judge(&question, None) {
+        Ok(()) => explanation,
+        Err(refusal) => explanation.refused(*refusal),
+    };
     let text = match format {
         Output::Json => json::render(case, &explanation),
         Output::Text => text::render(case, &explanation),

@@ -10,7 +10,7 @@ use super::decide::{PolicySet, actions};
 use super::permit::Decision;
 use super::question::Question;
 use super::statement::{Deny, lineage};
-use crate::model::{Action, ActionPattern, Mode, RuleRef};
+use crate::model::{Action, ActionPattern, Mode, Refusal, RuleRef};
 
 /// A decision and what led to it.
 #[derive(Debug)]
@@ -29,6 +29,15 @@ pub struct Explanation {
     pub roles: Vec<Held>,
     /// Statements that allow the action to others, and what the caller lacks.
     pub nearest: Vec<Nearest>,
+}
+
+impl Explanation {
+    /// The same for a call that something else refuses before the policy is asked.
+    #[must_use]
+    pub fn refused(mut self, refusal: Refusal) -> Self {
+        self.decision = Decision::deny(refusal, None);
+        self
+    }
 }
 
 /// A deny rule that was looked at.

@@ -9,6 +9,7 @@ use super::super::recorded::{self, Unusable};
 use super::super::{EXIT_NO, print};
 use super::{Case, Desk, Failure, Output, Recorded, json, judges, tell, text};
 use crate::audit::read::{Call, Line, Lines, Unfit};
+use crate::policy::Revocations;
 
 /// The id of a decision, as records have it.
 #[derive(Debug, Clone)]
@@ -44,6 +45,7 @@ pub(super) fn explain(desk: Desk<'_>, id: &WantedId) -> Result<u8, Failure> {
         unknown,
         scene,
         judges: &judges,
+        revocations: Revocations::default(),
         generation: &generation,
         record: Some(Recorded {
             call: &call,

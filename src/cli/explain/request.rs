@@ -9,7 +9,7 @@ use super::super::{EXIT_NO, print};
 use super::saved::{self, Saved};
 use super::{Case, Desk, Failure, Output, json, judges, tell, text};
 use crate::model::{Call, Facts, Ownership};
-use crate::policy::PolicySet;
+use crate::policy::{PolicySet, Revocations};
 use crate::protocol::{self, Body, Malformed};
 use crate::proxy::Read;
 use crate::proxy::hygiene::Paths;
@@ -27,6 +27,7 @@ pub(super) fn explain(desk: Desk<'_>, file: &Path) -> Result<u8, Failure> {
     let format = desk.arguments.format;
     let setting = desk.setting()?;
     let generation = desk.policies.generation.clone();
+    let revocations = Revocations::new(desk.policies.revocations.clone());
     let judges = judges(desk.policies)?;
     let (call, is_judged) = match decode(&saved, judges.policy.json_depth()) {
         Ok(decoded) => decoded,
@@ -37,6 +38,7 @@ pub(super) fn explain(desk: Desk<'_>, file: &Path) -> Result<u8, Failure> {
     let case = Case {
         scene: of(&saved, call, is_judged, scene, &judges.policy),
         judges: &judges,
+        revocations,
         generation: &generation,
         record: None,
         notes,
