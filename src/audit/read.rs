@@ -303,3 +303,14 @@ impl<R: BufRead> Lines<R> {
 
 /// Lines that are written stay well below.
 const MAX_LINE_BYTES: u64 = 1 << 20;
+
+/// Any bytes are a file that is read to its end.
+#[doc(hidden)]
+pub fn fuzz_read(data: &[u8]) {
+    let mut lines = Lines::new(data);
+    while let Ok(Some(line)) = lines.next(|_| true) {
+        if let Line::Call(call) = line {
+            let _asked = (call.asked(), call.whole_path().map(str::len));
+        }
+    }
+}

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use proptest::prelude::*;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -16,6 +17,7 @@ use crate::model::{
     Operation, Ownership, Place, Principal, PrincipalId, Protocol, Reason, RequestId, RuleRef,
     Severity, ShadowVerdict, TaskId, TenantId, TraceId,
 };
+
 fn rule(name: &str, line: Option<u32>) -> Arc<RuleRef> {
     Arc::new(RuleRef {
         name: Arc::from(name),
@@ -262,4 +264,18 @@ fn a_file_is_read_to_its_end_whatever_stands_in_it() {
     assert!(matches!(lines.next(|_| true), Ok(Some(Line::Call(_)))));
     let mut lines = Lines::new(&whole[..]);
     assert!(lines.next(|_| false).unwrap().is_none());
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_read_to_their_end(
+        noise in prop::collection::vec(any::<u8>(), 0..200),
+        at: prop::sample::Index,
+        length in 0_usize..40,
+    ) {
+        let mut file = written(&full());
+        let at = at.index(file.len());
+        file.splice(at..file.len().min(at + length), noise);
+        fuzz_read(&file);
+    }
 }
