@@ -33,13 +33,14 @@ pub(super) const EXAMPLES: &str = "Examples:
   lictor explain --as ana --do a2a:GetTask --at 2026-11-20T23:00:00Z --format json
   lictor explain --who-may 'a2a:SendMessage export-*'
   lictor explain --decision 0192f5c1a7e87c3b9d5e4f60718293a4 --audit audit.jsonl audit.jsonl.1
-  lictor explain --as ana --request saved.http        a request as a proxy saves it, or `curl -v` shows it
+  lictor explain --as ana --request saved.http     as a proxy saves it, or `curl -v` shows it
 
-WHO is a name under `people` of the policy, `anonymous`, or a caller written out: IDENTITY/ID@TENANT and groups.
-A recorded decision is explained under the policies that are named, whichever decided then. A value that was not captured
-(`audit: { capture: decision }`) is said by name and not guessed. The credentials of a saved request are neither verified nor printed.
-Exit codes: 0 allowed, 1 denied (or mistakes in the policy), 2 usage, 3 a file that cannot be read, a decision that is not there, or one
-that depends on what was not captured.";
+WHO is a name under `people` of the policy, `anonymous`, or a caller written out:
+IDENTITY/ID@TENANT and groups. A recorded decision is explained under the policies that are named,
+whichever decided then; a value that was not captured (`audit: { capture: decision }`) is said by
+name and not guessed. The credentials of a saved request are neither verified nor printed.
+Exit codes: 0 allowed, 1 denied (or mistakes in the policy), 2 usage, 3 a file that cannot be read,
+a decision that is not there, or one that depends on what was not captured.";
 
 #[derive(Debug, Args)]
 pub(super) struct Explain {

@@ -14,7 +14,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   lictor init --for http               for an agent that is asked in plain HTTP
   lictor init team/desk.yaml           that file
 
-The schema is written beside it, so that editors complete, explain and underline. Nothing that is there is written over.
+The schema is written beside it, so that editors complete, explain and underline. Nothing that is
+there is written over.
 Exit codes: 0 written, 1 something is there already, 2 usage, 3 a file that cannot be written.";
 
 #[derive(Debug, Args)]

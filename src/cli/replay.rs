@@ -26,13 +26,15 @@ pub(super) const EXAMPLES: &str = "Examples:
   lictor replay audit.jsonl --policies new/                    what would come out otherwise
   lictor replay audit.jsonl audit.jsonl.1 --policies new/      with a file that was rotated away
   zcat audit.jsonl.2.gz | lictor replay - --policies new/
-  lictor replay audit.jsonl --policies new/ --format json      each difference, one JSON document per line
+  lictor replay audit.jsonl --policies new/ --format json      all differences, a line of JSON each
 
-Every recorded decision is made again by the policies that are named: tenants, deny rules, seniority, roles, allow rules and whose task it
-is. Quotas and the scan are not: what they do depends on more than one call. A decision that depends on a value which its record
-does not hold is counted and not guessed; with `audit: { capture: decision }` records hold what conditions read.
-Differences go to standard output, the count of everything to standard error.
-Exit codes: 0 all the same, 1 some differ (or mistakes in the policies), 2 usage, 3 a file that cannot be read, or nothing to compare.";
+Every recorded decision is made again by the policies that are named: tenants, deny rules,
+seniority, roles, allow rules and whose task it is. Quotas and the scan are not replayed, because
+what they do depends on more than one call. A decision that depends on a value which its record does
+not hold is counted and not guessed; with `audit: { capture: decision }` records hold what conditions
+read. Differences go to standard output, the count of everything to standard error.
+Exit codes: 0 all the same, 1 some differ (or mistakes in the policies), 2 usage, 3 a file that
+cannot be read, or nothing to compare. docs/replay.md is the guide.";
 
 #[derive(Debug, Args)]
 pub(super) struct Replay {

@@ -251,6 +251,8 @@ const MAX_ELEMENTS: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::model::{
         Action, ActionPattern, Credential, IdentityName, Mode, Principal, PrincipalId, Protocol,
@@ -376,6 +378,101 @@ mod tests {
         assert!(!was_allowed(Some(Reason::DenyRule), false));
         assert!(was_allowed(None, true) && !was_allowed(None, false));
         assert!(was_allowed(Some(Reason::DenyRule), true));
+    }
+
+    /// Any JSON of the size that conditions below look into.
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (0..5_i64).prop_map(Value::from),
+            "[ab]{0,2}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            let key = "[abc]";
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map(key, inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// What may be asked of such a call.
+    const CONDITIONS: &[&str] = &[
+        "args.a > 1",
+        "has(args.a.b)",
+        "args.a == 'a' || args.b[1] == 'b'",
+        "size(args.a) > 1",
+        "args.b[0].c == true",
+        "'a' in args.c",
+        "!has(args.c) && has(claims.a)",
+        "claims.a == claims.b",
+        "claims.a.c[0] == 1",
+        "request.header['x-desk'] == 'a'",
+        "!has(request.header['x-desk'])",
+        "request.size > 2",
+        "task.id.startsWith('t')",
+        "time > timestamp('2026-01-01T12:00:00Z')",
+        "caller.id == 'ana' && args.a == null",
+    ];
+
+    /// A call of which everything is known.
+    fn scene() -> impl Strategy<Value = Scene> {
+        let object = || prop::option::of(prop::collection::btree_map("[abc]", json(), 0..4));
+        let text = || prop::option::of("[ab]{1,2}");
+        (
+            object(),
+            object(),
+            text(),
+            text(),
+            prop::option::of(0..5_u64),
+            -1..2_i64,
+        )
+            .prop_map(|(args, claims, header, task, size, seconds)| {
+                let document =
+                    |map: BTreeMap<String, Value>| Value::Object(map.into_iter().collect());
+                let mut scene = past("SendMessage", &serde_json::json!({}), &[]).scene;
+                scene.args = args.map(document);
+                Arc::make_mut(&mut scene.caller).claims = claims.map(document).map(Arc::new);
+                let header = header.map(|text| (Box::from("x-desk"), text));
+                scene.headers = header.into_iter().collect();
+                scene.call.task = task.map(|task| TaskId::new(&task).unwrap());
+                scene.size = size;
+                scene.at = scene.at + jiff::SignedDuration::from_millis(seconds * 1500);
+                scene
+            })
+    }
+
+    proptest! {
+        /// What is captured, and nothing else, leads to the same decision again.
+        #[test]
+        fn what_is_captured_is_all_that_a_decision_is_made_from(
+            scene in scene(),
+            first in prop::sample::select(CONDITIONS),
+            second in prop::sample::select(CONDITIONS),
+        ) {
+            let policy = policy(&format!("({first}) && ({second})"));
+            let question = scene.question();
+            let allowed = policy.decide(&question).is_allow();
+            let mut known = Known::default();
+            policy.capture(policy.reads(), &question, &mut |path, value| {
+                match value.map(|value| serde_json::to_value(value).unwrap()) {
+                    Some(value) => known.values.insert(path.to_string(), value).is_none(),
+                    None => known.missing.insert(path.to_string()),
+                };
+            });
+            let past = Past {
+                known,
+                allowed,
+                ..past("SendMessage", &serde_json::json!({}), &[])
+            };
+            let came = compare(&past, &policy);
+            prop_assert!(matches!(came, Comparison::Same), "{came:?}");
+            let again = past.scene(&policy);
+            let explain = |scene: &Scene| policy.explain(&scene.question()).denies[0].verdict();
+            prop_assert_eq!(explain(&scene), explain(&again));
+        }
     }
 
     #[test]
