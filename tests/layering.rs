@@ -41,7 +41,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("ledger", &[], &["hyper"]),
     ("audit", &[], &["hyper"]),
     ("quota", &["policy"], &["tokio", "hyper", "std::fs"]),
-    ("upstream", &["quota"], &[]),
+    ("upstream", &["http1", "quota"], &[]),
     (
         "proxy",
         &[

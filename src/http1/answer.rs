@@ -10,9 +10,10 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use super::outbox::Outbox;
 use crate::clock;
 
-/// How the body of an answer is framed.
+/// How the body of a message is framed that we write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Coding {
+pub enum Coding {
+    /// In chunks (RFC 9112, section 7.1).
     Chunked,
     /// Bytes that are still to come.
     Length(u64),
@@ -46,7 +47,7 @@ impl Persistence {
 
 /// The body did not have the length that its head has told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct WrongLength;
+pub struct WrongLength;
 
 impl Coding {
     /// The framing of an answer to `method`, whose body is `length` bytes long where that is known.
@@ -71,7 +72,10 @@ impl Coding {
     }
 
     /// A piece of the body.
-    pub(super) fn data(&mut self, bytes: Bytes, outbox: &mut Outbox) -> Result<(), WrongLength> {
+    ///
+    /// # Errors
+    /// When more comes than was told.
+    pub fn data(&mut self, bytes: Bytes, outbox: &mut Outbox) -> Result<(), WrongLength> {
         if bytes.is_empty() {
             return Ok(());
         }
@@ -96,11 +100,10 @@ impl Coding {
     }
 
     /// The end of the body.
-    pub(super) fn end(
-        self,
-        trailers: Option<&HeaderMap>,
-        outbox: &mut Outbox,
-    ) -> Result<(), WrongLength> {
+    ///
+    /// # Errors
+    /// When less came than was told.
+    pub fn end(self, trailers: Option<&HeaderMap>, outbox: &mut Outbox) -> Result<(), WrongLength> {
         match self {
             Self::Chunked => {
                 let staged = outbox.staged();
@@ -166,7 +169,8 @@ fn put_status(status: StatusCode, staged: &mut BytesMut) {
     staged.put_slice(b"\r\n");
 }
 
-fn put_fields<'a>(
+/// Writes fields, each on its line.
+pub fn put_fields<'a>(
     staged: &mut BytesMut,
     fields: impl Iterator<Item = (&'a http::HeaderName, &'a http::HeaderValue)>,
 ) {

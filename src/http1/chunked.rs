@@ -9,8 +9,9 @@ use super::inflow::WORTH_SHARING;
 
 /// Undoes the chunked coding, fed by whatever has arrived.
 #[derive(Debug, Default)]
-pub(super) struct Chunked {
+pub struct Chunked {
     state: State,
+    reader: Reader,
     /// Of the chunk: first as its digits come, then what is left of its data.
     size: u64,
     digits: u8,
@@ -19,10 +20,22 @@ pub(super) struct Chunked {
     finder: Finder,
 }
 
+/// Whose body it is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    /// A caller's, who may want us and the agent to read two things.
+    #[default]
+    OfRequests,
+    /// The agent's. Old servers fill a size up with blanks, and `upstream` takes out of the trailers what must
+    /// not stand there.
+    OfAnswers,
+}
+
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum State {
     #[default]
     Size,
+    Blanks,
     Extension,
     SizeLf,
     Data,
@@ -33,7 +46,7 @@ enum State {
 
 /// What the buffer held.
 #[derive(Debug)]
-pub(super) enum Piece {
+pub enum Piece {
     /// Bytes of the body, never empty.
     Data(Bytes),
     /// The end, with the trailers.
@@ -43,9 +56,20 @@ pub(super) enum Piece {
 }
 
 impl Chunked {
+    /// For a body of the agent's.
+    pub fn of_an_answer() -> Self {
+        Self {
+            reader: Reader::OfAnswers,
+            ..Self::default()
+        }
+    }
+
     /// Takes the next piece off the buffer. Small chunks that arrived together come as one piece, so that a
     /// body in chunks of one byte costs little more than another.
-    pub(super) fn take(&mut self, buffer: &mut BytesMut) -> Result<Piece, BodyError> {
+    ///
+    /// # Errors
+    /// When the bytes are not in this coding.
+    pub fn take(&mut self, buffer: &mut BytesMut) -> Result<Piece, BodyError> {
         let mut joined = BytesMut::new();
         loop {
             if self.state == State::Data {
@@ -103,6 +127,18 @@ impl Chunked {
                 State::Size
             }
             // No white space here: what stands before the `;` is read by some as part of the size.
+            (State::Size, b' ' | b'\t') if self.digits > 0 && self.reader == Reader::OfAnswers => {
+                State::Blanks
+            }
+            (State::Blanks, b' ' | b'\t') => {
+                self.extensions += 1;
+                if self.extensions > MAX_EXTENSIONS {
+                    return Err(BodyError::Overhead);
+                }
+                State::Blanks
+            }
+            (State::Blanks, b';') => State::Extension,
+            (State::Blanks, b'\r') => State::SizeLf,
             (State::Size, b';') if self.digits > 0 => State::Extension,
             (State::Size, b'\r') if self.digits > 0 => State::SizeLf,
             (State::Extension, b'\r') => State::SizeLf,
@@ -147,7 +183,9 @@ impl Chunked {
             Ok(_) | Err(_) => return Err(BodyError::Trailer),
         };
         let trailers = read_fields(&section, fields).map_err(|_| BodyError::Trailer)?;
-        if trailers.keys().any(|name| is_forbidden(name.as_str())) {
+        if self.reader == Reader::OfRequests
+            && trailers.keys().any(|name| is_forbidden(name.as_str()))
+        {
             return Err(BodyError::Trailer);
         }
         Ok(Piece::End(trailers))

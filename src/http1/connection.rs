@@ -244,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
 
     /// Gives back memory that a connection without a request does not need.
     fn rest(&mut self) {
-        self.outbox.rest();
+        self.outbox.rest(0);
         if self.inbox.is_empty() && self.inbox.capacity() > 2 * READ_HEAD {
             self.inbox = BytesMut::new();
         }

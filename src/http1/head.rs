@@ -98,13 +98,12 @@ pub(super) fn take(
     let found = finder.find(buffer)?;
     // What begins with other bytes is another protocol, and nobody waits for the end of its head.
     let is_text = |byte: &u8| matches!(byte, b' '..=b'~' | b'\r');
-    let mut unseen = buffer
-        .get(looked_at..)
-        .unwrap_or_default()
-        .split(|byte| *byte == b'\n');
-    let first_line = unseen.next().unwrap_or_default();
-    if found.is_none() && is_in_first_line && !first_line.iter().all(is_text) {
-        return Err(HeadError::Syntax(httparse::Error::Token));
+    if found.is_none() && is_in_first_line {
+        let unseen = buffer.get(looked_at..).unwrap_or_default();
+        let mut first_line = unseen.iter().take_while(|byte| **byte != b'\n');
+        if !first_line.all(is_text) {
+            return Err(HeadError::Syntax(httparse::Error::Token));
+        }
     }
     match found {
         Some(length) if length <= limits.bytes => {
@@ -174,11 +173,12 @@ fn parse(head: &Bytes, most_fields: usize) -> Result<Head, HeadError> {
 }
 
 /// The fields as a map, whose values share the memory of the head.
-pub(super) fn read_fields(
-    head: &Bytes,
-    fields: &[httparse::Header<'_>],
-) -> Result<HeaderMap, HeadError> {
-    let mut headers = HeaderMap::with_capacity(fields.len());
+///
+/// # Errors
+/// When a name or a value is none, or there are too many.
+pub fn read_fields(head: &Bytes, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, HeadError> {
+    // What lictor adds on the way to the agent has room too: to grow the map costs more than to fill it.
+    let mut headers = HeaderMap::with_capacity(fields.len() + ROOM_FOR_OURS);
     for field in fields {
         let name = HeaderName::from_bytes(field.name.as_bytes())
             .map_err(|_| HeadError::Syntax(httparse::Error::HeaderName))?;
@@ -255,7 +255,8 @@ fn content_length(text: &[u8]) -> Result<u64, HeadError> {
     })
 }
 
-fn is_persistent(version: Version, headers: &HeaderMap) -> bool {
+/// Whether a connection may be used again, by what a message on it says (RFC 9112, section 9.3).
+pub fn is_persistent(version: Version, headers: &HeaderMap) -> bool {
     let (mut close, mut keep_alive) = (false, false);
     let options = headers
         .get_all(CONNECTION)
@@ -268,6 +269,9 @@ fn is_persistent(version: Version, headers: &HeaderMap) -> bool {
     }
     !close && (version == Version::HTTP_11 || keep_alive)
 }
+
+/// Fields that tell the agent of the caller, and those of the framing.
+const ROOM_FOR_OURS: usize = 8;
 
 /// Fields that are parsed on the stack. A head of a browser has some 20.
 const FEW_FIELDS: usize = 128;

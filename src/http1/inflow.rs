@@ -202,7 +202,7 @@ impl Inflow {
 
 /// These bytes off the buffer. Few of them are copied, so that a body that trickles does not keep a whole buffer
 /// alive for each drop.
-fn take_piece(buffer: &mut BytesMut, length: usize) -> Bytes {
+pub fn take_piece(buffer: &mut BytesMut, length: usize) -> Bytes {
     if length >= WORTH_SHARING {
         return buffer.split_to(length).freeze();
     }
@@ -212,7 +212,7 @@ fn take_piece(buffer: &mut BytesMut, length: usize) -> Bytes {
 }
 
 /// Reads what there is, into at least `room` bytes of spare room.
-pub(super) fn poll_fill<S: AsyncRead + Unpin>(
+pub fn poll_fill<S: AsyncRead + Unpin>(
     cx: &mut Context<'_>,
     io: &mut S,
     buffer: &mut BytesMut,

@@ -3,7 +3,8 @@
 //! Owns the bytes of a connection: heads, framing, chunked coding, `100 Continue`, keep-alive, pipelining,
 //! the deadlines between requests, and how an answer that was cut looks to its reader. Stricter than RFC
 //! 9112 asks wherever two readers are known to differ. Leaves to `protocol` what a request means, and to
-//! the [`Service`] what to answer, also to what is no request. HTTP/2 and the agent's side are hyper's.
+//! the [`Service`] what to answer, also to what is no request. What `upstream` needs for the agent's side of
+//! HTTP/1 it takes from here, so that both sides read alike. HTTP/2 is hyper's.
 //!
 //! Must not pass a byte of a caller on: what the agent gets is written anew from what was parsed.
 
@@ -20,9 +21,12 @@ mod outbox;
 #[cfg(test)]
 mod tests;
 
+pub use answer::{Coding, WrongLength, put_fields};
 pub use body::Body;
+pub use chunked::{Chunked, Piece};
 pub use connection::{Config, Ended, Reply, Service, serve};
 pub use error::{BodyError, HeadError};
 pub use fuzz::{fuzz_cuts, fuzz_framing, fuzz_read};
-pub use head::{Framing, HeadLimits, read_head};
+pub use head::{Framing, HeadLimits, is_persistent, read_fields, read_head};
+pub use inflow::{poll_fill, take_piece};
 pub use outbox::Outbox;

@@ -31,7 +31,7 @@ impl Outbox {
     }
 
     /// Where small things are written.
-    pub(super) const fn staged(&mut self) -> &mut BytesMut {
+    pub const fn staged(&mut self) -> &mut BytesMut {
         &mut self.staged
     }
 
@@ -45,9 +45,9 @@ impl Outbox {
         self.queue.push_back(bytes);
     }
 
-    /// Gives back memory that an idle connection does not need.
-    pub(super) fn rest(&mut self) {
-        if self.is_empty() && !self.is_dirty {
+    /// Gives back memory that an idle connection does not need, if it is more than `kept` bytes.
+    pub fn rest(&mut self, kept: usize) {
+        if self.is_empty() && !self.is_dirty && self.staged.capacity() > kept {
             *self = Self::default();
         }
     }

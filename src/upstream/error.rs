@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io;
 use std::time::Duration;
 
+use crate::http1::BodyError;
 use crate::model::Reason;
 
 /// Why an exchange with the agent failed: one variant per fact.
@@ -11,7 +12,7 @@ use crate::model::Reason;
 pub enum UpstreamError {
     /// The agent closed the connection, or reset the stream, before it began to answer.
     #[error("the agent closed the connection without an answer")]
-    Closed(#[source] hyper::Error),
+    Closed(#[source] Broken),
     /// Nothing listens there, or the name is unknown.
     #[error("cannot connect to the agent")]
     Connect(#[source] io::Error),
@@ -35,7 +36,7 @@ pub enum UpstreamError {
     IdleTimeout,
     /// The bytes are not the HTTP that was agreed on, or its head is above the limit.
     #[error("the agent's answer is not valid HTTP")]
-    Malformed(#[source] hyper::Error),
+    Malformed(#[source] Broken),
     /// The request's body ended badly; the agent is not to blame.
     #[error("the request's body failed")]
     RequestBody(#[from] RequestBodyError),
@@ -50,13 +51,42 @@ pub enum UpstreamError {
     TotalTimeout,
     /// The answer ended before its declared end.
     #[error("the agent's answer ended before its end")]
-    Truncated(#[source] Option<hyper::Error>),
+    Truncated(#[source] Option<Broken>),
     /// The request cannot be said in HTTP/2.
     #[error("the request cannot be said in HTTP/2")]
     Unsendable(#[source] http::Error),
     /// The agent switched to a protocol that nobody asked for (RFC 9110, section 7.8).
     #[error("the agent switched protocols without being asked")]
     Upgrade,
+}
+
+/// What ended a connection to the agent, or an exchange on it.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// The body of the answer is not framed as its head says.
+    #[error(transparent)]
+    Body(BodyError),
+    /// The agent closed.
+    #[error("the connection ended")]
+    Ended,
+    /// The bytes are no head of an answer.
+    #[error("the head is not well-formed: {0}")]
+    Head(httparse::Error),
+    /// An HTTP/2 connection failed, or one of its streams.
+    #[error(transparent)]
+    Http2(hyper::Error),
+    /// The head says two lengths, or none that is one.
+    #[error("the length is not one number")]
+    Length,
+    /// The head is above the limit.
+    #[error("the head is above {} bytes", super::HEAD_BYTES)]
+    TooLarge,
+    /// Bytes came before anything was asked.
+    #[error("bytes came that nobody asked for")]
+    Unasked,
+    /// Reading or writing failed.
+    #[error(transparent)]
+    Wire(io::Error),
 }
 
 /// How the head of an answer contradicts itself. Whoever reads such an answer decides for itself
@@ -177,25 +207,33 @@ impl UpstreamError {
         }
     }
 
-    /// An error of the connection while no answer has begun.
-    pub(super) fn before_the_answer(error: hyper::Error) -> Self {
-        if let Some(error) = io_error(&error).and_then(tls_error) {
+    /// Reading or writing failed while no answer had begun.
+    pub(super) fn not_answered(error: io::Error) -> Self {
+        match tls_error(&error) {
             // With TLS 1.3 a server refuses a client's certificate after the client's handshake.
-            return Self::Tls(error.clone());
-        }
-        if error.is_parse() || http2_error(&error).is_some_and(is_violation) {
-            Self::Malformed(error)
-        } else {
-            Self::Closed(error)
+            Some(error) => Self::Tls(error.clone()),
+            None => Self::Closed(Broken::Wire(error)),
         }
     }
 
-    /// An error of the connection within the answer's body.
-    pub(super) fn within_the_answer(error: hyper::Error) -> Self {
-        if is_bad_framing(&error) || http2_error(&error).is_some_and(is_violation) {
-            Self::Malformed(error)
+    /// An error of an HTTP/2 connection while no answer has begun.
+    pub(super) fn before_the_answer(error: hyper::Error) -> Self {
+        if let Some(error) = io_error(&error).and_then(tls_error) {
+            return Self::Tls(error.clone());
+        }
+        if error.is_parse() || http2_error(&error).is_some_and(is_violation) {
+            Self::Malformed(Broken::Http2(error))
         } else {
-            Self::Truncated(Some(error))
+            Self::Closed(Broken::Http2(error))
+        }
+    }
+
+    /// An error of an HTTP/2 connection within the answer's body.
+    pub(super) fn within_the_answer(error: hyper::Error) -> Self {
+        if http2_error(&error).is_some_and(is_violation) {
+            Self::Malformed(Broken::Http2(error))
+        } else {
+            Self::Truncated(Some(Broken::Http2(error)))
         }
     }
 
@@ -203,7 +241,7 @@ impl UpstreamError {
     /// stream was refused (RFC 9113, section 8.7) or is above the last one that the agent takes (section
     /// 6.8).
     pub(super) fn is_unprocessed(&self) -> bool {
-        let Self::Closed(error) = self else {
+        let Self::Closed(Broken::Http2(error)) = self else {
             return false;
         };
         http2_error(error).is_some_and(|error| {
@@ -222,16 +260,6 @@ impl RequestBodyError {
             Self::TooLarge => Reason::RequestTooLarge,
         }
     }
-}
-
-/// Whether bytes came that are no chunk, as opposed to bytes that did not come.
-fn is_bad_framing(error: &hyper::Error) -> bool {
-    io_error(error).is_some_and(|error| {
-        matches!(
-            error.kind(),
-            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput
-        )
-    })
 }
 
 /// Whether it was us who found that the agent breaks the rules of HTTP/2.

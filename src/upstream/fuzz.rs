@@ -1,15 +1,14 @@
 //! What the fuzzer calls: a request as the agent would get it.
 
-use std::pin::Pin;
-use std::task::Poll;
+use std::future::poll_fn;
 
 use http::Request;
 use http::header::HeaderValue;
-use hyper_util::rt::TokioIo;
-use tokio::io::AsyncReadExt;
 
+use super::headers;
+use super::outgoing::Outgoing;
 use super::request_body::RequestBody;
-use super::{client, headers};
+use crate::http1::Outbox;
 
 /// The bytes of the request on the connection to the agent; `None` when it is not sent.
 #[doc(hidden)]
@@ -21,25 +20,20 @@ pub fn fuzz_written(mut request: Request<RequestBody>) -> Option<Vec<u8>> {
     runtime.block_on(write(request))
 }
 
-async fn write(request: Request<RequestBody>) -> Option<Vec<u8>> {
-    let (near, mut far) = tokio::io::duplex(ROOM);
-    let (mut sender, mut connection) = client().handshake(TokioIo::new(near)).await.ok()?;
-    let answer = sender.try_send_request(request);
+async fn write(mut request: Request<RequestBody>) -> Option<Vec<u8>> {
+    let mut written = Vec::new();
+    let mut outbox = Outbox::default();
+    let mut outgoing = Outgoing::begin(&mut request, &mut outbox);
     // All of it is there and nothing stands in its way: a few steps write it out.
     for _ in 0..STEPS {
-        std::future::poll_fn(|cx| {
-            let _ended = Pin::new(&mut connection).poll(cx);
-            Poll::Ready(())
+        poll_fn(|cx| {
+            let _filled = outgoing.poll_fill(cx, &mut outbox);
+            outbox.poll_flush(&mut written, cx)
         })
-        .await;
+        .await
+        .ok()?;
     }
-    drop((answer, sender, connection));
-    let mut bytes = Vec::new();
-    far.read_to_end(&mut bytes).await.ok()?;
-    Some(bytes)
+    Some(written)
 }
 
-/// More than the fuzzer sends.
-const ROOM: usize = 4 << 20;
-
-const STEPS: usize = 8;
+const STEPS: usize = 64;

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::Shared;
 use super::error::UpstreamError;
+use super::{Shared, within};
 
 /// Lets in at most `limit`, and keeps at most `pending` waiting, in the order in which they came.
 #[derive(Debug)]
@@ -28,10 +28,11 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Waits for a place, until then at most.
-    pub(super) async fn take(shared: &Arc<Shared>, until: Instant) -> Result<Self, UpstreamError> {
+    /// Waits for a place, as long as for a connection, and not past `total`.
+    pub(super) async fn take(shared: &Arc<Shared>, total: Instant) -> Result<Self, UpstreamError> {
         if !shared.gate.try_enter() {
             // Boxed: only who waits pays for it.
+            let until = within(shared.connect, total);
             Box::pin(shared.gate.wait(until)).await?;
         }
         Ok(Self {

@@ -16,7 +16,9 @@ mod fuzz;
 mod gate;
 mod headers;
 mod http2;
+mod incoming;
 mod link;
+mod outgoing;
 mod pool;
 mod probe;
 mod request_body;
@@ -30,8 +32,6 @@ mod upgrade;
 #[cfg(test)]
 mod tests;
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,15 +40,13 @@ use std::time::{Duration, Instant};
 use http::{Request, Response, StatusCode, response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::Builder;
-use hyper::upgrade::OnUpgrade;
 
 use crate::clock;
 use crate::drain::{self, Drain, Guard};
 use crate::quota::Admission;
 
 pub use config::*;
-pub use error::{FramingError, RequestBodyError, UpstreamError};
+pub use error::{Broken, FramingError, RequestBodyError, UpstreamError};
 pub use fuzz::fuzz_written;
 pub use headers::strip_hop_by_hop;
 pub use request_body::{RequestBody, StreamedBody};
@@ -109,7 +107,6 @@ pub struct State {
 #[derive(Debug)]
 struct Shared {
     target: Target,
-    client: Builder,
     connect: Duration,
     retry: Retry,
     gate: Gate,
@@ -129,7 +126,6 @@ impl Upstream {
         let target = Target::new(config, tls);
         Self {
             shared: Arc::new(Shared {
-                client: client(),
                 connect: config.connect,
                 retry: config.retry,
                 gate: Gate::new(config.exchanges, config.pending),
@@ -186,33 +182,39 @@ impl Upstream {
     ///
     /// # Errors
     /// Why there is no answer, with the admission that it did not use up.
-    pub async fn forward(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function holds what it is given by value twice; so this is not one, and those below \
+                  are lent the request"
+    )]
+    pub fn forward(
         &self,
         admission: Admission,
         mut request: Request<RequestBody>,
         deadlines: Deadlines,
-    ) -> Result<Forwarded, (UpstreamError, Admission)> {
-        headers::prepare(&mut request, self.shared.target.host());
-        match self.try_forward(request, deadlines).await {
-            Ok(response) => Ok(Forwarded {
-                response,
-                admission,
-            }),
-            Err(error) => {
-                self.shared.stats.failed(&error);
-                Err((error, admission))
+    ) -> impl Future<Output = Result<Forwarded, (UpstreamError, Admission)>> + Send {
+        async move {
+            headers::prepare(&mut request, self.shared.target.host());
+            match self.try_forward(&mut request, deadlines).await {
+                Ok(response) => Ok(Forwarded {
+                    response,
+                    admission,
+                }),
+                Err(error) => {
+                    self.shared.stats.failed(&error);
+                    Err((error, admission))
+                }
             }
         }
     }
 
     async fn try_forward(
         &self,
-        request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
         deadlines: Deadlines,
     ) -> Result<Response<ResponseBody>, UpstreamError> {
         let pass = self.shared.breaker.admit()?;
-        let turn = within(self.shared.connect, deadlines.total);
-        let slot = Slot::take(&self.shared, turn).await?;
+        let slot = Slot::take(&self.shared, deadlines.total).await?;
         match self.shared.exchange(request, deadlines).await {
             Ok(answered) => {
                 pass.answered();
@@ -229,7 +231,8 @@ impl Upstream {
 /// An answer whose head is there.
 struct Answered {
     head: response::Parts,
-    incoming: Incoming,
+    // Of an HTTP/2 stream.
+    incoming: Option<Incoming>,
     link: Link,
     progress: Option<Arc<Progress>>,
 }
@@ -247,9 +250,10 @@ impl Answered {
 }
 
 impl Shared {
+    /// What is left of the request afterwards is of no use.
     async fn exchange(
         &self,
-        mut request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
         deadlines: Deadlines,
     ) -> Result<Answered, UpstreamError> {
         let stats = &self.stats;
@@ -265,7 +269,7 @@ impl Shared {
             let spare = if repeated {
                 None
             } else {
-                self.spare(&request, &link, is_new)
+                self.spare(request, &link, is_new)
             };
             let failure = match self.send(link, request, deadlines).await {
                 Ok(answered) => {
@@ -276,20 +280,21 @@ impl Shared {
                 }
                 Err(failure) => failure,
             };
-            match (failure.unsent, spare) {
+            match spare {
                 // The agent has closed it while it was idle, and has not seen a byte of the request.
-                (Some(unsent), _) if !is_new => {
+                _ if failure.is_unsent && !is_new => {
                     stats.stale.fetch_add(1, Relaxed);
-                    request = unsent;
                 }
                 // The agent has not begun on it; or has closed the connection as we wrote, and the request
                 // is one that changes nothing.
-                (_, Some(spare)) if spare.suits(&failure.error) => {
+                Some(spare) if spare.suits(&failure.error) => {
                     stats.retried.fetch_add(1, Relaxed);
                     (anew, repeated) = (true, true);
-                    request = spare.request;
+                    if let Some(copy) = spare.copy {
+                        *request = copy;
+                    }
                 }
-                _ => return Err(failure.error),
+                Some(_) | None => return Err(failure.error),
             }
         }
     }
@@ -323,57 +328,42 @@ impl Shared {
     async fn send(
         &self,
         mut link: Link,
-        mut request: Request<RequestBody>,
+        request: &mut Request<RequestBody>,
         deadlines: Deadlines,
     ) -> Result<Answered, Failure> {
-        match &mut link {
+        let (mut head, incoming, progress) = match &mut link {
             Link::Http1(connection) => {
-                headers::for_http1(&mut request);
+                headers::for_http1(request);
+                if let Err(error) = connection.check().await {
+                    let is_unsent = true;
+                    return Err(Failure { error, is_unsent });
+                }
                 let progress = request.body().progress();
-                let answer = connection.send(request);
-                self.answer(link, answer, progress, deadlines).await
+                connection.begin(request);
+                let head = first_head(connection, progress.as_deref(), deadlines).await?;
+                (head, None, progress)
             }
             Link::Http2(stream) => {
-                headers::for_http2(&mut request, self.target.scheme())
+                headers::for_http2(request, self.target.scheme())
                     .map_err(UpstreamError::Unsendable)?;
                 request.body_mut().pass_trailers();
                 let progress = request.body().progress();
-                let answer = stream.send(request);
-                self.answer(link, answer, progress, deadlines).await
-            }
-        }
-    }
-
-    async fn answer(
-        &self,
-        mut link: Link,
-        answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
-        progress: Option<Arc<Progress>>,
-        deadlines: Deadlines,
-    ) -> Result<Answered, Failure> {
-        let mut answer = pin!(answer);
-        let answer = loop {
-            let taken = progress.as_ref().map_or(0, |body| body.bytes());
-            let limit = within(deadlines.first_byte, deadlines.total);
-            let driven = poll_fn(|cx| {
-                link.drive(cx);
-                answer.as_mut().poll(cx)
-            });
-            match tokio::time::timeout_at(limit.into(), driven).await {
-                Ok(answer) => break answer,
-                Err(_) if clock::now() >= deadlines.total => {
-                    return Err(UpstreamError::TotalTimeout.into());
-                }
-                // The agent's time runs from the end of the request, and this one is not at its end.
-                Err(_) if progress.as_ref().is_some_and(|body| body.has_moved(taken)) => {}
-                Err(_) => return Err(UpstreamError::FirstByteTimeout.into()),
+                // Boxed: what few agents speak should not take room in every call.
+                let sent = std::mem::replace(request, Request::new(RequestBody::Empty));
+                let answer = Box::pin(stream.send(sent));
+                let answer = first_answer(answer, progress.as_deref(), deadlines).await?;
+                let answer = answer.map_err(|failed| {
+                    let (failure, unsent) = Failure::new(failed, progress.as_deref());
+                    if let Some(unsent) = unsent {
+                        *request = unsent;
+                    }
+                    failure
+                })?;
+                let (head, incoming) = answer.into_parts();
+                (head, Some(incoming), progress)
             }
         };
-        let answer = answer.map_err(|failed| Failure::new(failed, progress.as_deref()))?;
-
-        let (mut head, incoming) = answer.into_parts();
-        let switched = head.status == StatusCode::SWITCHING_PROTOCOLS;
-        if switched || head.extensions.get::<OnUpgrade>().is_some() {
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
             return Err(UpstreamError::Upgrade.into());
         }
         headers::accept(&mut head).map_err(UpstreamError::Framing)?;
@@ -425,13 +415,13 @@ impl Shared {
         let (wire, version) = self.target.connect().await?;
         let socket = Socket::new(wire, self.stats.open(guard.clone()));
         let link = match version {
-            Version::Http1 => Connection::new(&self.client, socket).await.map(Link::Http1),
+            Version::Http1 => Link::Http1(Connection::new(socket)),
             Version::Http2 => {
                 let opened = self.multiplexed.open(socket, guard, clock::now()).await;
-                opened.map(Link::Http2)
+                Link::Http2(opened.map_err(UpstreamError::before_the_answer)?)
             }
         };
-        link.map_err(UpstreamError::before_the_answer)
+        Ok(link)
     }
 
     fn drain(&self) -> MutexGuard<'_, Option<(Drain, Guard)>> {
@@ -448,6 +438,13 @@ impl Shared {
         if !changes_nothing && !link.is_http2() {
             return None;
         }
+        if !link.is_http2() {
+            // Its head stays as it is, and it has no body.
+            return Some(Spare {
+                copy: None,
+                changes_nothing,
+            });
+        }
         let body = match request.body() {
             RequestBody::Empty => RequestBody::Empty,
             RequestBody::Full(bytes) => RequestBody::Full(bytes.clone()),
@@ -458,7 +455,7 @@ impl Shared {
         *copy.uri_mut() = request.uri().clone();
         *copy.headers_mut() = request.headers().clone();
         Some(Spare {
-            request: copy,
+            copy: Some(copy),
             changes_nothing,
         })
     }
@@ -466,7 +463,8 @@ impl Shared {
 
 /// What is sent when the first attempt has failed in a way that allows it.
 struct Spare {
-    request: Request<RequestBody>,
+    // `None` where the request itself is what it was.
+    copy: Option<Request<RequestBody>>,
     /// A safe method (RFC 9110, section 9.2.1) without a body, and the operator wants it sent again. An
     /// idempotent one is not enough: the second DELETE of a thing has another answer.
     changes_nothing: bool,
@@ -482,18 +480,22 @@ impl Spare {
 /// A request that got no answer.
 struct Failure {
     error: UpstreamError,
-    // The request itself, when no byte of it was written.
-    unsent: Option<Request<RequestBody>>,
+    // No byte of the request was written, and it is what it was.
+    is_unsent: bool,
 }
 
 impl Failure {
-    fn new(mut failed: TrySendError<Request<RequestBody>>, progress: Option<&Progress>) -> Self {
+    fn new(
+        mut failed: TrySendError<Request<RequestBody>>,
+        progress: Option<&Progress>,
+    ) -> (Self, Option<Request<RequestBody>>) {
         let unsent = failed.take_message();
         let error = match progress.and_then(Progress::fault) {
             Some(fault) => UpstreamError::RequestBody(fault),
             None => UpstreamError::before_the_answer(failed.into_error()),
         };
-        Self { error, unsent }
+        let is_unsent = unsent.is_some();
+        (Self { error, is_unsent }, unsent)
     }
 }
 
@@ -501,9 +503,57 @@ impl From<UpstreamError> for Failure {
     fn from(error: UpstreamError) -> Self {
         Self {
             error,
-            unsent: None,
+            is_unsent: false,
         }
     }
+}
+
+/// The head of an answer over HTTP/1.1.
+async fn first_head(
+    connection: &mut Connection,
+    progress: Option<&Progress>,
+    deadlines: Deadlines,
+) -> Result<response::Parts, UpstreamError> {
+    loop {
+        let taken = progress.map_or(0, Progress::bytes);
+        let limit = within(deadlines.first_byte, deadlines.total);
+        if let Some(head) = connection.head(limit).await? {
+            return Ok(head);
+        }
+        late(progress, taken, deadlines)?;
+    }
+}
+
+/// What an HTTP/2 stream comes to, in time.
+async fn first_answer<T>(
+    mut answer: impl Future<Output = T> + Unpin,
+    progress: Option<&Progress>,
+    deadlines: Deadlines,
+) -> Result<T, UpstreamError> {
+    loop {
+        let taken = progress.map_or(0, Progress::bytes);
+        let limit = within(deadlines.first_byte, deadlines.total);
+        match tokio::time::timeout_at(limit.into(), &mut answer).await {
+            Ok(answer) => return Ok(answer),
+            Err(_) => late(progress, taken, deadlines)?,
+        }
+    }
+}
+
+/// No answer has begun by the deadline: whether to wait on.
+fn late(
+    progress: Option<&Progress>,
+    taken: u64,
+    deadlines: Deadlines,
+) -> Result<(), UpstreamError> {
+    if clock::now() >= deadlines.total {
+        return Err(UpstreamError::TotalTimeout);
+    }
+    // The agent's time runs from the end of the request, and this one is not at its end.
+    if progress.is_some_and(|body| body.has_moved(taken)) {
+        return Ok(());
+    }
+    Err(UpstreamError::FirstByteTimeout)
 }
 
 /// The moment that is `limit` from now, or `total` if that is earlier.
@@ -513,15 +563,7 @@ fn within(limit: Duration, total: Instant) -> Instant {
         .map_or(total, |moment| moment.min(total))
 }
 
-/// Strict by default: no folded lines, no spaces before a colon, no HTTP/0.9. At most 100 fields,
-/// which is the client's own limit and the only one that it parses without an allocation.
-fn client() -> Builder {
-    let mut client = Builder::new();
-    client.max_header_size(HEAD_BYTES).max_buf_size(HEAD_BYTES);
-    client
-}
-
-/// The longest head of an answer, and the most that one connection buffers in either direction.
+/// The longest head of an answer.
 const HEAD_BYTES: usize = 64 * 1024;
 
 /// Past this an idle connection is more likely dead than alive: whatever stands between us and the agent

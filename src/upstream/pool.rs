@@ -34,10 +34,11 @@ impl Pool {
 
     /// Keeps the connection, if its exchange has ended cleanly; when there are enough, instead of the
     /// oldest.
-    pub(super) fn push(&self, connection: Connection, now: Instant) {
+    pub(super) fn push(&self, mut connection: Connection, now: Instant) {
         if self.capacity == 0 || !connection.is_idle() {
             return;
         }
+        connection.rest();
         let Some(mut idle) = self.shelf() else { return };
         // One each time is enough to keep up, and what is dropped here is at most two sockets.
         if idle.front().is_some_and(|oldest| oldest.is_old(now)) {

@@ -77,7 +77,7 @@ impl Shared {
             idle: health.timeout,
             total: clock::now() + health.timeout + SLACK,
         };
-        let answered = self.send(link, request, deadlines).await;
+        let answered = self.send(link, &mut request, deadlines).await;
         let status = answered
             .map_err(|failure| said(&failure.error))?
             .head

@@ -32,7 +32,8 @@ use crate::clock::{self, Stall};
 /// listener's business.
 #[derive(Debug)]
 pub struct ResponseBody {
-    incoming: Incoming,
+    // Of an HTTP/2 stream; an HTTP/1.1 connection is read by itself.
+    incoming: Option<Incoming>,
     stall: Stall,
     total: Instant,
     state: State,
@@ -56,7 +57,7 @@ pub(super) struct Lease {
 }
 
 impl ResponseBody {
-    pub(super) fn new(incoming: Incoming, deadlines: Deadlines, lease: Lease) -> Self {
+    pub(super) fn new(incoming: Option<Incoming>, deadlines: Deadlines, lease: Lease) -> Self {
         let mut body = Self {
             incoming,
             stall: Stall::new(deadlines.idle).capped(deadlines.total),
@@ -65,10 +66,51 @@ impl ResponseBody {
             trailers: None,
         };
         // Whoever sees a body that is at its end does not poll it.
-        if body.incoming.is_end_stream() {
+        if body.is_over() {
             body.complete();
         }
         body
+    }
+
+    /// Whether all of it is here, so that nobody has to wait for the agent.
+    pub fn has_arrived(&self) -> bool {
+        match &self.state {
+            State::Complete => true,
+            State::Failed => false,
+            State::Streaming(lease) => match &lease.link {
+                Link::Http1(connection) => connection.has_arrived(),
+                Link::Http2(_) => false,
+            },
+        }
+    }
+
+    /// Whether there is nothing more to read.
+    fn is_over(&self) -> bool {
+        match (&self.state, &self.incoming) {
+            (State::Streaming(lease), incoming) => match (&lease.link, incoming) {
+                (Link::Http1(connection), _) => connection.is_over(),
+                (Link::Http2(_), Some(incoming)) => incoming.is_end_stream(),
+                (Link::Http2(_), None) => true,
+            },
+            (State::Complete | State::Failed, _) => true,
+        }
+    }
+
+    /// The next piece, from whatever carries it.
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
+        match (&mut self.state, &mut self.incoming) {
+            (State::Streaming(lease), incoming) => match (&mut lease.link, incoming) {
+                (Link::Http1(connection), _) => connection.poll_frame(cx),
+                (Link::Http2(_), Some(incoming)) => Pin::new(incoming)
+                    .poll_frame(cx)
+                    .map_err(UpstreamError::within_the_answer),
+                (Link::Http2(_), None) => Poll::Ready(None),
+            },
+            (State::Complete | State::Failed, _) => Poll::Ready(None),
+        }
     }
 
     /// Whether all of it was read and the agent said that it was all.
@@ -114,13 +156,8 @@ impl ResponseBody {
     /// complete because one of us was wrong. Over HTTP/2 it does not: a stream that was reset with `CANCEL`
     /// or `NO_ERROR` before its end looks to it like one that ended.
     fn is_short(&self) -> bool {
-        let announced = self.incoming.size_hint().exact();
-        announced.is_some_and(|missing| missing > 0)
-            || (self.is_stream() && !self.incoming.is_end_stream())
-    }
-
-    const fn is_stream(&self) -> bool {
-        matches!(&self.state, State::Streaming(lease) if lease.link.is_http2())
+        let announced = self.size_hint().exact();
+        announced.is_some_and(|missing| missing > 0) || !self.is_over()
     }
 }
 
@@ -134,20 +171,16 @@ impl Body for ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, UpstreamError>>> {
         let this = self.get_mut();
         let error = loop {
-            let State::Streaming(lease) = &mut this.state else {
+            if !matches!(this.state, State::Streaming(_)) {
                 let trailers = this.trailers.take();
                 return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))));
-            };
-            let mut next = Pin::new(&mut this.incoming).poll_frame(cx);
-            if next.is_pending() && lease.link.drive(cx) {
-                next = Pin::new(&mut this.incoming).poll_frame(cx);
             }
-            match next {
+            match this.poll_piece(cx) {
                 Poll::Pending if this.stall.poll_expired(cx).is_pending() => return Poll::Pending,
                 Poll::Pending => break this.timeout(),
                 Poll::Ready(None) if this.is_short() => break UpstreamError::Truncated(None),
                 Poll::Ready(None) => this.complete(),
-                Poll::Ready(Some(Err(error))) => break UpstreamError::within_the_answer(error),
+                Poll::Ready(Some(Err(error))) => break error,
                 Poll::Ready(Some(Ok(frame))) => {
                     let data = match frame.into_data() {
                         Ok(data) => data,
@@ -157,7 +190,7 @@ impl Body for ResponseBody {
                         }
                     };
                     this.stall.progress();
-                    if this.incoming.is_end_stream() {
+                    if this.is_over() {
                         this.complete();
                     } else if clock::now() >= this.total {
                         // Here too: an agent that never pauses never arms a timer.
@@ -175,7 +208,15 @@ impl Body for ResponseBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match (&self.state, &self.incoming) {
+            (State::Complete, _) => SizeHint::with_exact(0),
+            (State::Streaming(lease), incoming) => match (&lease.link, incoming) {
+                (Link::Http1(connection), _) => connection.size_hint(),
+                (Link::Http2(_), Some(incoming)) => incoming.size_hint(),
+                (Link::Http2(_), None) => SizeHint::default(),
+            },
+            (State::Failed, _) => SizeHint::default(),
+        }
     }
 }
 

@@ -1,25 +1,23 @@
 //! A call that leaves HTTP: the request for it, and the stream behind a 101.
 
-use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
 use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Request, StatusCode, response};
-use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::error::UpstreamError;
+use super::first_head;
 use super::gate::Slot;
 use super::headers;
 use super::link::Link;
 use super::request_body::RequestBody;
 use super::response_body::{Lease, ResponseBody};
 use super::socket::Socket;
-use super::{Deadlines, Failure, Forwarded, Upstream, within};
-use crate::clock;
+use super::{Deadlines, Forwarded, Upstream};
 use crate::quota::Admission;
 
 /// What became of the wish to leave HTTP.
@@ -48,7 +46,7 @@ pub struct Switched {
 pub struct SwitchedStream {
     /// Bytes that came together with the 101.
     early: Bytes,
-    stream: TokioIo<Socket>,
+    stream: Socket,
     // Its place among the exchanges with the agent.
     _slot: Slot,
 }
@@ -97,8 +95,7 @@ impl Upstream {
         deadlines: Deadlines,
     ) -> Result<Asked, UpstreamError> {
         let pass = self.shared.breaker.admit()?;
-        let turn = within(self.shared.connect, deadlines.total);
-        let slot = Slot::take(&self.shared, turn).await?;
+        let slot = Slot::take(&self.shared, deadlines.total).await?;
         let asked = self.ask_in_turn(request, deadlines, slot).await;
         match &asked {
             Ok(_) => pass.answered(),
@@ -109,39 +106,20 @@ impl Upstream {
 
     async fn ask_in_turn(
         &self,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
         deadlines: Deadlines,
         slot: Slot,
     ) -> Result<Asked, UpstreamError> {
         let mut connection = Box::pin(self.shared.connect_http1(deadlines.total)).await?;
         connection.use_once();
-        let mut answer = pin!(connection.send(request));
-        let limit = within(deadlines.first_byte, deadlines.total);
-        let driven = poll_fn(|cx| {
-            let has_ended = connection.drive_to_switch(cx);
-            let answered = answer.as_mut().poll(cx);
-            if !has_ended || answered.is_ready() {
-                return answered;
-            }
-            // Without its connection the request is given back.
-            connection.end();
-            answer.as_mut().poll(cx)
-        });
-        let answer = tokio::time::timeout_at(limit.into(), driven)
-            .await
-            .map_err(|_| {
-                if clock::now() >= deadlines.total {
-                    UpstreamError::TotalTimeout
-                } else {
-                    UpstreamError::FirstByteTimeout
-                }
-            })?
-            .map_err(|failed| Failure::new(failed, None).error)?;
-        let (mut head, incoming) = answer.into_parts();
+        connection.check().await?;
+        connection.begin(&mut request);
+        let mut head = first_head(&mut connection, None, deadlines).await?;
         if head.status == StatusCode::SWITCHING_PROTOCOLS {
-            head.extensions.clear();
-            let stream = connection.into_stream(slot).ok_or(UpstreamError::Upgrade)?;
-            return Ok(Asked::Switched(Box::new(head), stream));
+            return Ok(Asked::Switched(
+                Box::new(head),
+                connection.into_stream(slot),
+            ));
         }
         headers::accept(&mut head).map_err(UpstreamError::Framing)?;
         let lease = Lease {
@@ -149,7 +127,7 @@ impl Upstream {
             progress: None,
             slot,
         };
-        let body = ResponseBody::new(incoming, deadlines, lease);
+        let body = ResponseBody::new(None, deadlines, lease);
         Ok(Asked::Answered(http::Response::from_parts(head, body)))
     }
 }
@@ -160,7 +138,7 @@ enum Asked {
 }
 
 impl SwitchedStream {
-    pub(super) const fn new(early: Bytes, stream: TokioIo<Socket>, slot: Slot) -> Self {
+    pub(super) const fn new(early: Bytes, stream: Socket, slot: Slot) -> Self {
         Self {
             early,
             stream,
@@ -176,7 +154,7 @@ impl AsyncRead for SwitchedStream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         if self.early.is_empty() {
-            return Pin::new(self.stream.inner_mut()).poll_read(cx, buffer);
+            return Pin::new(&mut self.stream).poll_read(cx, buffer);
         }
         let length = self.early.len().min(buffer.remaining());
         buffer.put_slice(self.early.get(..length).unwrap_or_default());
@@ -191,15 +169,15 @@ impl AsyncWrite for SwitchedStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(self.stream.inner_mut()).poll_write(cx, bytes)
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.stream.inner_mut()).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(self.stream.inner_mut()).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 
     fn poll_write_vectored(
@@ -207,10 +185,10 @@ impl AsyncWrite for SwitchedStream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(self.stream.inner_mut()).poll_write_vectored(cx, slices)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.inner().is_write_vectored()
+        self.stream.is_write_vectored()
     }
 }
