@@ -120,8 +120,7 @@ impl<'a> Envelope<'a> {
             return Ok(None);
         }
         let key = key.decode()?;
-        let found = fields.iter().find(|(name, _)| is_spelling(&key, name));
-        let Some((name, field)) = found else {
+        let Some((name, field)) = spelt(fields, &key) else {
             return Ok(None);
         };
         if level == Level::Element {
@@ -131,7 +130,7 @@ impl<'a> Envelope<'a> {
         let bit = 1 << (*field as u32);
         let again = self.seen & bit != 0;
         self.seen |= bit;
-        if again || !is_member(&key, name) {
+        if again || !is_member(key.as_bytes(), name) {
             match level {
                 Level::Request => self.ambiguous_request = true,
                 _ => self.ambiguous_params = true,
@@ -253,11 +252,11 @@ const fn below(level: Option<Level>, member: Option<Field>, object: bool) -> Lev
 }
 
 /// Whether a key is the member `name`: in camel case, or in the snake case of its protobuf field.
-pub(super) fn is_member(key: &str, name: &str) -> bool {
-    if key == name {
+pub(super) fn is_member(key: &[u8], name: &str) -> bool {
+    if key == name.as_bytes() {
         return true;
     }
-    let mut key = key.bytes();
+    let mut key = key.iter().copied();
     let written = name.bytes().all(|byte| {
         if byte.is_ascii_uppercase() {
             key.next() == Some(b'_') && key.next() == Some(byte.to_ascii_lowercase())
@@ -268,10 +267,22 @@ pub(super) fn is_member(key: &str, name: &str) -> bool {
     written && key.next().is_none()
 }
 
+/// The member that a key would be to a reader that ignores case and underscores.
+fn spelt<'a>(fields: &'a [(&'static str, Field)], key: &str) -> Option<&'a (&'static str, Field)> {
+    let mut fields = fields.iter();
+    if !key.is_ascii() {
+        return fields.find(|(name, _)| is_spelling(key, name));
+    }
+    // Most differ in their first letter.
+    let first = key.bytes().find(|byte| *byte != b'_')?;
+    let first = Some(first.to_ascii_lowercase());
+    fields
+        .find(|(name, _)| name.bytes().next() == first && (key == *name || is_spelling(key, name)))
+}
+
 /// Whether a key would be the member `name` to a reader that ignores case and underscores.
 fn is_spelling(key: &str, name: &str) -> bool {
     if key.is_ascii() {
-        // Nearly every key is, and most differ in their first letter.
         let letters = key.bytes().filter(|byte| *byte != b'_');
         return letters
             .map(|byte| byte.to_ascii_lowercase())
@@ -299,7 +310,7 @@ mod tests {
     fn a_member_has_two_spellings_and_many_look_alikes() {
         for key in ["taskId", "task_id"] {
             assert!(
-                is_member(key, "taskId") && is_spelling(key, "taskId"),
+                is_member(key.as_bytes(), "taskId") && is_spelling(key, "taskId"),
                 "{key}"
             );
         }
@@ -314,7 +325,7 @@ mod tests {
             "_task_id",
         ] {
             assert!(
-                !is_member(key, "taskId") && is_spelling(key, "taskId"),
+                !is_member(key.as_bytes(), "taskId") && is_spelling(key, "taskId"),
                 "{key}"
             );
         }

@@ -6,9 +6,10 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr_iter, memchr2};
+use memchr::memchr;
 
 use super::envelope::is_member;
+use super::json::text_end;
 
 /// The longest string that is looked at, in bytes of its JSON text: six for each byte of the longest id.
 const MAX_STRING_BYTES: usize = 6 * 512;
@@ -94,13 +95,22 @@ impl Extractor {
             self.keep(kind, escaped);
             return rest;
         }
-        let end = memchr2(b'"', b'\\', bytes).unwrap_or(bytes.len());
+        let end = text_end(bytes, false).unwrap_or(bytes.len());
         let (plain, rest) = bytes.split_at_checked(end).unwrap_or_default();
+        if let (Some((b'"', rest)), true) = (rest.split_first(), self.buffer.is_empty()) {
+            // All of it is here, and stands as it is: nearly always.
+            self.string = None;
+            self.finish(kind, plain, found);
+            return rest;
+        }
         self.keep(kind, plain);
         match rest.split_first() {
             Some((b'"', rest)) => {
                 self.string = None;
-                self.finish(kind, found);
+                let mut buffer = std::mem::take(&mut self.buffer);
+                self.finish(kind, &buffer, found);
+                buffer.clear();
+                self.buffer = buffer;
                 rest
             }
             Some((backslash, rest)) => {
@@ -121,21 +131,19 @@ impl Extractor {
         }
     }
 
-    fn finish(&mut self, kind: Kind, found: &mut impl FnMut(Id)) {
-        if kind == Kind::Ignored {
-            return;
-        }
-        let buffer = std::mem::take(&mut self.buffer);
-        if let Some(text) = decode(&buffer) {
-            match kind {
-                Kind::Context => found(Id::Context(text.into_owned())),
-                Kind::Ignored => {}
-                Kind::Key => self.member = self.level.member(&text),
-                Kind::Task => found(Id::Task(text.into_owned())),
+    /// A string has ended; `raw` is what stands between its quotes.
+    fn finish(&mut self, kind: Kind, raw: &[u8], found: &mut impl FnMut(Id)) {
+        match kind {
+            Kind::Context => found_text(raw, |text| found(Id::Context(text))),
+            Kind::Ignored => {}
+            Kind::Key if !raw.contains(&b'\\') => self.member = self.level.member(raw),
+            Kind::Key => {
+                if let Some(key) = decode(raw) {
+                    self.member = self.level.member(key.as_bytes());
+                }
             }
+            Kind::Task => found_text(raw, |text| found(Id::Task(text))),
         }
-        self.buffer = buffer;
-        self.buffer.clear();
     }
 
     fn structure(&mut self, byte: u8) {
@@ -181,7 +189,7 @@ impl Extractor {
 impl Level {
     /// The member of this level that a key names. In 0.3 the result is the object itself, in 1.0 it
     /// wraps it; an agent may answer in either, so both are looked for.
-    fn member(self, key: &str) -> Option<Member> {
+    fn member(self, key: &[u8]) -> Option<Member> {
         let members: &[(&str, Member)] = match self {
             Self::Document => &[],
             Self::Envelope => &[("result", Member::Result)],
@@ -222,13 +230,19 @@ impl Level {
     }
 }
 
+fn found_text(raw: &[u8], found: impl FnOnce(String)) {
+    if let Some(text) = decode(raw) {
+        found(text.into_owned());
+    }
+}
+
 /// The text of a string without its quotes.
 fn decode(raw: &[u8]) -> Option<Cow<'_, str>> {
     if raw.len() > MAX_STRING_BYTES {
         return None;
     }
     let raw = std::str::from_utf8(raw).ok()?;
-    if memchr_iter(b'\\', raw.as_bytes()).next().is_none() {
+    if memchr(b'\\', raw.as_bytes()).is_none() {
         return Some(Cow::Borrowed(raw));
     }
     serde_json::from_str(&format!("\"{raw}\""))

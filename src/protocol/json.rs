@@ -8,8 +8,6 @@
 use std::borrow::Cow;
 use std::hash::BuildHasher;
 
-use memchr::memchr2;
-
 /// Why a text is not the one JSON document that every reader would see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Flaw {
@@ -285,13 +283,13 @@ impl<'a> Reader<'a> {
         self.at += 1;
         loop {
             let rest = self.rest();
-            let stop = memchr2(b'"', b'\\', rest).ok_or(Flaw::Syntax)?;
-            let (plain, tail) = rest.split_at_checked(stop).ok_or(Flaw::Syntax)?;
-            if plain.iter().any(|byte| *byte < 0x20) {
-                return Err(Flaw::ControlCharacter);
-            }
+            let stop = text_end(rest, true).ok_or(Flaw::Syntax)?;
             self.at += stop;
-            match tail {
+            match rest.get(stop..).unwrap_or_default() {
+                // Without an end it is no string at all, whatever stands in it.
+                [0..0x20, ..] if text_end(self.rest(), false).is_some() => {
+                    return Err(Flaw::ControlCharacter);
+                }
                 [b'"', ..] => {
                     self.at += 1;
                     let quoted = self.text.get(begin..self.at).ok_or(Flaw::Syntax)?;
@@ -380,6 +378,37 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Where the next quote or backslash of a string is, or, where those are looked for, the next control character.
+///
+/// Eight bytes at once: most strings are shorter than what it costs to begin a search for thirty-two.
+pub(super) fn text_end(bytes: &[u8], with_controls: bool) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (nth, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let controls = if with_controls { below(word, 0x20) } else { 0 };
+        let found = equal(word, b'"') | equal(word, b'\\') | controls;
+        if found != 0 {
+            return Some(nth * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let is_end = |byte: &u8| matches!(byte, b'"' | b'\\') || (with_controls && *byte < 0x20);
+    let at = rest.iter().position(is_end)?;
+    Some(words.len() * 8 + at)
+}
+
+/// The first byte of a word that is below `limit`, by its highest bit. Bits above that one may be wrong.
+fn below(word: u64, limit: u8) -> u64 {
+    word.wrapping_sub(EACH * u64::from(limit)) & !word & (EACH << 7)
+}
+
+/// The first byte of a word that is `byte`, by its highest bit. Bits above that one may be wrong.
+fn equal(word: u64, byte: u8) -> u64 {
+    below(word ^ (EACH * u64::from(byte)), 1)
+}
+
+/// One in each byte.
+const EACH: u64 = u64::from_ne_bytes([1; 8]);
+
 /// White space between tokens (RFC 8259, section 2).
 pub(super) const fn is_white(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
@@ -438,6 +467,23 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             assert_eq!(read(bytes), *expected, "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_found_wherever_it_is() {
+        for length in 0..40 {
+            for byte in [b'a', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
+                let mut text = vec![byte; length];
+                assert_eq!(text_end(&text, true), None);
+                for (end, is_control) in [(b'"', false), (b'\\', false), (0, true), (0x1f, true)] {
+                    text.truncate(length);
+                    text.extend_from_slice(&[end, b'"', end, byte, 0, b'\\', 1, 2, 3]);
+                    assert_eq!(text_end(&text, true), Some(length));
+                    let found = length + usize::from(is_control);
+                    assert_eq!(text_end(&text, false), Some(found));
+                }
+            }
         }
     }
 

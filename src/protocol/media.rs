@@ -17,6 +17,10 @@ pub(super) fn of<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Media {
     let mut media = Media::default();
     let mut foreign = false;
     for value in values {
+        if value == "application/json" {
+            media.json = true;
+            continue;
+        }
         let text = String::from_utf8_lossy(value.as_bytes());
         let mut parts = text.split([';', ',']).map(str::trim);
         media.json |= parts.next().is_some_and(is_json);

@@ -122,8 +122,8 @@ fn is_host(text: &str) -> bool {
             ),
             Some(_) | None => return false,
         },
-        None => match text.split_once(':') {
-            Some((name, port)) => (name, Some(port)),
+        None => match text.bytes().position(|byte| byte == b':') {
+            Some(colon) => (text.get(..colon).unwrap_or_default(), text.get(colon + 1..)),
             None => (text, Some("0")),
         },
     };
@@ -134,7 +134,8 @@ fn is_host(text: &str) -> bool {
     // A last dot ends the name of a host that is not to be searched for.
     let has_labels = |name: &str| {
         let name = name.strip_suffix('.').unwrap_or(name);
-        text.starts_with('[') || name.split('.').all(|label| !label.is_empty())
+        let mut labels = name.as_bytes().split(|byte| *byte == b'.');
+        text.starts_with('[') || labels.all(|label| !label.is_empty())
     };
     has_labels(name) && name.bytes().all(is_of_name) && port.is_some_and(is_port)
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use http::HeaderName;
 use http::request::Parts;
 
 use crate::model::A2aVersion;
@@ -10,6 +11,7 @@ use super::path;
 
 /// The field and the query parameter (A2A 1.0, section 3.6.1).
 const NAME: &str = "a2a-version";
+static FIELD: HeaderName = HeaderName::from_static(NAME);
 
 /// The versions that the head names. More than one is a contradiction only if their shapes differ.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -21,7 +23,7 @@ pub(super) struct Asserted {
 impl Asserted {
     pub(super) fn from_parts(parts: &Parts) -> Self {
         let mut asserted = Self::default();
-        for value in parts.headers.get_all(NAME) {
+        for value in parts.headers.get_all(&FIELD) {
             asserted.add(&String::from_utf8_lossy(value.as_bytes()));
         }
         for (name, value) in parts.uri.query().into_iter().flat_map(pairs) {
