@@ -131,13 +131,22 @@ impl Unescaped {
 
 /// How many bytes stand before the next escape, or the quote that ends the text.
 pub(super) fn plain(rest: &[u8], ends: bool) -> usize {
+    let is_end = |byte: &u8| *byte == b'\\' || (ends && *byte == b'"');
+    // Keys are shorter than what it costs to begin a search for many bytes at once.
+    let (near, far) = rest.split_at_checked(NEAR).unwrap_or((rest, &[]));
+    if let Some(found) = near.iter().position(is_end) {
+        return found;
+    }
     let found = if ends {
-        memchr2(b'"', b'\\', rest)
+        memchr2(b'"', b'\\', far)
     } else {
-        memchr(b'\\', rest)
+        memchr(b'\\', far)
     };
-    found.unwrap_or(rest.len())
+    near.len() + found.unwrap_or(far.len())
 }
+
+/// Bytes that are looked at one by one.
+const NEAR: usize = 16;
 
 impl Escape {
     /// The backslash was read; it lies at `raw`.

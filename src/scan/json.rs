@@ -200,7 +200,8 @@ impl JsonCarrier {
 
     /// Structure, up to the next string or word. Returns how many bytes were read.
     fn between(&mut self, desk: &mut Desk, rest: &[u8], raw: u64) -> Result<usize, Blocked> {
-        for (at, byte) in rest.iter().enumerate() {
+        let mut at = 0;
+        while let Some((byte, behind)) = rest.get(at..).and_then(<[u8]>::split_first) {
             let here = raw + at as u64;
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' => {}
@@ -224,13 +225,22 @@ impl JsonCarrier {
                     }
                 }
                 b'"' => {
-                    self.state = State::String(self.begin_string());
-                    return Ok(at + 1);
+                    let text = self.begin_string();
+                    let Some(read) = self.plain_string(desk, &text, behind, here + 1)? else {
+                        self.state = State::String(text);
+                        return Ok(at + 1);
+                    };
+                    at += read;
                 }
                 b'-' | b'0'..=b'9' | b't' | b'f' | b'n' => {
-                    let text = Vec::new();
-                    self.state = State::Word(Word { raw: here, text });
-                    return Ok(at);
+                    let word = rest.get(at..).unwrap_or_default();
+                    let Some(read) = self.plain_word(desk, word, here)? else {
+                        let text = Vec::new();
+                        self.state = State::Word(Word { raw: here, text });
+                        return Ok(at);
+                    };
+                    at += read;
+                    continue;
                 }
                 mark if is_byte_order_mark(here, *mark) => {}
                 _ => {
@@ -238,8 +248,56 @@ impl JsonCarrier {
                     return Ok(at);
                 }
             }
+            at += 1;
         }
         Ok(rest.len())
+    }
+
+    /// A string behind its quote, if it stands here whole and means what stands here: nearly every one does, and
+    /// then nothing has to be kept of it. Returns how many bytes were read, the quote at its end included.
+    fn plain_string(
+        &mut self,
+        desk: &mut Desk,
+        text: &Text,
+        rest: &[u8],
+        raw: u64,
+    ) -> Result<Option<usize>, Blocked> {
+        if text.is_part || !self.channel.is_new() {
+            return Ok(None);
+        }
+        let length = plain(rest, true);
+        if rest.get(length) != Some(&b'"') {
+            return Ok(None);
+        }
+        let decoded = rest.get(..length).unwrap_or_default();
+        let segment = Segment::plain(raw, length);
+        self.channel.read(desk, NAME, decoded, &[segment])?;
+        if text.is_key
+            && let Some(Container::Object { expects_key, key }) = self.open.last_mut()
+        {
+            (*expects_key, *key) = (false, Role::of(decoded));
+        }
+        Ok(Some(length + 1))
+    }
+
+    /// A bare word, if it stands here whole and is one that JSON knows. Returns how many bytes were read.
+    fn plain_word(
+        &mut self,
+        desk: &mut Desk,
+        rest: &[u8],
+        raw: u64,
+    ) -> Result<Option<usize>, Blocked> {
+        let mut near = rest.iter().take(MAX_WORD_BYTES);
+        let Some(length) = near.position(|byte| ends_word(*byte)) else {
+            return Ok(None);
+        };
+        let word = rest.get(..length).unwrap_or_default();
+        match Bare::of(word, true) {
+            Bare::Literal => {}
+            Bare::Number => self.number(desk, word, raw)?,
+            Bare::Neither | Bare::Open => return Ok(None),
+        }
+        Ok(Some(length))
     }
 
     fn begin_string(&self) -> Text {
@@ -305,19 +363,21 @@ impl JsonCarrier {
     fn end_word(&mut self, desk: &mut Desk, word: &Word, bare: Bare) -> Result<(), Blocked> {
         match bare {
             Bare::Literal => Ok(()),
-            Bare::Number => {
-                let text = word.text.trim_ascii_end();
-                let segment = Segment::plain(word.raw, text.len());
-                self.channel.read(desk, NAME, text, &[segment])?;
-                desk.tape.quote(word.raw, word.raw + text.len() as u64);
-                Ok(())
-            }
+            Bare::Number => self.number(desk, &word.text, word.raw),
             // Not JSON: what was read of it is read again as text.
             Bare::Neither | Bare::Open => {
                 let text = self.rest.insert(TextCarrier::with_escapes());
                 text.scan(desk, &word.text, word.raw)
             }
         }
+    }
+
+    fn number(&mut self, desk: &mut Desk, word: &[u8], raw: u64) -> Result<(), Blocked> {
+        let text = word.trim_ascii_end();
+        let segment = Segment::plain(raw, text.len());
+        self.channel.read(desk, NAME, text, &[segment])?;
+        desk.tape.quote(raw, raw + text.len() as u64);
+        Ok(())
     }
 
     /// A piece of a string: up to its end or the end of the input.
@@ -499,10 +559,16 @@ impl Key {
     }
 
     fn role(&self) -> Role {
-        match self.bytes.get(..self.length) {
-            Some(b"parts" | b"content") => Role::Parts,
-            Some(b"text") => Role::Text,
-            _ => Role::Other,
+        self.bytes.get(..self.length).map_or(Role::Other, Role::of)
+    }
+}
+
+impl Role {
+    fn of(key: &[u8]) -> Self {
+        match key {
+            b"parts" | b"content" => Self::Parts,
+            b"text" => Self::Text,
+            _ => Self::Other,
         }
     }
 }

@@ -65,12 +65,14 @@ pub(super) fn continues(view: &View<'_>, end: u64) -> Option<bool> {
     }
 }
 
-/// Whether there are digits enough for a card in all of a text. A card's groups have three digits or more, so
-/// that one in three bytes of them is looked at.
+/// Whether there are digits enough for a card in all of a text.
 pub(in crate::scan) fn may_hold_card(text: &[u8]) -> bool {
-    let least = usize::from(*BARE.start());
-    let digits = || text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    text.len() >= least && text.iter().step_by(3).any(u8::is_ascii_digit) && digits() >= least
+    // Counted in bytes, of which many are added at once.
+    let digits = text.chunks(usize::from(u8::MAX)).map(|piece| {
+        let digits = piece.iter().map(|byte| u8::from(byte.is_ascii_digit()));
+        usize::from(digits.fold(0, u8::wrapping_add))
+    });
+    digits.sum::<usize>() >= usize::from(*BARE.start())
 }
 
 /// Where a number that is still being written may begin.

@@ -3,9 +3,20 @@
 /// One table for each of the first bytes of an anchor; the anchors are spread over 32 buckets, and an anchor
 /// may begin where one bucket is in all of them. Unlike the automaton's, the look-ups do not depend on each
 /// other. The fourth is asked only where the first three agree, which prose does once in twenty words.
+///
+/// Before any of them, every second pair of bytes is looked up: of the first three bytes of an anchor, the first
+/// two or the last two are such a pair, wherever it begins.
 pub(in crate::scan) struct Gate {
     tables: Box<[[u32; 256]; 4]>,
+    pairs: Box<Pairs>,
 }
+
+/// Two bits for each pair of bytes: whether it may be the first two of an anchor, or its second and third.
+struct Pairs([u64; 256 * 256 / PAIRS_OF_A_WORD]);
+
+const PAIRS_OF_A_WORD: usize = 32;
+const FIRST: u64 = 1;
+const SECOND: u64 = 2;
 
 /// The last bytes of a text, which the gate cannot judge.
 const AHEAD: usize = 2;
@@ -18,22 +29,25 @@ impl Gate {
         // Neighbours share their first bytes, so a bucket of neighbours says more.
         anchors.sort_unstable();
         let mut tables = Box::new([[0; 256]; 4]);
+        let mut pairs = Box::new(Pairs([0; 256 * 256 / PAIRS_OF_A_WORD]));
         for (place, anchor) in anchors.iter().enumerate() {
             let bucket = 1_u32 << (place * 32 / anchors.len());
             for (nth, table) in tables.iter_mut().enumerate() {
                 for (byte, buckets) in (0..=u8::MAX).zip(table) {
-                    let may_stand = match anchor.get(nth) {
-                        Some(wanted) => *wanted == byte,
-                        None if anchor.len() > AHEAD => true,
-                        None => byte.is_ascii_digit(),
-                    };
-                    if may_stand {
+                    if may_stand(anchor, nth, byte) {
                         *buckets |= bucket;
                     }
                 }
             }
+            for (first, place) in [FIRST, SECOND].into_iter().enumerate() {
+                for one in (0..=u8::MAX).filter(|byte| may_stand(anchor, first, *byte)) {
+                    (0..=u8::MAX)
+                        .filter(|byte| may_stand(anchor, first + 1, *byte))
+                        .for_each(|two| pairs.insert([one, two], place));
+                }
+            }
         }
-        Self { tables }
+        Self { tables, pairs }
     }
 
     /// Whether no anchor begins in a text that stands whole: what begins in its last two bytes is none.
@@ -63,19 +77,54 @@ impl Gate {
 
     /// Where the first three tables agree for the first time, and on which buckets.
     fn next(&self, text: &[u8]) -> Option<(usize, u32)> {
+        let (pairs, _) = text.as_chunks::<2>();
+        let mut passed = 0;
+        loop {
+            let ahead = pairs.get(passed..)?;
+            let nth = passed + ahead.iter().position(|pair| self.pairs.of(*pair) != 0)?;
+            let places = pairs.get(nth).map_or(0, |pair| self.pairs.of(*pair));
+            let before = (2 * nth).checked_sub(1).filter(|_| places & SECOND != 0);
+            let here = Some(2 * nth).filter(|_| places & FIRST != 0);
+            let mut starts = before.into_iter().chain(here);
+            if let Some(found) = starts.find_map(|start| self.agree(text, start)) {
+                return Some(found);
+            }
+            passed = nth + 1;
+        }
+    }
+
+    /// Whether the first three tables agree at this place, and on which buckets.
+    fn agree(&self, text: &[u8], start: usize) -> Option<(usize, u32)> {
         let [first, second, third, _] = &*self.tables;
-        let mut buckets = 0;
-        let at = text.windows(AHEAD + 1).position(|window| {
-            let &[one, two, three] = window else {
-                return true;
-            };
-            #[expect(clippy::indexing_slicing, reason = "a u8 is always below 256")]
-            let common =
-                first[usize::from(one)] & second[usize::from(two)] & third[usize::from(three)];
-            buckets = common;
-            common != 0
-        })?;
-        Some((at, buckets))
+        let &[one, two, three] = text.get(start..)?.first_chunk()?;
+        #[expect(clippy::indexing_slicing, reason = "a u8 is always below 256")]
+        let common = first[usize::from(one)] & second[usize::from(two)] & third[usize::from(three)];
+        (common != 0).then_some((start, common))
+    }
+}
+
+/// Whether a byte may be the `nth` of an anchor and of what must stand behind it.
+fn may_stand(anchor: &[u8], nth: usize, byte: u8) -> bool {
+    match anchor.get(nth) {
+        Some(wanted) => *wanted == byte,
+        None if anchor.len() > AHEAD => true,
+        None => byte.is_ascii_digit(),
+    }
+}
+
+impl Pairs {
+    fn insert(&mut self, pair: [u8; 2], place: u64) {
+        let pair = usize::from(u16::from_le_bytes(pair));
+        if let Some(word) = self.0.get_mut(pair / PAIRS_OF_A_WORD) {
+            *word |= place << (pair % PAIRS_OF_A_WORD * 2);
+        }
+    }
+
+    #[inline]
+    fn of(&self, pair: [u8; 2]) -> u64 {
+        let pair = usize::from(u16::from_le_bytes(pair));
+        let word = self.0.get(pair / PAIRS_OF_A_WORD).copied();
+        word.unwrap_or_default() >> (pair % PAIRS_OF_A_WORD * 2) & (FIRST | SECOND)
     }
 }
 
@@ -88,6 +137,18 @@ impl std::fmt::Debug for Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stops_at_an_anchor_wherever_it_begins() {
+        let gate = Gate::new(["ghp_", "sk-", "DE"].into_iter());
+        for length in 0..9 {
+            let before = "-".repeat(length);
+            for anchor in ["ghp_", "sk-x", "DE89"] {
+                let text = [&before, anchor, "--"].concat();
+                assert_eq!(gate.pass(text.as_bytes()), length, "{text}");
+            }
+        }
+    }
 
     #[test]
     fn passes_over_what_begins_no_anchor_and_stops_before_the_end() {
