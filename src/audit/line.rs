@@ -140,7 +140,7 @@ fn who(line: &mut Object<'_>, record: &Record) {
         line.text("requestId", id.as_str());
     }
     if let Some(id) = record.trace_id {
-        line.display("traceId", id);
+        line.text("traceId", id.text(&mut [0; 32]));
     }
     if let Some(generation) = &record.generation {
         put_generation(line, "generation", generation);
@@ -177,7 +177,12 @@ fn what(line: &mut Object<'_>, record: &Record) {
         line.word("dialect", dialect.as_str());
     }
     if let Some(action) = &record.action {
-        line.display("action", action);
+        let (space, name) = match action.name.as_deref() {
+            Some(name) => (" ", name),
+            None => ("", ""),
+        };
+        let protocol = action.protocol.as_str();
+        line.joined("action", [protocol, ":", &action.method, space, name]);
     }
     if let Some(asked) = record.operation {
         line.word("operation", operation(asked));
@@ -249,7 +254,8 @@ fn decision(line: &mut Object<'_>, record: &Record) {
 fn put_rule(object: &mut Object<'_>, rule: &RuleRef) {
     object.text("name", &rule.name);
     if let Some(place) = &rule.place {
-        object.display("place", place);
+        let mut digits = itoa::Buffer::new();
+        object.joined("place", [&place.file, ":", digits.format(place.line)]);
     }
 }
 

@@ -129,6 +129,11 @@ impl TraceId {
         Self(number)
     }
 
+    /// The id as it is shown, without an allocation.
+    pub fn text<'buffer>(&self, buffer: &'buffer mut [u8; 32]) -> &'buffer str {
+        Uuid::from_u128(self.0.get()).simple().encode_lower(buffer)
+    }
+
     /// The id as a number.
     pub const fn as_u128(self) -> u128 {
         self.0.get()
@@ -143,7 +148,7 @@ impl fmt::Debug for TraceId {
 
 impl fmt::Display for TraceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", self.0)
+        f.write_str(self.text(&mut [0; 32]))
     }
 }
 
