@@ -107,7 +107,7 @@ impl Answer<'_> {
         let length = upstream.size_hint().exact();
         let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(detectors), carrier));
         let scan = match scan {
-            Some(scan) if length.is_some_and(|length| length <= self.buffer()) => {
+            scan if self.is_whole(scan.is_some(), length, &upstream) => {
                 let (bytes, trailers) = self
                     .whole(&mut head.headers, upstream, scan, &mut learner)
                     .await?;
@@ -140,7 +140,16 @@ impl Answer<'_> {
         })
     }
 
-    /// The largest body that is judged whole.
+    /// Whether an answer of this length is judged whole, before its head leaves: what is small and scanned, and
+    /// what nobody scans but is here already, since then nothing has to be kept for its end.
+    fn is_whole(&self, scans: bool, length: Option<u64>, upstream: &ResponseBody) -> bool {
+        length.is_some_and(|length| match scans {
+            true => length <= self.buffer(),
+            false => length <= self.limits.response_bytes && upstream.has_arrived(),
+        })
+    }
+
+    /// The largest body that is scanned whole.
     fn buffer(&self) -> u64 {
         (self.snapshot.detectors.config().buffer_bytes as u64).min(self.limits.response_bytes)
     }
@@ -160,10 +169,9 @@ impl Answer<'_> {
         &mut self,
         headers: &mut HeaderMap,
         mut upstream: ResponseBody,
-        mut scan: Scan,
+        mut scan: Option<Scan>,
         learner: &mut Option<Learner>,
     ) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
-        let mut released = VecDeque::new();
         let started = clock::now();
         let body = collect(&mut upstream).await;
         self.toll.waited_for_agent(clock::now() - started);
@@ -172,6 +180,31 @@ impl Answer<'_> {
             learner.observe(self.ledger, &body);
             learner.note(self.toll.record());
         }
+        let bytes = match &mut scan {
+            Some(scan) => self.scanned(headers, scan, body)?,
+            None => body,
+        };
+        let trailers = match trailers {
+            Some(trailers) => {
+                let mut found = Vec::new();
+                let detectors = scan.as_ref().map(Scan::detectors);
+                let judged = self.names.judge_trailers(trailers, detectors, &mut found);
+                self.toll.found(found);
+                judged?
+            }
+            None => None,
+        };
+        Ok((bytes, trailers))
+    }
+
+    /// What of a body may leave.
+    fn scanned(
+        &mut self,
+        headers: &mut HeaderMap,
+        scan: &mut Scan,
+        body: Bytes,
+    ) -> Result<Bytes, Refusal> {
+        let mut released = VecDeque::new();
         let judged = scan
             .feed(body, &mut released)
             .and_then(|()| scan.finish(&mut released));
@@ -179,22 +212,12 @@ impl Answer<'_> {
         if let Err(blocked) = judged {
             return Err(Refusal::new(Reason::LeakageDetected).detail(blocked));
         }
-        let trailers = match trailers {
-            Some(trailers) => {
-                let mut found = Vec::new();
-                let detectors = Some(scan.detectors());
-                let judged = self.names.judge_trailers(trailers, detectors, &mut found);
-                self.toll.found(found);
-                judged?
-            }
-            None => None,
-        };
         let bytes = join(released);
         if scan.changed() {
             headers::remove_digests(headers);
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         }
-        Ok((bytes, trailers))
+        Ok(bytes)
     }
 }
 

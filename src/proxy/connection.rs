@@ -30,6 +30,7 @@ use super::forwarded;
 use super::inbound::CallerBody;
 use super::meter::{Allowances, Flood, Meter};
 use super::pipeline::Reply;
+use super::reply::REQUEST_ID;
 use super::screen::ReplyBody;
 use super::tunnel::Tunnel;
 use super::watch::{Activity, Busy, Judgement, Watch, Watched};
@@ -205,7 +206,14 @@ impl Front {
             // Boxed here: the library moves what it is given from hand to hand until it is a task.
             Box::pin(async move {
                 let response = match proxy.call(inlet, request.map(CallerBody::Http2)).await {
-                    Reply::Response(response) => response,
+                    Reply::Response(mut response) => {
+                        // No other answer has it: in the table of the connection it would only push out what
+                        // others have too (RFC 7541, section 7.1.3).
+                        if let Some(id) = response.headers_mut().get_mut(REQUEST_ID) {
+                            id.set_sensitive(true);
+                        }
+                        response
+                    }
                     // Nobody can ask for it here: HTTP/2 has no 101 (RFC 9113, section 8.6).
                     Reply::Switch(head, _) => head.map(|()| ReplyBody::whole(Bytes::new())),
                 };

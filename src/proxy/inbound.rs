@@ -1,14 +1,15 @@
 //! The body of a request, as far as the judgement needs it.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
+use crate::clock::Stall;
 use crate::http1;
 use crate::model::{Reason, Refusal};
 use crate::protocol::{self, Head};
@@ -148,6 +149,9 @@ impl Inbound {
             protocol::Body::Buffer if length.is_some_and(|length| length > most as u64) => {
                 Err(too_large(most))
             }
+            protocol::Body::Buffer if body.is_end_stream() && first.len() <= most => {
+                Ok(Self::Buffered(first))
+            }
             protocol::Body::Buffer => {
                 let whole =
                     tokio::time::timeout(WHOLE_BODY, collect(first, body, most, idle)).await;
@@ -223,10 +227,7 @@ async fn collect(
 /// The next piece that is not empty. Trailers of a request go nowhere.
 async fn piece(body: &mut CallerBody, idle: Duration) -> Result<Option<Bytes>, Refusal> {
     loop {
-        let frame = tokio::time::timeout(idle, body.frame())
-            .await
-            .map_err(|_| Refusal::new(Reason::RequestTimeout))?;
-        match frame {
+        match frame(body, idle).await? {
             None => return Ok(None),
             Some(Err(error)) => return Err(Refusal::new(Reason::MalformedRequest).detail(error)),
             Some(Ok(frame)) => match frame.into_data() {
@@ -235,6 +236,21 @@ async fn piece(body: &mut CallerBody, idle: Duration) -> Result<Option<Bytes>, R
             },
         }
     }
+}
+
+/// The next frame. Costs no timer where it is here already.
+async fn frame(
+    body: &mut CallerBody,
+    idle: Duration,
+) -> Result<Option<Result<Frame<Bytes>, CallerBodyError>>, Refusal> {
+    let mut stall = Stall::new(idle);
+    poll_fn(|cx| match Pin::new(&mut *body).poll_frame(cx) {
+        Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+        Poll::Pending => stall
+            .poll_expired(cx)
+            .map(|()| Err(Refusal::new(Reason::RequestTimeout))),
+    })
+    .await
 }
 
 fn too_large(most: usize) -> Refusal {

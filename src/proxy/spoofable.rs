@@ -6,10 +6,11 @@
 /// Whether only a proxy may have set the field. `name` is in small letters.
 pub(super) fn is_spoofable(name: &str) -> bool {
     // Nearly every field begins otherwise, and costs one look.
-    if !matches!(
-        name.as_bytes().first(),
-        Some(b'c' | b'f' | b'r' | b's' | b't' | b'x')
-    ) {
+    let may_be = matches!(
+        name.as_bytes(),
+        [b'c', b'f' | b'l', ..] | [b'f' | b'r' | b's' | b't' | b'x', ..]
+    );
+    if !may_be {
         return false;
     }
     NAMES.iter().any(|spoofable| is_same(name, spoofable))
@@ -89,6 +90,15 @@ const FAMILIES: &[&str] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_look_misses_none() {
+        let families = FAMILIES.iter().map(|family| format!("{family}a"));
+        let names = NAMES.iter().map(|name| (*name).to_owned());
+        for name in names.chain(families) {
+            assert!(is_spoofable(&name), "{name}");
+        }
+    }
 
     #[test]
     fn what_other_proxies_say_does_not_pass_in_any_spelling() {
