@@ -439,7 +439,7 @@ mod tests {
                 scene.headers = header.into_iter().collect();
                 scene.call.task = task.map(|task| TaskId::new(&task).unwrap());
                 scene.size = size;
-                scene.at = scene.at + jiff::SignedDuration::from_millis(seconds * 1500);
+                scene.at += jiff::SignedDuration::from_millis(seconds * 1500);
                 scene
             })
     }
