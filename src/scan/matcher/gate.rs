@@ -11,12 +11,11 @@ pub(in crate::scan) struct Gate {
     pairs: Box<Pairs>,
 }
 
-/// Two bits for each pair of bytes: whether it may be the first two of an anchor, or its second and third.
-struct Pairs([u64; 256 * 256 / PAIRS_OF_A_WORD]);
+/// A bit for each pair of bytes: whether an anchor may have it for its first two bytes, or for its second and
+/// third. To tell those apart takes more for each pair than it saves for the few that are looked at again.
+struct Pairs([u64; PAIR_WORDS]);
 
-const PAIRS_OF_A_WORD: usize = 32;
-const FIRST: u64 = 1;
-const SECOND: u64 = 2;
+const PAIR_WORDS: usize = 256 * 256 / 64;
 
 /// The last bytes of a text, which the gate cannot judge.
 const AHEAD: usize = 2;
@@ -29,7 +28,7 @@ impl Gate {
         // Neighbours share their first bytes, so a bucket of neighbours says more.
         anchors.sort_unstable();
         let mut tables = Box::new([[0; 256]; 4]);
-        let mut pairs = Box::new(Pairs([0; 256 * 256 / PAIRS_OF_A_WORD]));
+        let mut pairs = Box::new(Pairs([0; PAIR_WORDS]));
         for (place, anchor) in anchors.iter().enumerate() {
             let bucket = 1_u32 << (place * 32 / anchors.len());
             for (nth, table) in tables.iter_mut().enumerate() {
@@ -39,11 +38,11 @@ impl Gate {
                     }
                 }
             }
-            for (first, place) in [FIRST, SECOND].into_iter().enumerate() {
+            for first in [0, 1] {
                 for one in (0..=u8::MAX).filter(|byte| may_stand(anchor, first, *byte)) {
                     (0..=u8::MAX)
                         .filter(|byte| may_stand(anchor, first + 1, *byte))
-                        .for_each(|two| pairs.insert([one, two], place));
+                        .for_each(|two| pairs.insert([one, two]));
                 }
             }
         }
@@ -78,19 +77,14 @@ impl Gate {
     /// Where the first three tables agree for the first time, and on which buckets.
     fn next(&self, text: &[u8]) -> Option<(usize, u32)> {
         let (pairs, _) = text.as_chunks::<2>();
-        let mut passed = 0;
-        loop {
-            let ahead = pairs.get(passed..)?;
-            let nth = passed + ahead.iter().position(|pair| self.pairs.of(*pair) != 0)?;
-            let places = pairs.get(nth).map_or(0, |pair| self.pairs.of(*pair));
-            let before = (2 * nth).checked_sub(1).filter(|_| places & SECOND != 0);
-            let here = Some(2 * nth).filter(|_| places & FIRST != 0);
-            let mut starts = before.into_iter().chain(here);
-            if let Some(found) = starts.find_map(|start| self.agree(text, start)) {
-                return Some(found);
+        pairs.iter().enumerate().find_map(|(nth, pair)| {
+            if !self.pairs.contain(*pair) {
+                return None;
             }
-            passed = nth + 1;
-        }
+            let at = 2 * nth;
+            let before = at.checked_sub(1).and_then(|start| self.agree(text, start));
+            before.or_else(|| self.agree(text, at))
+        })
     }
 
     /// Whether the first three tables agree at this place, and on which buckets.
@@ -113,18 +107,19 @@ fn may_stand(anchor: &[u8], nth: usize, byte: u8) -> bool {
 }
 
 impl Pairs {
-    fn insert(&mut self, pair: [u8; 2], place: u64) {
+    fn insert(&mut self, pair: [u8; 2]) {
         let pair = usize::from(u16::from_le_bytes(pair));
-        if let Some(word) = self.0.get_mut(pair / PAIRS_OF_A_WORD) {
-            *word |= place << (pair % PAIRS_OF_A_WORD * 2);
+        if let Some(word) = self.0.get_mut(pair / 64) {
+            *word |= 1 << (pair % 64);
         }
     }
 
     #[inline]
-    fn of(&self, pair: [u8; 2]) -> u64 {
+    fn contain(&self, pair: [u8; 2]) -> bool {
         let pair = usize::from(u16::from_le_bytes(pair));
-        let word = self.0.get(pair / PAIRS_OF_A_WORD).copied();
-        word.unwrap_or_default() >> (pair % PAIRS_OF_A_WORD * 2) & (FIRST | SECOND)
+        self.0
+            .get(pair / 64)
+            .is_some_and(|word| word >> (pair % 64) & 1 != 0)
     }
 }
 
