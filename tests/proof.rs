@@ -268,6 +268,83 @@ fn explanations_read_as_they_are_written_down() {
     }
 }
 
+/// Arguments of tools: what tests say of them, and what an explanation says that would have to change.
+#[test]
+fn arguments_of_tools_are_tested_and_explained() {
+    let found = lictor(&["test", "--coverage", "tools.yaml"]);
+    compare("tools.txt", &format!("{}{}", found.data, found.messages));
+    assert_eq!(found.code, Some(1));
+    let wire = |arguments: &[&str]| {
+        let asked = [
+            "--as",
+            "ana",
+            "--do",
+            "http:POST /mcp",
+            "--tool",
+            "wire_transfer",
+        ];
+        let mut all = vec![
+            "explain",
+            "--policies",
+            "tools.yaml",
+            "--at",
+            "2026-01-01T12:00:00Z",
+        ];
+        all.extend(asked);
+        all.extend(arguments);
+        lictor(&all)
+    };
+    let args = r#"{"amount": 9007199254740994, "currency": "usd", "reference": "A", "fee": 1}"#;
+    let found = wire(&["--args", args]);
+    let (head, tail) = found.data.split_once("generation ").unwrap();
+    let told = format!(
+        "{head}generation ######\n{}",
+        tail.split_once('\n').unwrap().1
+    );
+    compare("tools-explain.txt", &told);
+    assert_eq!(found.code, Some(1));
+    let document: Value =
+        serde_json::from_str(&wire(&["--args", args, "--format", "json"]).data).unwrap();
+    assert_eq!(document["reason"], "argument-denied");
+    assert_eq!(document["tool"]["rule"]["line"], 11);
+    assert_eq!(document["tool"]["wrong"][0]["argument"], "amount");
+    let good = r#"{"amount": 5, "currency": "GBP", "reference": "A", "recipient": {"iban": "GB33BUKB20201555555555"}}"#;
+    let found = wire(&["--args", good]);
+    assert!(
+        found
+            .data
+            .contains("wire_transfer: arguments as they must be"),
+        "{}",
+        found.data
+    );
+    assert_eq!(found.code, Some(0));
+    let who =
+        |pattern: &str| lictor(&["explain", "--policies", "tools.yaml", "--who-may", pattern]).data;
+    assert!(who("http:POST /mcp").contains("the arguments of tool wire_transfer are looked at"));
+    assert!(
+        !who("http:GET /mcp").contains("tool"),
+        "{}",
+        who("http:GET /mcp")
+    );
+    let found = lictor(&[
+        "explain",
+        "--policies",
+        "tools.yaml",
+        "--as",
+        "ana",
+        "--do",
+        "a2a:GetTask",
+        "--tool",
+        "x",
+    ]);
+    assert_eq!(found.code, Some(2));
+    assert!(
+        found.messages.contains("a tool is called by a POST"),
+        "{}",
+        found.messages
+    );
+}
+
 #[test]
 fn a_question_that_makes_no_sense_is_one_of_usage() {
     let ask = |arguments: &[&str]| {

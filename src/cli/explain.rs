@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::check::paths;
 use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, exit_code, is_colourful, print, say};
@@ -30,6 +30,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   lictor explain --policies policies/ --as ana --do 'a2a:SendMessage quote-equity'
   lictor explain --as 'corp/ana@acme analysts,staff' --do a2a:GetTask
   lictor explain --as anonymous --do 'http:GET /healthz' --from 10.1.2.3
+  lictor explain --as ana --do 'http:POST /mcp' --tool wire_transfer --args '{\"amount\": 10}'
   lictor explain --as ana --do a2a:GetTask --at 2026-11-20T23:00:00Z --format json
   lictor explain --who-may 'a2a:SendMessage export-*'
   lictor explain --decision 0192f5c1a7e87c3b9d5e4f60718293a4 --audit audit.jsonl audit.jsonl.1
@@ -57,9 +58,12 @@ pub(super) struct Explain {
     /// What they ask for, as policies write it
     #[arg(long = "do", value_name = "ACTION", requires = "caller")]
     action: Option<String>,
-    /// The arguments of the call, for conditions that read them
+    /// The arguments of the call: `params` of JSON-RPC, or with --tool what the tool is given
     #[arg(long, value_name = "JSON", requires = "action", value_parser = asked::arguments)]
-    args: Option<Value>,
+    args: Option<Box<RawValue>>,
+    /// The tool that is called (MCP, tools/call), by a POST
+    #[arg(long, value_name = "NAME", requires = "action")]
+    tool: Option<String>,
     /// Instead: the request that they send, head and body; `-` is standard input
     #[arg(
         long,
@@ -198,12 +202,15 @@ impl Desk<'_> {
             return Err(Failure::Usage(usage.to_owned()));
         };
         let scene = self.setting()?.scene(asked::one_action(action)?);
+        let args = arguments.args.as_deref().map(RawValue::get);
+        let (args, tool) = asked::given(args, arguments.tool.as_deref(), &scene.call.action)?;
         let generation = self.policies.generation.clone();
         let revocations = Revocations::new(self.policies.revocations.clone());
         let judges = judges(self.policies)?;
         let case = Case {
             scene: Scene {
-                args: arguments.args.clone(),
+                args,
+                tool,
                 ..scene
             },
             judges: &judges,
@@ -295,7 +302,7 @@ fn who_may(pattern: &str, format: Output, policies: Policies) -> Result<u8, Fail
     let grantees = judges.policy.who_may(&pattern);
     let text = match format {
         Output::Json => json::grantees(&grantees),
-        Output::Text => text::grantees(&pattern, &grantees),
+        Output::Text => text::grantees(&pattern, &grantees, &judges.policy.examining(&pattern)),
     };
     Ok(match (print(&text), grantees.is_empty()) {
         (0, false) => 0,

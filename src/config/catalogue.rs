@@ -187,6 +187,10 @@ const fn entry(code: Code) -> Entry {
             "lictor: v1\nquotas:\n  q: { rate: 1/s, per: tenant, on: a2a:GetTask }\n",
             "Correct the action, or allow it somewhere.",
         ),
+        Code::IdleTool => policy(
+            "lictor: v1\ntools:\n  wire_transfer: { args: { amount: { max: 250000 } } }\n",
+            "Allow the requests by which tools are called, `http:POST` and a path, or delete the statement.",
+        ),
         Code::Lax => policy(
             "lictor: v1\nidentities:\n  corp: { jwt: { issuer: \"https://idp.example\", audience: a, require: { exp: false } } }\n",
             "Close it, or accept it knowingly: with `--deny-warnings` it fails.",

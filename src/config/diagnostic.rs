@@ -230,6 +230,8 @@ codes! {
     IdleQuota "L0407",
     /// Something is open that is usually closed.
     Lax "L0408",
+    /// A statement about a tool that nobody may call.
+    IdleTool "L0410",
 }
 
 /// All that is wrong, or doubtful, with a set of files.

@@ -382,7 +382,7 @@ impl Glob {
 
     /// Whether some text may match both, with every `*` read as `**`. One row of the usual table: what
     /// can be reached after a prefix of the left and each prefix of the right.
-    fn overlaps(&self, other: &Self) -> bool {
+    pub fn overlaps(&self, other: &Self) -> bool {
         let right = other.0.as_bytes();
         let mut row: Vec<bool> = Vec::with_capacity(right.len() + 1);
         row.push(true);

@@ -1,7 +1,7 @@
 //! The nouns that every room speaks.
 //!
 //! Owns plain data and the grammar of names: who calls ([`Principal`]), what is asked ([`Call`],
-//! [`Action`]), what is remembered of it ([`Facts`]), why not ([`Reason`], [`Refusal`]) and what was
+//! [`Action`], [`ToolCall`]), what is remembered of it ([`Facts`]), why not ([`Reason`], [`Refusal`]) and what was
 //! found in an answer ([`Finding`]). It imports no other room, does no I/O and reads no clock, so that
 //! an offline check can build the very values that the proxy builds.
 
@@ -9,11 +9,13 @@ mod action;
 mod call;
 mod fact;
 mod finding;
+pub mod iban;
 mod name;
 mod place;
 mod principal;
 mod reason;
 mod shadow;
+mod tool;
 
 pub use action::{
     A2A_METHODS, Action, ActionError, ActionPattern, Glob, LLM_METHODS, MCP_METHODS, Protocol,
@@ -29,3 +31,4 @@ pub use place::{Place, RuleRef};
 pub use principal::{ANONYMOUS, Credential, Principal};
 pub use reason::{Fault, Reason, Refusal, Standing};
 pub use shadow::{Mode, ShadowVerdict};
+pub use tool::{Members, ToolArgs, ToolCall};

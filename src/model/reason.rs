@@ -60,6 +60,8 @@ macro_rules! reasons {
 }
 
 reasons! {
+    /// An argument of a tool is not what the policy lets it be.
+    ArgumentDenied "argument-denied" Downstream,
     /// The audit record cannot be written, and the operator wants no unrecorded call.
     AuditUnavailable "audit-unavailable" Internal,
     /// A JSON-RPC batch, in a dialect that has none.

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use jiff::Timestamp;
 
 use super::condition::Condition;
+use super::tools::Tool;
 use crate::model::{ActionPattern, Glob, IdentityName, Mode, RuleRef, TenantId};
 
 /// A whole policy, as far as this room decides on it. The empty one allows nothing.
@@ -22,6 +23,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// Whom agents take instructions from.
     pub seniority: Seniority,
+    /// What calls of tools must look like; each tool once.
+    pub tools: Vec<Tool>,
     /// Overrides of every action's limits.
     pub default_limits: LimitOverride,
     /// Overrides of some actions' limits. INVARIANT: of two that are equally specific and overlap, no

@@ -12,6 +12,7 @@ use super::ranks::Ranks;
 use super::reads::Reads;
 use super::statement::{Compiled, Deny, Grant, Statements};
 use super::tenants::TenantTable;
+use super::tools::Tools;
 use crate::model::{
     Action, Operation, Ownership, Principal, Protocol, Reason, Refusal, RuleRef, ShadowVerdict,
 };
@@ -27,6 +28,7 @@ pub struct PolicySet {
     shadow_grants: Statements<Grant>,
     pub(super) seniority: Seniority,
     pub(super) ranks: Ranks,
+    pub(super) tools: Tools,
     limits: LimitTable,
     reads: Reads,
 }
@@ -41,7 +43,11 @@ impl PolicySet {
             .map(|role| (Arc::clone(&role.rule.name), Arc::new(role)))
             .collect();
         let conditions = config.rules.iter().filter_map(|rule| rule.when.as_ref());
-        let reads = Reads::of(conditions);
+        let tools = Tools::new(config.tools);
+        let reads = Reads {
+            tool: !tools.is_empty(),
+            ..Reads::of(conditions)
+        };
         let compiled = Compiled::new(&roles, config.rules);
         Self {
             tenants: TenantTable::new(config.tenants),
@@ -53,6 +59,7 @@ impl PolicySet {
             ranks: Ranks::new(roles.values()),
             limits: LimitTable::new(&config.default_limits, config.limits),
             roles,
+            tools,
             reads,
         }
     }
@@ -66,7 +73,8 @@ impl PolicySet {
             .and_then(|()| self.denied(case))
             .and_then(|()| self.junior(case))
             .and_then(|()| self.allowed(case))
-            .and_then(|rule| guarded(question, rule));
+            .and_then(|rule| guarded(question, rule))
+            .and_then(|rule| self.tools.admit(question).map(|()| rule));
         let shadow = self.shadow(case, decided.as_ref().map_err(|refusal| refusal.reason));
         match decided {
             Ok(rule) => Decision::allow(Arc::clone(rule), shadow),
@@ -74,7 +82,7 @@ impl PolicySet {
         }
     }
 
-    /// What its conditions read: whoever asks fills it in.
+    /// What its conditions and its statements about tools read: whoever asks fills it in.
     pub const fn reads(&self) -> &Reads {
         &self.reads
     }
@@ -153,8 +161,11 @@ impl PolicySet {
         decided: Result<&&Arc<RuleRef>, Reason>,
     ) -> Option<ShadowVerdict> {
         match decided {
-            Ok(_) if !self.shadow_denies.is_empty() => denying(&self.shadow_denies, case)
-                .map(|deny| ShadowVerdict::Deny(Arc::clone(&deny.rule.rule))),
+            Ok(_) => {
+                let deny = denying(&self.shadow_denies, case).map(|deny| &deny.rule.rule);
+                deny.or_else(|| self.tools.shadow(case.question))
+                    .map(|rule| ShadowVerdict::Deny(Arc::clone(rule)))
+            }
             Err(Reason::DefaultDeny | Reason::CredentialMissing)
                 if !self.shadow_grants.is_empty() =>
             {
@@ -162,7 +173,7 @@ impl PolicySet {
                     .first(&case.question.call.action, case)
                     .map(|grant| ShadowVerdict::Allow(Arc::clone(&grant.rule)))
             }
-            Ok(_) | Err(_) => None,
+            Err(_) => None,
         }
     }
 }

@@ -10,7 +10,8 @@ use super::decide::{PolicySet, actions};
 use super::permit::Decision;
 use super::question::Question;
 use super::statement::{Deny, lineage};
-use crate::model::{Action, ActionPattern, Mode, Refusal, RuleRef};
+use super::tools::Examined;
+use crate::model::{Action, ActionPattern, Glob, Mode, Protocol, Refusal, RuleRef};
 
 /// A decision and what led to it.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Explanation {
     pub roles: Vec<Held>,
     /// Statements that allow the action to others, and what the caller lacks.
     pub nearest: Vec<Nearest>,
+    /// What was made of the arguments of a tool, where there is a statement about it.
+    pub tool: Option<Examined>,
 }
 
 impl Explanation {
@@ -126,6 +129,10 @@ impl PolicySet {
                 .map(|instructors| (instructors.caller_at_least, Arc::clone(&instructors.rule))),
             roles: self.held(question),
             nearest: self.nearest(action, question),
+            tool: question
+                .request
+                .tool
+                .and_then(|call| self.tools.explain(call)),
         }
     }
 
@@ -139,6 +146,24 @@ impl PolicySet {
                 pattern: grant.pattern.clone(),
                 to: grant.to.to_string(),
             })
+            .collect()
+    }
+
+    /// The statements that look at arguments of what the pattern covers, or of a part of it: calls of tools, by
+    /// the name that MCP gives them or as the requests by which they come.
+    pub fn examining(&self, pattern: &ActionPattern) -> Vec<Arc<RuleRef>> {
+        let is_covered = |tool: &str| match pattern.protocol() {
+            Protocol::Http => pattern.method().matches("POST"),
+            Protocol::Mcp => {
+                let overlaps = |name: &Glob| name.overlaps(&Glob::new(tool));
+                pattern.method().matches("tools/call") && pattern.name().is_none_or(overlaps)
+            }
+            Protocol::A2a | Protocol::Llm => false,
+        };
+        let tools = self.tools.enforced();
+        tools
+            .filter(|tool| is_covered(&tool.name))
+            .cloned()
             .collect()
     }
 

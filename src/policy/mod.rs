@@ -19,6 +19,7 @@ mod decide;
 mod explain;
 mod index;
 mod limits;
+mod pattern;
 mod permit;
 mod question;
 mod ranks;
@@ -28,6 +29,7 @@ mod statement;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod tools;
 
 pub use callers::Mismatch;
 pub use capture::Need;
@@ -38,7 +40,9 @@ pub use config::{
 pub use decide::PolicySet;
 pub use explain::{Considered, Explanation, Grantee, Held, Nearest};
 pub use limits::Limits;
+pub use pattern::{MAX_MATCHED_BYTES, MAX_PATTERN_BYTES, Pattern, PatternError};
 pub use permit::{Decision, Permit};
 pub use question::{Question, RequestFacts};
 pub use reads::Reads;
 pub use revocation::{Revocation, Revocations, Subject};
+pub use tools::{Argument, Decimal, Examined, TextKind, Tool, Wanted, Wrong};

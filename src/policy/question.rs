@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 
-use crate::model::{Call, Facts, Principal};
+use crate::model::{Call, Facts, Principal, ToolCall};
 
 /// One call, with all that a decision may look at.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub struct Question<'a> {
     pub at: Timestamp,
 }
 
-/// What conditions may read of a request besides the call. Whoever asks fills in what
+/// What conditions and statements about tools may read of a request besides the call. Whoever asks fills in what
 /// [`PolicySet::reads`](super::PolicySet::reads) names.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RequestFacts<'a> {
@@ -37,4 +37,6 @@ pub struct RequestFacts<'a> {
     pub headers: &'a [(Box<str>, String)],
     /// The arguments.
     pub args: Option<&'a serde_json::Value>,
+    /// The tool that is called, where the request calls one.
+    pub tool: Option<&'a ToolCall>,
 }

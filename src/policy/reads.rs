@@ -1,4 +1,4 @@
-//! What the conditions of a policy read, so that nothing else of a call need be kept.
+//! What the conditions and the statements about tools of a policy read, so that nothing else of a call need be kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,6 +17,8 @@ pub struct Reads {
     /// What no audit record tells by itself, with its spelling and in the order of that: it has to be captured if the
     /// decision is to be made again.
     pub untold: Vec<(Path, Arc<str>)>,
+    /// The tool that the request calls, and what it is given. No condition reads it: statements about tools do.
+    pub tool: bool,
 }
 
 impl Reads {
@@ -24,6 +26,7 @@ impl Reads {
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         self.args |= other.args;
+        self.tool |= other.tool;
         for (mine, theirs) in [
             (&mut self.claims, &other.claims),
             (&mut self.headers, &other.headers),

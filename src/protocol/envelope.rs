@@ -281,7 +281,7 @@ fn spelt<'a>(fields: &'a [(&'static str, Field)], key: &str) -> Option<&'a (&'st
 }
 
 /// Whether a key would be the member `name` to a reader that ignores case and underscores.
-fn is_spelling(key: &str, name: &str) -> bool {
+pub(super) fn is_spelling(key: &str, name: &str) -> bool {
     if key.is_ascii() {
         let letters = key.bytes().filter(|byte| *byte != b'_');
         return letters

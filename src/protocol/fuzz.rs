@@ -3,8 +3,10 @@
 
 use http::Request;
 use http::uri::PathAndQuery;
+use serde::de::IgnoredAny;
 
-use super::{Carrier, Observer, path, read_head};
+use super::{Carrier, Observer, path, read_head, tool_call};
+use crate::model::ToolArgs;
 
 /// Reads `data` as a path, and then as all the servers that we know of.
 ///
@@ -116,6 +118,10 @@ pub fn fuzz_read_call(data: &[u8]) {
     let Ok(call) = head.into_call(Some(body), 64) else {
         return;
     };
+    if let Some(ToolArgs::Json(json)) = tool_call(&call, body).map(|tool| tool.args) {
+        let read = serde_json::from_str::<IgnoredAny>(&json);
+        assert!(read.is_ok(), "what a tool is given is not one document");
+    }
     for carrier in [Carrier::Json, Carrier::EventStream] {
         let whole = Observer::new(&call, carrier).map(|mut observer| {
             observer.observe(body);

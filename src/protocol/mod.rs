@@ -31,7 +31,7 @@ mod version;
 #[cfg(test)]
 mod tests;
 
-pub use arguments::arguments;
+pub use arguments::{arguments, tool_call};
 pub use fuzz::{fuzz_path, fuzz_read_call};
 pub use head::{Body, Head, Malformed, http_action, read_head};
 pub use normal::normalise_path;

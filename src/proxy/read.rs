@@ -1,19 +1,22 @@
-//! What the policy's conditions read of a request, taken out before the policy is asked.
+//! What the policy's conditions and its statements about tools read of a request, taken out before the policy is
+//! asked.
 
 use http::HeaderMap;
 use serde_json::Value;
 
-use crate::model::Call;
+use crate::model::{Call, ToolCall};
 use crate::policy::{Reads, RequestFacts};
 use crate::protocol;
 
-/// What conditions read of a request. Nothing of it where no condition reads it.
+/// What conditions and statements about tools read of a request. Nothing of it where nobody reads it.
 #[derive(Debug, Default)]
 pub struct Read {
     /// Fields of its head by lower-case name, several lines as one.
     pub headers: Vec<(Box<str>, String)>,
     /// Its arguments.
     pub args: Option<Value>,
+    /// The tool that it calls.
+    pub tool: Option<ToolCall>,
 }
 
 impl Read {
@@ -21,10 +24,12 @@ impl Read {
     pub fn of(reads: &Reads, headers: &HeaderMap, body: Option<&[u8]>, call: &Call) -> Self {
         let header = |name: &str| Some((Box::from(name), joined(headers, name)?));
         let names = reads.headers.iter().map(|name| &**name);
-        let body = body.filter(|_| reads.args);
+        let args = body.filter(|_| reads.args);
+        let tool = body.filter(|_| reads.tool);
         Self {
             headers: names.filter_map(header).collect(),
-            args: body.and_then(|body| protocol::arguments(call, body)),
+            args: args.and_then(|body| protocol::arguments(call, body)),
+            tool: tool.and_then(|body| protocol::tool_call(call, body)),
         }
     }
 
@@ -35,6 +40,7 @@ impl Read {
             size,
             headers: &self.headers,
             args: self.args.as_ref(),
+            tool: self.tool.as_ref(),
         }
     }
 }

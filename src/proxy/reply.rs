@@ -80,6 +80,12 @@ const fn entry(status: StatusCode, code: i32, name: &'static str, sentence: &'st
 /// The catalogue.
 const fn catalogue(reason: Reason) -> Entry {
     match reason {
+        Reason::ArgumentDenied => entry(
+            StatusCode::FORBIDDEN,
+            -31017,
+            "ARGUMENT_DENIED",
+            "An argument of this call is not allowed.",
+        ),
         Reason::AuditUnavailable => entry(
             StatusCode::SERVICE_UNAVAILABLE,
             -31008,

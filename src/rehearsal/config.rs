@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::{Action, Facts, Principal, RuleRef};
+use crate::model::{Action, Facts, Principal, RuleRef, ToolCall};
 
 /// The tests of a policy, and whom they speak of.
 #[derive(Debug, Clone, Default)]
@@ -18,7 +18,7 @@ pub struct Config {
     pub people: BTreeMap<String, Arc<Principal>>,
     /// In the order of their names.
     pub tests: Vec<Test>,
-    /// The roles and rules that decide something, in the order of their names: what tests can reach.
+    /// The roles, rules and tools that decide something, in the order of their names: what tests can reach.
     pub statements: Vec<Arc<RuleRef>>,
 }
 
@@ -39,8 +39,10 @@ pub struct Test {
     pub at: Timestamp,
     /// What is remembered of the task that they name.
     pub facts: Facts,
-    /// The arguments of the call.
+    /// The arguments of the call, as conditions read them.
     pub args: Option<Value>,
+    /// The tool that it calls.
+    pub tool: Option<ToolCall>,
     /// How often they call, at that one instant.
     pub times: u32,
     /// What the agent answers to the last call.

@@ -22,4 +22,4 @@ pub use config::{Answer, Config, Expect, Test};
 pub use outcome::{Got, Outcome, Report};
 pub use past::{Comparison, Known, Past, compare, was_allowed};
 pub use run::{Stage, run};
-pub use scene::{Scene, default_source, default_time};
+pub use scene::{Scene, default_source, default_time, params_of};

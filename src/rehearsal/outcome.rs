@@ -15,7 +15,7 @@ pub struct Report<'a> {
     pub outcomes: Vec<Outcome<'a>>,
     /// How many statements there are to reach.
     pub statements: usize,
-    /// Roles and rules that decided no test.
+    /// Roles, rules and tools that decided no test.
     pub unreached: Vec<Arc<RuleRef>>,
 }
 
@@ -164,14 +164,17 @@ impl Got {
 
 fn is_denied_by(refusal: &Refusal, name: &str) -> bool {
     match refusal.reason {
-        Reason::DenyRule => refusal
-            .rule
-            .as_ref()
-            .is_some_and(|rule| *rule.name == *name),
+        Reason::DenyRule => is_by(refusal, name),
+        Reason::ArgumentDenied => is_by(refusal, name) || name == refusal.reason.as_str(),
         // One fact; without a credential it is a 401.
         Reason::CredentialMissing if name == Reason::DefaultDeny.as_str() => true,
         reason => name == reason.as_str(),
     }
+}
+
+fn is_by(refusal: &Refusal, name: &str) -> bool {
+    let rule = refusal.rule.as_ref();
+    rule.is_some_and(|rule| *rule.name == *name)
 }
 
 fn any(findings: &[Finding], name: &str, action: LeakAction) -> bool {
@@ -201,7 +204,9 @@ impl fmt::Display for Got {
             } => write!(f, "block by {detector}"),
             Self::Blocked { by, .. } => write!(f, "block: {by}"),
             Self::Denied(refusal) => match (&refusal.rule, refusal.reason) {
-                (Some(rule), Reason::DenyRule) => write!(f, "deny by {}", rule.name),
+                (Some(rule), Reason::DenyRule | Reason::ArgumentDenied) => {
+                    write!(f, "deny by {}", rule.name)
+                }
                 (_, reason) => write!(f, "deny by {reason}"),
             },
             Self::OutOfTime => f.write_str("no answer in time"),

@@ -64,7 +64,9 @@ pub const fn was_allowed(reason: Option<Reason>, passed: bool) -> bool {
         | Reason::TaskNotFound
         | Reason::TenantExpired
         | Reason::TenantUnknown => false,
-        Reason::AuditUnavailable
+        // Statements about tools refuse only what roles and rules let pass, and no record holds what a tool is given.
+        Reason::ArgumentDenied
+        | Reason::AuditUnavailable
         | Reason::BatchUnsupported
         | Reason::CredentialInvalid
         | Reason::ExpectationFailed

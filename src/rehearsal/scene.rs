@@ -4,10 +4,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::config::Test;
-use crate::model::{A2aVersion, Action, Call, Dialect, Facts, Operation, Principal, Protocol};
+use crate::model::{
+    A2aVersion, Action, Call, Dialect, Facts, Operation, Principal, Protocol, ToolCall,
+};
 use crate::policy::{Question, RequestFacts};
 
 /// When a call is made whose time nobody gives: 2026-01-01T12:00:00Z. A fixed time, so that a test says the
@@ -32,12 +34,14 @@ pub struct Scene {
     pub call: Call,
     /// What is remembered of the task that it names.
     pub facts: Facts,
-    /// Its arguments.
+    /// Its arguments, as conditions read them: `params` of JSON-RPC.
     pub args: Option<Value>,
     /// Fields of its head that conditions read, by lower-case name.
     pub headers: Vec<(Box<str>, String)>,
     /// The bytes of its body, where that is known.
     pub size: Option<u64>,
+    /// The tool that it calls.
+    pub tool: Option<ToolCall>,
     /// Where it comes from.
     pub source: IpAddr,
     /// When.
@@ -55,6 +59,7 @@ impl Scene {
             args: None,
             headers: Vec::new(),
             size: None,
+            tool: None,
             source: default_source(),
             at: default_time(),
         }
@@ -65,6 +70,7 @@ impl Scene {
         Self {
             facts: test.facts,
             args: test.args.clone(),
+            tool: test.tool.clone(),
             source: test.source,
             at: test.at,
             ..Self::new(agent, Arc::clone(&test.caller), test.action.clone())
@@ -84,6 +90,7 @@ impl Scene {
                 size: self.size,
                 headers: &self.headers,
                 args: self.args.as_ref(),
+                tool: self.tool.as_ref(),
             },
             at: self.at,
         }
@@ -98,6 +105,14 @@ impl Scene {
             Protocol::Http => action.name.as_deref(),
             Protocol::A2a | Protocol::Llm | Protocol::Mcp => None,
         }
+    }
+}
+
+/// The `params` of a request that calls a tool (MCP, `tools/call`).
+pub fn params_of(tool: &str, args: Option<&Value>) -> Value {
+    match args {
+        None => json!({ "name": tool }),
+        Some(args) => json!({ "name": tool, "arguments": args }),
     }
 }
 

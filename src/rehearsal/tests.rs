@@ -41,6 +41,7 @@ fn test(expect: Expect) -> Test {
         facts: Facts::default(),
         times: 1,
         args: None,
+        tool: None,
         answer: None,
         expect,
     }

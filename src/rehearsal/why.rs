@@ -82,12 +82,22 @@ fn why_not_denied(name: &str, explanation: &Explanation, scene: &Scene) -> Vec<S
     match considered.find(|considered| *considered.rule.name == *name) {
         Some(considered) if considered.covers() => Vec::new(),
         Some(considered) => vec![format!("{} {}", considered.rule, considered.verdict())],
+        None if is_examined(name, explanation) => {
+            vec![format!(
+                "{name} has nothing against these arguments, or only watches"
+            )]
+        }
         None if is_reason(name) => Vec::new(),
         None => vec![format!(
             "{name} is not about {} of {}, or only watches",
             scene.call.action, scene.caller.id
         )],
     }
+}
+
+fn is_examined(name: &str, explanation: &Explanation) -> bool {
+    let tool = explanation.tool.as_ref();
+    tool.is_some_and(|tool| *tool.rule.name == *name)
 }
 
 fn is_reason(name: &str) -> bool {
@@ -97,12 +107,22 @@ fn is_reason(name: &str) -> bool {
 fn why_denied(refusal: &Refusal, explanation: &Explanation, scene: &Scene) -> Vec<String> {
     match refusal.reason {
         Reason::DefaultDeny | Reason::CredentialMissing => unallowed(explanation, scene),
+        Reason::ArgumentDenied if explanation.tool.is_some() => refused(explanation),
         _ => {
             let rule = refusal.rule.as_ref().map(ToString::to_string);
             let parts = [rule, refusal.detail.as_deref().map(str::to_owned)];
             vec![parts.into_iter().flatten().collect::<Vec<_>>().join(": ")]
         }
     }
+}
+
+/// What is wrong with the arguments of a tool.
+fn refused(explanation: &Explanation) -> Vec<String> {
+    let tools = explanation.tool.iter();
+    let wrong = tools.flat_map(|tool| tool.wrong.iter().map(|wrong| (&tool.rule, wrong)));
+    wrong
+        .map(|(rule, wrong)| format!("{rule}: {wrong}"))
+        .collect()
 }
 
 /// What the caller holds, and what is nearest to what they would need.

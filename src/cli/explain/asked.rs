@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::Failure;
 use crate::config::Policies;
 use crate::model::{
-    ANONYMOUS, Action, ActionPattern, Credential, IdentityName, Principal, PrincipalId, TenantId,
+    ANONYMOUS, Action, ActionPattern, Credential, IdentityName, Principal, PrincipalId, Protocol,
+    TenantId, ToolCall,
 };
+use crate::rehearsal::params_of;
 
 pub(super) fn caller(who: &str, policies: &Policies) -> Result<Arc<Principal>, Failure> {
     if who == ANONYMOUS {
@@ -58,7 +61,28 @@ pub(super) fn one_action(text: &str) -> Result<Action, Failure> {
     })
 }
 
-pub(super) fn arguments(text: &str) -> Result<Value, String> {
+/// The arguments as conditions read them, and the tool that gets them.
+pub(super) fn given(
+    json: Option<&str>,
+    tool: Option<&str>,
+    action: &Action,
+) -> Result<(Option<Value>, Option<ToolCall>), Failure> {
+    // What was JSON once is so again.
+    let args = json.and_then(|json| serde_json::from_str::<Value>(json).ok());
+    let Some(tool) = tool else {
+        return Ok((args, None));
+    };
+    if (action.protocol, &*action.method) != (Protocol::Http, "POST") {
+        return Err(Failure::Usage(format!(
+            "a tool is called by a POST: --tool goes with --do 'http:POST /path', not with `{action}`"
+        )));
+    }
+    let params = params_of(tool, args.as_ref());
+    let call = ToolCall::new(tool, json.map(str::to_owned));
+    Ok((Some(params), Some(call)))
+}
+
+pub(super) fn arguments(text: &str) -> Result<Box<RawValue>, String> {
     serde_json::from_str(text).map_err(|error| format!("this is not JSON: {error}"))
 }
 

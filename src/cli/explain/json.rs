@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::{Case, Recorded};
 use crate::audit::read::Call;
-use crate::model::RuleRef;
-use crate::policy::{Explanation, Grantee};
+use crate::model::{Mode, RuleRef};
+use crate::policy::{Examined, Explanation, Grantee};
 use crate::protocol::Malformed;
 use crate::proxy;
 
@@ -55,6 +55,7 @@ pub(super) fn render(case: &Case<'_>, explanation: &Explanation) -> String {
         "rankNeeded": explanation.rank_needed.as_ref().map(|(needed, _)| needed),
         "roles": roles.collect::<Vec<_>>(),
         "nearest": nearest.collect::<Vec<_>>(),
+        "tool": explanation.tool.as_ref().map(examined),
         "quotas": quotas.collect::<Vec<_>>(),
         "shadow": decision.shadow().map(|shadow| {
             json!({ "effect": shadow.effect(), "rule": statement(shadow.rule()) })
@@ -118,6 +119,17 @@ pub(super) fn refused(malformed: &Malformed) -> String {
         "detail": malformed.refusal.detail.as_deref(),
     });
     format!("{document:#}\n")
+}
+
+fn examined(tool: &Examined) -> Value {
+    let wrong = tool.wrong.iter().map(
+        |wrong| json!({ "argument": wrong.argument, "fact": wrong.fact, "remedy": wrong.remedy }),
+    );
+    json!({
+        "rule": statement(&tool.rule),
+        "enforced": tool.mode == Mode::Enforce,
+        "wrong": wrong.collect::<Vec<_>>(),
+    })
 }
 
 pub(super) fn grantees(grantees: &[Grantee]) -> String {

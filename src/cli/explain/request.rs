@@ -70,7 +70,11 @@ fn decode(saved: &Saved, json_depth: usize) -> Result<(Call, bool), Malformed> {
 
 fn of(saved: &Saved, call: Call, is_judged: bool, scene: Scene, policy: &PolicySet) -> Scene {
     let body = is_judged.then_some(&*saved.body);
-    let Read { headers, args } = Read::of(policy.reads(), &saved.parts.headers, body, &call);
+    let Read {
+        headers,
+        args,
+        tool,
+    } = Read::of(policy.reads(), &saved.parts.headers, body, &call);
     let named = |is_named| {
         if is_named {
             Ownership::Mine
@@ -85,6 +89,7 @@ fn of(saved: &Saved, call: Call, is_judged: bool, scene: Scene, policy: &PolicyS
         },
         call,
         args,
+        tool,
         headers,
         size: Some(saved.body.len() as u64),
         ..scene

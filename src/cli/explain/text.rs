@@ -1,11 +1,12 @@
 //! For people: one screen.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::{Case, Recorded};
 use crate::audit::read::{Call, Rule};
-use crate::model::{ActionPattern, Place, RuleRef, ShadowVerdict};
-use crate::policy::{Explanation, Grantee};
+use crate::model::{ActionPattern, Mode, Place, RuleRef, ShadowVerdict};
+use crate::policy::{Examined, Explanation, Grantee};
 use crate::protocol::Malformed;
 use crate::proxy;
 
@@ -61,6 +62,9 @@ pub(super) fn render(case: &Case<'_>, explanation: &Explanation) -> String {
             None => name.to_string(),
         };
         line("", &placed(&role, Some(&held.rule)));
+    }
+    if let Some(tool) = &explanation.tool {
+        examined(tool, &mut line);
     }
     outcome(case, explanation, &mut line);
     format!("{}{}", verdict(case, explanation), text)
@@ -179,6 +183,24 @@ pub(super) fn refused(malformed: &Malformed) -> String {
     )
 }
 
+/// What was made of the arguments of a tool.
+fn examined(tool: &Examined, line: &mut impl FnMut(&str, &str)) {
+    let watched = match tool.mode {
+        Mode::Enforce => "",
+        Mode::Shadow => ", which is only watched",
+    };
+    let name = &tool.rule.name;
+    let fact = match tool.wrong.len() {
+        0 => format!("{name}: arguments as they must be{watched}"),
+        1 => format!("{name}: 1 argument is wrong{watched}"),
+        wrong => format!("{name}: {wrong} arguments are wrong{watched}"),
+    };
+    line("tool", &placed(&fact, Some(&tool.rule)));
+    for wrong in &tool.wrong {
+        line("", &wrong.to_string());
+    }
+}
+
 /// What allows the call, or what is missing, and what would count it.
 fn outcome(case: &Case<'_>, explanation: &Explanation, line: &mut impl FnMut(&str, &str)) {
     let action = &case.scene.call.action;
@@ -289,7 +311,11 @@ fn placed(fact: &str, rule: Option<&RuleRef>) -> String {
 }
 
 /// Who may do something.
-pub(super) fn grantees(pattern: &ActionPattern, grantees: &[Grantee]) -> String {
+pub(super) fn grantees(
+    pattern: &ActionPattern,
+    grantees: &[Grantee],
+    tools: &[Arc<RuleRef>],
+) -> String {
     if grantees.is_empty() {
         return format!("nobody may {pattern}\n");
     }
@@ -302,5 +328,9 @@ pub(super) fn grantees(pattern: &ActionPattern, grantees: &[Grantee]) -> String 
         let _infallible = writeln!(text, "{}", placed(&body, Some(&grantee.rule)));
     }
     text.push_str("deny rules may still refuse them\n");
+    for tool in tools {
+        let body = format!("the arguments of tool {} are looked at", tool.name);
+        let _infallible = writeln!(text, "{}", placed(&body, Some(tool)));
+    }
     text
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Number, Value};
 
 use crate::config::diagnostic::Diagnostics;
 use crate::config::tree::{self, Kind, Node};
+use crate::policy::Decimal;
 
 /// What a YAML text says; `None` if it is no YAML.
 pub(super) fn read(text: &str) -> Option<Value> {
@@ -24,6 +25,26 @@ pub(in crate::config) fn from_tree(node: &Node) -> Value {
                 .map(|entry| (entry.key.text.to_string(), from_tree(&entry.value)))
                 .collect();
             Value::Object(fields)
+        }
+    }
+}
+
+/// A tree as the text of JSON, with the digits of numbers as they are written.
+pub(in crate::config) fn exact(node: &Node) -> String {
+    let key = |text: &str| Value::from(text).to_string();
+    match &*node.kind {
+        Kind::Text { text, plain: true } if Decimal::parse(text).is_some() => text.clone(),
+        Kind::Null | Kind::Text { .. } => from_tree(node).to_string(),
+        Kind::List(items) => {
+            let items: Vec<_> = items.iter().map(exact).collect();
+            format!("[{}]", items.join(","))
+        }
+        Kind::Map(entries) => {
+            let entries = entries.iter();
+            let members: Vec<_> = entries
+                .map(|entry| format!("{}:{}", key(&entry.key.text), exact(&entry.value)))
+                .collect();
+            format!("{{{}}}", members.join(","))
         }
     }
 }

@@ -18,7 +18,7 @@ mod tests;
 mod text;
 mod words;
 
-pub(super) use json::from_tree;
+pub(super) use json::{exact, from_tree};
 pub(super) use key::Key;
 pub(super) use text::Text;
 
@@ -129,6 +129,8 @@ pub(super) enum Value {
     /// Any YAML.
     Any,
     Boolean,
+    /// A number of any size, whole or not.
+    Decimal,
     Duration,
     /// One of several, told apart by how they look: a word or a mapping.
     Either(&'static [Self]),

@@ -42,6 +42,7 @@ fn collect(value: &'static Value, records: &mut Vec<&'static Record>) {
         Value::Action
         | Value::Any
         | Value::Boolean
+        | Value::Decimal
         | Value::Duration
         | Value::Number { .. }
         | Value::Rate
@@ -110,6 +111,7 @@ fn takes(value: &'static Value) -> String {
         Value::Action => link("action"),
         Value::Any => "anything".to_owned(),
         Value::Boolean => "`true` or `false`".to_owned(),
+        Value::Decimal => "number".to_owned(),
         Value::Duration => link("duration"),
         Value::Either(values) => {
             let values: Vec<_> = values.iter().map(takes).collect();

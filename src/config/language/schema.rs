@@ -150,6 +150,7 @@ impl Schema {
             Value::Action => self.define("action", |_| action()),
             Value::Any => json!({}),
             Value::Boolean => json!({ "type": "boolean" }),
+            Value::Decimal => json!({ "type": "number" }),
             Value::Duration => self.define("duration", |_| {
                 unit(
                     r"^0*[1-9]\d*(ms|s|m|h|d)$",

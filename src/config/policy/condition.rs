@@ -60,15 +60,15 @@ const fn code(fault: Fault) -> Code {
     }
 }
 
-/// Where the text of a condition lies in its file.
-struct Place {
+/// Where a text that has places inside of it lies in its file.
+pub(super) struct Place {
     span: Span,
     // Of the first byte, where the file has the text as it is; else mistakes point to all of it.
     start: Option<usize>,
 }
 
 impl Place {
-    fn of(node: &Node, text: &str, report: &Diagnostics) -> Self {
+    pub(super) fn of(node: &Node, text: &str, report: &Diagnostics) -> Self {
         let source = report.source(node.span);
         let range = node.span.range();
         let written = source.and_then(|source| source.text.get(range.clone()));
@@ -89,7 +89,8 @@ impl Place {
         }
     }
 
-    fn within(&self, range: &Range<usize>) -> Span {
+    /// Where a part of the text stands.
+    pub(super) fn within(&self, range: &Range<usize>) -> Span {
         let Some(start) = self.start else {
             return self.span;
         };

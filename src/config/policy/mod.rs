@@ -13,6 +13,7 @@ mod roles;
 mod scope;
 mod seniority;
 mod tenants;
+mod tools;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub(super) struct Draft {
     http: http::RawHttp,
     seniority: seniority::RawSeniority,
     audit: audit::RawAudit,
+    tools: Named<tools::RawTool>,
     proof: proof::RawProof,
     revocations: Named<revoke::RawRevocation>,
     // What holds for the statements of the file that is being read, unless they say otherwise.
@@ -110,6 +112,9 @@ impl Draft {
         }
         if let Some(entry) = fields.take("seniority") {
             self.read_seniority(entry, report);
+        }
+        if let Some(entry) = fields.take("tools") {
+            self.read_tools(entry, report);
         }
         if let Some(entry) = fields.take("quotas") {
             self.read_quotas(entry, report);
@@ -192,6 +197,7 @@ impl Draft {
             roles: self.check_roles(report),
             rules: self.check_rules(report),
             seniority: self.seniority.check(),
+            tools: self.check_tools(report),
             default_limits: self.limits.default(),
             limits: self.limits.check(report),
         }

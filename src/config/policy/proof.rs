@@ -15,12 +15,12 @@ use self::people::RawPerson;
 use super::{Draft, Named, Use, action, add, each_named, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, nearest, number, parsed, text, wrong_type};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::config::language::from_tree;
 use crate::config::language::policy::{RESPONSE, TEST};
+use crate::config::language::{exact, from_tree};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Kind, Node, quoted};
-use crate::model::{ANONYMOUS, Action, Facts, Ownership, Principal, Protocol, RuleRef};
-use crate::rehearsal::{self, Answer, Test, default_source, default_time};
+use crate::model::{ANONYMOUS, Action, Facts, Ownership, Principal, Protocol, RuleRef, ToolCall};
+use crate::rehearsal::{self, Answer, Test, default_source, default_time, params_of};
 
 /// `people` and `tests` as they are written.
 #[derive(Default)]
@@ -39,6 +39,7 @@ struct RawTest {
     owner: Option<(String, Span)>,
     times: u32,
     args: Option<Value>,
+    tool: Option<ToolCall>,
     answer: Option<RawAnswer>,
     expect: Option<RawExpect>,
 }
@@ -117,14 +118,16 @@ impl Draft {
         config
     }
 
-    /// The roles and rules that decide something.
+    /// The roles, rules and tools that decide something.
     fn statements(&self, report: &Diagnostics) -> Vec<Arc<RuleRef>> {
         let roles = self.roles.iter();
         let roles = roles.filter(|(_, (_, role))| !role.allow.is_empty());
         let roles = roles.map(|(name, (span, _))| rule_ref(name, *span, report));
         let rules = self.rules.iter();
         let rules = rules.map(|(name, (span, _))| rule_ref(name, *span, report));
-        roles.chain(rules).collect()
+        let tools = self.tool_names();
+        let tools = tools.map(|(name, span)| rule_ref(name, span, report));
+        roles.chain(rules).chain(tools).collect()
     }
 
     fn check_test(
@@ -171,6 +174,7 @@ impl Draft {
             },
             times: raw.times,
             args: raw.args.clone(),
+            tool: raw.tool.clone(),
             answer: match answer {
                 Some(answer) => Some(answer?),
                 None => None,
@@ -231,6 +235,10 @@ fn read_test(entry: &Entry, report: &mut Diagnostics) -> Option<RawTest> {
         .take("times")
         .and_then(|entry| number(&entry.value, "`times`", 1..=MAX_TIMES, report));
     let answer = fields.take("response");
+    let tool = fields.take("tool");
+    let args = fields.take("args");
+    let action = action.and_then(|entry| read_action(&entry.value, report));
+    let (args, tool) = read_arguments(args, tool, action.as_ref(), report);
     let test = RawTest {
         agent: fields
             .take("agent")
@@ -263,11 +271,10 @@ fn read_test(entry: &Entry, report: &mut Diagnostics) -> Option<RawTest> {
         times: times
             .and_then(|times| u32::try_from(times).ok())
             .unwrap_or(1),
-        args: fields
-            .take("args")
-            .and_then(|entry| object(&entry.value, "`args`", report)),
+        args,
+        tool,
         caller: caller.and_then(|entry| read_caller(entry, report)),
-        action: action.and_then(|entry| read_action(&entry.value, report)),
+        action,
         answer: answer.and_then(|entry| read_answer(entry, report)),
         expect: expect.and_then(|entry| expect::read(entry, report)),
     };
@@ -380,6 +387,35 @@ fn detector(name: &str, at: Span, known: &[&str], report: &mut Diagnostics) -> O
             .help("a sample is named after one detector, such as `credentials.github-pat`"),
     });
     None
+}
+
+/// The arguments as conditions read them, and the tool that gets them.
+fn read_arguments(
+    args: Option<&Entry>,
+    tool: Option<&Entry>,
+    action: Option<&Action>,
+    report: &mut Diagnostics,
+) -> (Option<Value>, Option<ToolCall>) {
+    let given = args.and_then(|entry| object(&entry.value, "`args`", report));
+    let Some(tool) = tool else {
+        return (given, None);
+    };
+    let Some(name) = text(&tool.value, "`tool`", report) else {
+        return (given, None);
+    };
+    if action.is_some_and(|action| (action.protocol, &*action.method) != (Protocol::Http, "POST")) {
+        let title = "`tool` does not go with this `do`";
+        report.push(
+            Diagnostic::error(Code::Contradiction, title)
+                .at(tool.key.span, "")
+                .help("a tool is called by a POST: write do: http:POST and the path of the agent's MCP"),
+        );
+    }
+    let json = args
+        .filter(|_| given.is_some())
+        .map(|entry| exact(&entry.value));
+    let params = params_of(name, given.as_ref());
+    (Some(params), Some(ToolCall::new(name, json)))
 }
 
 /// A mapping of anything.

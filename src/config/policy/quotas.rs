@@ -110,7 +110,7 @@ impl Draft {
     }
 
     /// Whether some role or rule allows an action of the pattern.
-    fn is_granted(&self, pattern: &ActionPattern) -> bool {
+    pub(super) fn is_granted(&self, pattern: &ActionPattern) -> bool {
         let roles = self.roles.values().flat_map(|(_, role)| &role.allow);
         let rules = self.rules.values().map(|(_, rule)| rule);
         let rules = rules

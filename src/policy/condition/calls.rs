@@ -4,8 +4,9 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use regex::RegexBuilder;
 
+use super::super::pattern::{self, PatternError};
+use super::MAX_PATTERNS;
 use super::ast::{Ast, Literal, Node, Word};
 use super::check::{Checked, Checker, Meaning};
 use super::error::Fault;
@@ -15,7 +16,6 @@ use super::shown::{cut, ticked};
 use super::value::Kind;
 use super::vocabulary::{is_path, nearest};
 use super::window::{Days, Window, duration, time_of_day};
-use super::{MAX_PATTERN_BYTES, MAX_PATTERNS};
 
 /// Name, and how it is written.
 const FUNCTIONS: &[(&str, &str)] = &[
@@ -301,24 +301,18 @@ impl Checker<'_> {
             );
         }
         self.patterns += 1;
-        let compiled = RegexBuilder::new(&text)
-            .size_limit(MAX_PATTERN_BYTES)
-            .dfa_size_limit(MAX_PATTERN_BYTES)
-            .nest_limit(32)
-            .build();
-        match compiled {
+        match pattern::compile(&text) {
             Ok(compiled) => {
                 let node = TestNode::Matches(Box::new(term), Box::new(compiled));
                 Some(Meaning::Test(node))
             }
-            Err(regex::Error::CompiledTooBig(_)) => {
+            Err(PatternError::TooLarge) => {
                 let label = "write fewer or smaller repetitions";
                 self.wrong(Fault::Limit, &pattern.span, "a pattern is too large", label)
             }
-            Err(error) => {
-                let why = why_no_pattern(&error.to_string());
+            Err(PatternError::Syntax { why, .. }) => {
                 let title = format!("{} is not a pattern", ticked(&text));
-                self.wrong(Fault::Value, &pattern.span, title, why)
+                self.wrong(Fault::Value, &pattern.span, title, cut(&why, 80))
             }
         }
     }
@@ -401,13 +395,6 @@ const TEXT: &[Kind] = &[Kind::Any, Kind::Text];
 
 fn clock(name: &str) -> Option<&'static (&'static str, ClockField)> {
     CLOCK.iter().find(|(known, _)| *known == name)
-}
-
-/// The last line of the library's message says why; the others draw the pattern.
-fn why_no_pattern(message: &str) -> String {
-    let last = message.lines().last().unwrap_or_default();
-    let why = last.strip_prefix("error: ").unwrap_or(last);
-    cut(why, 80)
 }
 
 /// What CEL and its extensions have, and conditions have not.

@@ -74,7 +74,7 @@ pub enum EvalError {
     /// The result of a calculation has no place in a number or a time, or would be rounded.
     #[error("a number is too large")]
     Overflow,
-    /// A text is too long for a pattern; see [`MAX_MATCHED_BYTES`](super::MAX_MATCHED_BYTES).
+    /// A text is too long for a pattern; see [`MAX_MATCHED_BYTES`](crate::policy::MAX_MATCHED_BYTES).
     #[error("a text is too long for a pattern")]
     TooLong,
 }

@@ -7,7 +7,7 @@ use std::str::FromStr as _;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::MAX_MATCHED_BYTES;
+use super::super::pattern::MAX_MATCHED_BYTES;
 use super::ast::{Arithmetic, Comparison};
 use super::attribute::{Attributes, Path};
 use super::error::EvalError;

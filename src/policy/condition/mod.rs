@@ -66,13 +66,6 @@ pub const MAX_KEYS: usize = 16;
 /// How many patterns a condition may have: each is memory, and some milliseconds at load.
 pub const MAX_PATTERNS: usize = 8;
 
-/// How large a pattern may become when it is compiled, in bytes.
-pub const MAX_PATTERN_BYTES: usize = 256 * 1024;
-
-/// The longest text on which a pattern is tried. Patterns cost time in proportion to the text, but a large
-/// pattern's proportion is large, and it is the caller who chooses the text.
-pub const MAX_MATCHED_BYTES: usize = 16 * 1024;
-
 /// The longest explanation, in characters.
 pub const MAX_EXPLANATION: usize = 160;
 

@@ -62,7 +62,7 @@ fn rule(name: &str, effect: Effect, actions: &[&str], from: Option<Sources>) -> 
     }
 }
 
-fn ana() -> Principal {
+pub(super) fn ana() -> Principal {
     Principal {
         identity: IdentityName::new("corp").unwrap(),
         id: PrincipalId::new("ana@acme").unwrap(),
@@ -73,7 +73,7 @@ fn ana() -> Principal {
     }
 }
 
-fn call(method: &'static str, name: Option<&str>) -> Call {
+pub(super) fn call(method: &'static str, name: Option<&str>) -> Call {
     Call {
         action: Action {
             name: name.map(Box::from),
@@ -97,7 +97,7 @@ fn decide(config: Config, principal: &Principal, call: &Call) -> Decision {
     PolicySet::compile(config).decide(&ask(principal, call, &Facts::default()))
 }
 
-fn ask<'a>(principal: &'a Principal, call: &'a Call, facts: &'a Facts) -> Question<'a> {
+pub(super) fn ask<'a>(principal: &'a Principal, call: &'a Call, facts: &'a Facts) -> Question<'a> {
     Question {
         agent: "quotes-agent",
         principal,

@@ -4,12 +4,13 @@
 use std::net::IpAddr;
 
 use proptest::prelude::*;
+use serde_json::{Map, Value};
 
 use super::super::*;
 use super::{ask, call, patterns, rule_ref};
 use crate::model::{
     Action, ActionPattern, Call, Credential, Facts, Glob, IdentityName, Mode, Principal,
-    PrincipalId, Protocol, Reason, ShadowVerdict, TenantId,
+    PrincipalId, Protocol, Reason, ShadowVerdict, TenantId, ToolArgs, ToolCall,
 };
 
 /// What a policy says to a call: the reason of a refusal, or the statements that may have allowed it.
@@ -27,9 +28,11 @@ fn decide(config: &Config, question: &Question<'_>) -> (Verdict, Option<&'static
         rules.filter(move |rule| rule.effect == effect)
     };
     let changes = match &verdict {
-        Verdict::Allow => shadow(Effect::Deny)
-            .any(|rule| denies(rule, question))
-            .then_some("deny"),
+        Verdict::Allow => {
+            let mut denied = shadow(Effect::Deny);
+            let tool = refusing(config, question, Mode::Shadow);
+            (denied.any(|rule| denies(rule, question)) || tool.is_some()).then_some("deny")
+        }
         Verdict::Deny(Reason::DefaultDeny | Reason::CredentialMissing, _) => {
             let mut enforced = config.clone();
             enforced
@@ -83,11 +86,75 @@ fn enforced(config: &Config, question: &Question<'_>) -> Verdict {
         .clone()
         .any(|rule| rule.effect == Effect::Allow && allows(rule, question));
     if by_role(config, question) || by_rule {
-        Verdict::Allow
+        refusing(config, question, Mode::Enforce).map_or(Verdict::Allow, |tool| {
+            Verdict::Deny(Reason::ArgumentDenied, tool)
+        })
     } else if question.principal.is_anonymous() {
         Verdict::Deny(Reason::CredentialMissing, None)
     } else {
         Verdict::Deny(Reason::DefaultDeny, None)
+    }
+}
+
+/// The tool whose statement of that mode is against the call: its name, or `None` where none can be told.
+fn refusing(config: &Config, question: &Question<'_>, mode: Mode) -> Option<Option<String>> {
+    let call = question.request.tool?;
+    let mut tools = config
+        .tools
+        .iter()
+        .filter(|tool| tool.mode == mode)
+        .peekable();
+    tools.peek()?;
+    let Some(name) = &call.name else {
+        return (mode == Mode::Enforce).then_some(None);
+    };
+    let tool = tools.find(|tool| tool.rule.name.eq_ignore_ascii_case(name))?;
+    let is_spelt = *tool.rule.name == **name;
+    let good = is_spelt
+        && match &call.args {
+            ToolArgs::Absent => are_good(tool, &Value::Object(Map::new())),
+            ToolArgs::Json(json) => are_good(tool, &serde_json::from_str(json).unwrap()),
+            ToolArgs::Unreadable => false,
+        };
+    (!good).then(|| Some(tool.rule.name.to_string()))
+}
+
+/// Of arguments whose names have one word and one letter case, and of numbers that are small.
+fn are_good(tool: &Tool, args: &Value) -> bool {
+    let Some(args) = args.as_object() else {
+        return false;
+    };
+    let named = |key: &str| tool.args.iter().any(|argument| *argument.path[0] == *key);
+    let asked = tool.args.iter().filter(|argument| argument.asks());
+    let alike = asked.clone().any(|argument| {
+        let mut keys = args.keys();
+        keys.any(|key| key.eq_ignore_ascii_case(&argument.path[0]) && !named(key))
+    });
+    let known = !tool.closed || args.keys().all(|key| named(key));
+    let mut asked = asked;
+    !alike
+        && known
+        && asked.all(|argument| match args.get(&*argument.path[0]) {
+            None | Some(Value::Null) => argument.optional,
+            Some(value) => is_good(&argument.wanted, value),
+        })
+}
+
+fn is_good(wanted: &Wanted, value: &Value) -> bool {
+    match (wanted, value) {
+        (Wanted::Anything, _) => true,
+        (Wanted::Boolean(one_of), Value::Bool(value)) => one_of.contains(value),
+        (Wanted::Number { min, max, one_of }, Value::Number(value)) => {
+            let number = |decimal: &Decimal| decimal.to_string().parse::<f64>().unwrap();
+            let value = value.as_f64().unwrap();
+            min.as_ref().is_none_or(|min| value >= number(min))
+                && max.as_ref().is_none_or(|max| value <= number(max))
+                && (one_of.is_empty() || one_of.iter().any(|one| number(one) == value))
+        }
+        (Wanted::Text { one_of, .. }, Value::String(value)) => {
+            one_of.iter().any(|one| **one == **value)
+        }
+        _ => false,
     }
 }
 
@@ -224,45 +291,138 @@ fn config() -> impl Strategy<Value = Config> {
         prop::collection::vec(role, 0..4),
         prop::collection::vec(rule, 0..6),
     );
-    (roles, rules, 0_u32..3, any::<bool>()).prop_map(|(roles, rules, caller_at_least, is_named)| {
-        let roles = roles
-            .into_iter()
-            .enumerate()
-            .map(|(index, (allow, to, rank, parents))| Role {
-                rule: rule_ref(&format!("role-{index}")),
-                fence: None,
-                rank,
-                mode: if rank == 3 {
-                    Mode::Shadow
-                } else {
-                    Mode::Enforce
-                },
-                allow: patterns(&allow),
-                inherits: parents
+    let seniority = (0_u32..3, any::<bool>());
+    (roles, rules, seniority, tools()).prop_map(
+        |(roles, rules, (caller_at_least, is_named), tools)| {
+            let roles = roles
+                .into_iter()
+                .enumerate()
+                .map(|(index, (allow, to, rank, parents))| Role {
+                    rule: rule_ref(&format!("role-{index}")),
+                    fence: None,
+                    rank,
+                    mode: if rank == 3 {
+                        Mode::Shadow
+                    } else {
+                        Mode::Enforce
+                    },
+                    allow: patterns(&allow),
+                    inherits: parents
+                        .into_iter()
+                        .map(|parent| format!("role-{parent}").into())
+                        .collect(),
+                    to,
+                });
+            let rules =
+                rules
                     .into_iter()
-                    .map(|parent| format!("role-{parent}").into())
-                    .collect(),
-                to,
-            });
-        let rules = rules
-            .into_iter()
-            .enumerate()
-            .map(|(index, (allow, shadow, actions, from))| Rule {
-                rule: rule_ref(&format!("rule-{index}")),
-                effect: if allow { Effect::Allow } else { Effect::Deny },
-                mode: if shadow { Mode::Shadow } else { Mode::Enforce },
-                actions: patterns(&actions),
-                when: None,
-                from,
-                say: None,
-            });
-        Config {
-            roles: roles.collect(),
-            rules: rules.collect(),
-            seniority: seniority(caller_at_least, is_named),
-            ..Config::default()
-        }
+                    .enumerate()
+                    .map(|(index, (allow, shadow, actions, from))| Rule {
+                        rule: rule_ref(&format!("rule-{index}")),
+                        effect: if allow { Effect::Allow } else { Effect::Deny },
+                        mode: if shadow { Mode::Shadow } else { Mode::Enforce },
+                        actions: patterns(&actions),
+                        when: None,
+                        from,
+                        say: None,
+                    });
+            Config {
+                roles: roles.collect(),
+                rules: rules.collect(),
+                seniority: self::seniority(caller_at_least, is_named),
+                tools,
+                ..Config::default()
+            }
+        },
+    )
+}
+
+fn tools() -> impl Strategy<Value = Vec<Tool>> {
+    let wanted = || {
+        prop::sample::select(vec![
+            Wanted::Anything,
+            Wanted::Boolean(vec![true]),
+            Wanted::Number {
+                min: Decimal::parse("1"),
+                max: Decimal::parse("5.5"),
+                one_of: Vec::new(),
+            },
+            Wanted::Number {
+                min: None,
+                max: None,
+                one_of: Decimal::parse("2").into_iter().collect(),
+            },
+            Wanted::Text {
+                matches: None,
+                is: None,
+                one_of: vec![Box::from("GBP"), Box::from("EUR")],
+            },
+        ])
+    };
+    let argument = (
+        prop::sample::select(ARGUMENTS.to_vec()),
+        wanted(),
+        any::<bool>(),
+    )
+        .prop_map(|(name, wanted, optional)| Argument {
+            path: vec![Box::from(name)],
+            wanted,
+            optional,
+        });
+    let tool = (
+        prop::collection::vec(argument, 0..3),
+        any::<bool>(),
+        any::<bool>(),
+    );
+    prop::collection::vec(tool, 0..3).prop_map(|tools| {
+        let named = ["wire", "search"].into_iter().zip(tools);
+        named
+            .map(|(name, (mut args, closed, shadow))| {
+                args.sort_by(|one, other| one.path.cmp(&other.path));
+                args.dedup_by(|one, other| one.path == other.path);
+                Tool {
+                    rule: rule_ref(name),
+                    mode: if shadow { Mode::Shadow } else { Mode::Enforce },
+                    args,
+                    closed,
+                }
+            })
+            .collect()
     })
+}
+
+const ARGUMENTS: [&str; 3] = ["amount", "currency", "Amount"];
+
+fn tool_call() -> impl Strategy<Value = Option<ToolCall>> {
+    let value = prop::sample::select(vec![
+        "0", "1", "2.0", "5.5", "5.51", "true", "false", "null", "\"GBP\"", "\"gbp\"", "{}", "[2]",
+    ]);
+    let name = prop::sample::select(vec![
+        Some("wire"),
+        Some("search"),
+        Some("other"),
+        Some("WIRE"),
+        None,
+    ]);
+    let member = (
+        prop::sample::select(vec!["amount", "Amount", "currency", "CURRENCY", "fee"]),
+        value,
+    );
+    let members = prop::collection::btree_map(member.0, member.1, 0..4);
+    let args = prop_oneof![
+        5 => members.prop_map(|members| {
+            let members = members.iter().map(|(key, value)| format!("\"{key}\":{value}"));
+            ToolArgs::Json(format!("{{{}}}", members.collect::<Vec<_>>().join(",")).into())
+        }),
+        1 => Just(ToolArgs::Absent),
+        1 => Just(ToolArgs::Unreadable),
+        1 => Just(ToolArgs::Json("[]".into())),
+    ];
+    let call = (name, args).prop_map(|(name, args)| ToolCall {
+        name: name.map(Into::into),
+        args,
+    });
+    prop::option::weighted(0.8, call)
 }
 
 /// For all agents, or for another one and ours.
@@ -337,10 +497,11 @@ proptest! {
 
     #[test]
     fn the_compiled_policy_decides_as_its_statements_say(
-        config in config(), principal in principal(), call in any_call(), source in source(),
+        config in config(), principal in principal(), call in any_call(), source in source(), tool in tool_call(),
     ) {
         let facts = Facts::default();
-        let question = Question { source, ..ask(&principal, &call, &facts) };
+        let request = RequestFacts { tool: tool.as_ref(), ..RequestFacts::default() };
+        let question = Question { source, request, ..ask(&principal, &call, &facts) };
         let (expected, shadow) = decide(&config, &question);
         let set = PolicySet::compile(config);
         let explained = set.explain(&question);
@@ -358,6 +519,29 @@ proptest! {
         // What is told fits what was decided.
         let told = explained.denies.iter().any(|deny| deny.covers());
         prop_assert_eq!(told, matches!(expected, Verdict::Deny(Reason::DenyRule, _)));
+        if let (Some(examined), Verdict::Allow) = (&explained.tool, &expected) {
+            prop_assert!(examined.wrong.is_empty() || examined.mode == Mode::Shadow);
+        }
+        if matches!(expected, Verdict::Deny(Reason::ArgumentDenied, Some(_))) {
+            prop_assert!(!explained.tool.unwrap().wrong.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_statement_about_a_tool_never_allows_more(
+        config in config(), principal in principal(), call in any_call(), tool in tool_call(), more in tools(),
+    ) {
+        let facts = Facts::default();
+        let request = RequestFacts { tool: tool.as_ref(), ..RequestFacts::default() };
+        let question = Question { request, ..ask(&principal, &call, &facts) };
+        let with = Config { tools: more, ..config.clone() };
+        let without = Config { tools: Vec::new(), ..config };
+        let (with, without) = (PolicySet::compile(with), PolicySet::compile(without));
+        let (with, without) = (with.decide(&question), without.decide(&question));
+        prop_assert!(without.is_allow() || !with.is_allow());
+        if with.is_allow() {
+            prop_assert_eq!(with.rule(), without.rule());
+        }
     }
 
     #[test]

@@ -99,15 +99,6 @@ pub(in crate::scan) fn luhn(number: &[u8]) -> bool {
     sum.is_multiple_of(10)
 }
 
-/// The remainder by 97 of letters and digits read as ISO 7064 wants them (`A` is 10); others are passed over.
-pub(in crate::scan) fn mod97(parts: impl Iterator<Item = u8>) -> u32 {
-    parts.fold(0, |rest, byte| match byte {
-        b'0'..=b'9' => (rest * 10 + u32::from(byte - b'0')) % 97,
-        b'A'..=b'Z' => (rest * 100 + u32::from(byte - b'A') + 10) % 97,
-        _ => rest,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,8 +108,6 @@ mod tests {
         assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
         assert!(luhn(b"79927398713"));
         assert!(!luhn(b"79927398710"));
-        let rearranged = b"WEST12345698765432GB82";
-        assert_eq!(mod97(rearranged.iter().copied()), 1);
         assert_eq!(&crc32_base62(b""), b"000000");
     }
 

@@ -18,7 +18,7 @@ mod card;
 mod email;
 pub(in crate::scan) mod evidence;
 mod gate;
-pub(in crate::scan) mod iban;
+mod iban;
 pub(in crate::scan) mod judge;
 mod jwt;
 pub(in crate::scan) mod kind;

@@ -4,10 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::super::matcher::evidence;
-use super::super::matcher::iban;
 use super::super::matcher::judge::passes;
 use super::super::matcher::kind::{Check, Kind, Left, Shape, Step};
 use super::super::matcher::{Set, is_card};
+use crate::model::iban;
 
 /// A valid, made-up sample of a detector (not of a pack): the same for the same seed. The checksums are right,
 /// so a scan that looks for it must find it.
@@ -119,7 +119,7 @@ fn account(country: &str, draw: &mut Draw) -> Option<String> {
     let code = country.as_bytes().first_chunk::<2>()?;
     let length = usize::from(iban::length(*code)?).checked_sub(4)?;
     let account = draw.text(Set::DIGIT, length);
-    let rest = evidence::mod97(account.bytes().chain(*code).chain(*b"00"));
+    let rest = iban::mod97(account.bytes().chain(*code).chain(*b"00"));
     let bare = format!("{country}{:02}{account}", 98 - rest);
     if draw.below(2) == 0 {
         return Some(bare);

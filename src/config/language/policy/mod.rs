@@ -25,6 +25,7 @@ pub(in crate::config) use proof::{CALLER, EXPECT, OUTCOME, PERSON, RESPONSE, TES
 pub(in crate::config) use quotas::{PER, QUOTA};
 pub(in crate::config) use roles::{FROM, MAX_RANK, RANK, ROLE, RULE, SENIORITY, TO};
 pub(in crate::config) use tenants::TENANT;
+pub(in crate::config) use tools::{ARGUMENT, IS, TOOL, UNKNOWN};
 
 use super::text::TENANT as TENANT_NAME;
 use super::{Field, Key, Map, Record, VERSION, VERSION_DOC, Value, Word};
@@ -100,11 +101,13 @@ pub(in crate::config) static POLICY: Record = Record::new(
         .examples(&["{ no-exports: { deny: a2a:SendMessage export-*, say: Exports run at night. } }"]),
         Field::new(
             "tools",
-            Value::Map(&Map { key: &Key::text("tool"), value: Value::Record(&tools::TOOL) }),
-            "What the arguments of a tool must look like, checked before the agent sees them.",
+            Value::Map(&Map { key: &Key::text("tool"), value: Value::Record(&TOOL) }),
+            "What calls of a tool must look like, by the tool's name just as its agent lists it. A tool is called by a JSON-RPC request \
+             `tools/call` (MCP) in a POST; each such request that names the tool is checked, whatever allowed it and on whatever path it comes, \
+             before quotas count it and before the agent sees it. It only ever refuses, with 403 and the name of the argument.",
         )
         .otherwise("arguments are not looked at")
-        .planned(),
+        .examples(&["{ wire_transfer: { args: { amount: { max: 250000 }, iban: { is: iban } }, unknownArgs: deny } }"]),
         Field::new(
             "quotas",
             Value::Map(&Map { key: &Key::name("quota"), value: Value::Record(&QUOTA) }),

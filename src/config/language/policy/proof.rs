@@ -72,9 +72,21 @@ pub(in crate::config) static TEST: Record = Record::new(
         Field::new("do", Value::Text(&ONE_ACTION), "The action that they ask for: one, without `*`; plain HTTP with its path.")
             .required()
             .examples(&["a2a:SendMessage quote-equity", "http:GET /healthz"]),
-        Field::new("args", Value::Any, "The arguments of the call, for conditions: `params` of JSON-RPC.")
-            .otherwise("none")
-            .examples(&["{ amount: 10, currency: GBP }"]),
+        Field::new(
+            "args",
+            Value::Any,
+            "The arguments of the call: `params` of JSON-RPC, or with `tool` what the tool is given.",
+        )
+        .otherwise("none")
+        .examples(&["{ amount: 10, currency: GBP }"]),
+        Field::new(
+            "tool",
+            Value::Text(&TEXT),
+            "The tool that is called, by a request `tools/call` (MCP). It goes with `do: http:POST` and a path. Conditions then read `params` as \
+             they stand in the request: `args.name`, and `args.arguments` with what stands under `args` here.",
+        )
+        .otherwise("no tool")
+        .examples(&["wire_transfer"]),
         Field::new(
             "from",
             Value::Text(&ADDRESS_ALONE),
@@ -137,8 +149,8 @@ pub(in crate::config) static OUTCOME: Record = Record::new(
         Field::new(
             "deny",
             Value::Text(&NAME),
-            "Denied, by this rule; `default-deny` where nothing allows it. The other reasons of a policy are `credential-missing` (nothing \
-             allows it to callers without a credential), `tenant-unknown`, `tenant-expired`, `seniority-too-low`, `task-not-found` and \
+            "Denied, by this rule, or for an argument of this tool; `default-deny` where nothing allows it. The other reasons of a policy are `credential-missing` (nothing \
+             allows it to callers without a credential), `argument-denied` (by whatever tool), `tenant-unknown`, `tenant-expired`, `seniority-too-low`, `task-not-found` and \
              `operation-unsupported`.",
         )
         .examples(&["no-wires-at-night"]),

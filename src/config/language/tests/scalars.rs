@@ -150,6 +150,7 @@ fn samples(value: &'static Value) -> Vec<Json> {
         // By example only.
         Value::Any | Value::Secret | Value::Text(_) => Vec::new(),
         Value::Boolean => vec![json!(true), json!(false)],
+        Value::Decimal => vec![json!(-3), json!(0.25), json!(250_000)],
         Value::Duration => vec![json!("10s"), json!("1h")],
         Value::Either(values) => values.iter().flat_map(samples).collect(),
         Value::List(value) => samples(value)
@@ -191,6 +192,7 @@ fn bad(value: &'static Value) -> Vec<Json> {
         ],
         Value::Any | Value::Secret => Vec::new(),
         Value::Boolean => vec![strange(), json!("yes"), json!("true"), json!(1)],
+        Value::Decimal => vec![strange(), json!(""), json!("5"), json!(true)],
         Value::Duration => vec![strange(), json!(""), json!("30"), json!("0s"), json!("5 m")],
         Value::Either(_) => vec![strange(), json!("")],
         Value::List(_) => vec![json!("text"), json!([])],

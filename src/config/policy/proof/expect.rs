@@ -20,6 +20,7 @@ pub(super) struct RawExpect {
 
 /// Why a policy refuses by itself, without a rule that says so.
 const REASONS: &[Reason] = &[
+    Reason::ArgumentDenied,
     Reason::CredentialMissing,
     Reason::DefaultDeny,
     Reason::OperationUnsupported,
@@ -134,8 +135,11 @@ impl Draft {
             }
             Expect::Deny(Some(name)) => {
                 let reasons = REASONS.iter().map(|reason| reason.as_str());
-                let names: Vec<_> = self.rules_that(Effect::Deny).chain(reasons).collect();
-                check_name(name, &names, "no rule that denies is called", at, report)?;
+                let tools = self.tool_names().map(|(name, _)| name);
+                let denying = self.rules_that(Effect::Deny).chain(tools);
+                let names: Vec<_> = denying.chain(reasons).collect();
+                let title = "no rule that denies and no tool is called";
+                check_name(name, &names, title, at, report)?;
             }
             Expect::Throttle { quota, after } => {
                 let names: Vec<_> = self.quotas.keys().map(String::as_str).collect();

@@ -1,6 +1,7 @@
 //! Bounds: of the text, of its nesting, of what it compiles to, of what it reads.
 
 use super::call::Call;
+use crate::policy::MAX_MATCHED_BYTES;
 use crate::policy::condition::*;
 
 fn faults(text: &str) -> Vec<Fault> {

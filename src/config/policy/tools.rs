@@ -1,0 +1,125 @@
+//! `tools`: what calls of tools must look like.
+
+mod argument;
+mod wanted;
+
+use super::{Draft, add, rule_ref};
+use crate::config::decode::{Fields, word};
+use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::policy::{TOOL, UNKNOWN};
+use crate::config::source::Span;
+use crate::config::tree::{Entry, quoted};
+use crate::model::{ActionPattern, Mode};
+use crate::policy::{Argument, Tool};
+
+/// A tool as it is written.
+pub(super) struct RawTool {
+    mode: Mode,
+    args: Vec<Argument>,
+    closed: bool,
+}
+
+/// A name longer than this is none of a tool.
+const MAX_NAME_BYTES: usize = 256;
+
+impl Draft {
+    pub(super) fn read_tools(&mut self, section: &Entry, report: &mut Diagnostics) {
+        let at = Some(section.key.span);
+        let Some(mut fields) = Fields::named(&section.value, "`tools`", at, report) else {
+            return;
+        };
+        if fields.is_empty(report) {
+            return;
+        }
+        for entry in fields.rest() {
+            check_name(entry, report);
+            if let Some(tool) = read_tool(entry, self.mode, report) {
+                add(&mut self.tools, entry, "tool", tool, report);
+            }
+        }
+    }
+
+    pub(super) fn check_tools(&self, report: &mut Diagnostics) -> Vec<Tool> {
+        let posts = ActionPattern::parse("http:POST");
+        let is_idle = posts.is_ok_and(|posts| !self.is_granted(&posts));
+        let mut tools = Vec::new();
+        for (name, (span, raw)) in &self.tools {
+            if is_idle {
+                let title = format_args!("nobody may call tool {}", quoted(name));
+                report.push(
+                    Diagnostic::warning(Code::IdleTool, title)
+                        .at(*span, "")
+                        .note("tools are called by `http:POST` requests, and nothing allows one"),
+                );
+            }
+            tools.push(Tool {
+                rule: rule_ref(name, *span, report),
+                mode: raw.mode,
+                args: raw.args.clone(),
+                closed: raw.closed,
+            });
+        }
+        tools
+    }
+
+    /// Names of the tools about which there is a statement that refuses.
+    pub(super) fn tool_names(&self) -> impl Iterator<Item = (&str, Span)> {
+        let tools = self.tools.iter();
+        tools.map(|(name, (span, _))| (name.as_str(), *span))
+    }
+}
+
+/// A tool has one name, just as its agent lists it.
+fn check_name(entry: &Entry, report: &mut Diagnostics) {
+    let name = &*entry.key.text;
+    let is_plain = !name.is_empty()
+        && name.len() <= MAX_NAME_BYTES
+        && name.trim().len() == name.len()
+        && !name.chars().any(char::is_control);
+    if is_plain && !name.contains('*') {
+        return;
+    }
+    let title = format_args!("{} is not the name of a tool", quoted(name));
+    let help = if name.contains('*') {
+        "arguments are those of one tool; write its name, and the same again for another"
+    } else {
+        "write the name as the agent lists it, without space around it"
+    };
+    report.push(
+        Diagnostic::error(Code::BadValue, title)
+            .at(entry.key.span, "")
+            .help(help),
+    );
+}
+
+fn read_tool(entry: &Entry, mode: Mode, report: &mut Diagnostics) -> Option<RawTool> {
+    let what = format!("tool {}", quoted(&entry.key.text));
+    let mut fields = Fields::of(&TOOL, &entry.value, &what, Some(entry.key.span), report)?;
+    if fields.is_empty(report) {
+        return None;
+    }
+    let args = fields.take("args");
+    let unknown = fields.take("unknownArgs");
+    fields.finish(report);
+    let words = [("allow", false), ("deny", true)];
+    let closed = unknown
+        .and_then(|unknown| word(&unknown.value, "`unknownArgs`", UNKNOWN, &words, report))
+        .unwrap_or(false);
+    let is_written = args.is_some() || unknown.is_some();
+    // A tool with mistakes was declared all the same.
+    let args = args.map_or_else(|| Some(Vec::new()), |args| argument::read_all(args, report));
+    let is_idle = |args: &Vec<Argument>| is_written && !closed && !args.iter().any(Argument::asks);
+    if args.as_ref().is_some_and(is_idle) {
+        let title = format_args!("{what} restricts nothing");
+        report.push(
+            Diagnostic::error(Code::NeverMatches, title)
+                .at(entry.key.span, "")
+                .help("write what an argument must be, such as amount: { max: 250000 }, or unknownArgs: deny"),
+        );
+    }
+    Some(RawTool {
+        mode,
+        args: args.unwrap_or_default(),
+        closed,
+    })
+}
