@@ -408,7 +408,10 @@ pub(super) fn word<T: Copy>(
     if found.is_none() {
         let enforced = words.iter().filter(|word| word.enforced);
         let names: Vec<_> = enforced.map(|word| word.word).collect();
-        let expected = format!("one of {}", list(&names));
+        let expected = match names.as_slice() {
+            [only] => format!("`{only}`"),
+            names => format!("one of {}", list(names)),
+        };
         let diagnostic = bad_value(node, what, expected);
         report.push(match nearest(text, names.iter().copied()) {
             Some(meant) => diagnostic.at(node.span, format_args!("did you mean `{meant}`?")),

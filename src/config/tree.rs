@@ -76,6 +76,10 @@ pub(super) fn parse(file: u32, text: &str, report: &mut Diagnostics) -> Option<N
             Err(error) => {
                 let at = error.marker().byte_offset().unwrap_or(text.len());
                 let span = builder.span(at, at + 1);
+                if error.info().contains("recursion limit") {
+                    builder.report.push(*nested(span));
+                    return None;
+                }
                 let title = format_args!("this is not YAML: {}", error.info());
                 Diagnostic::error(Code::Syntax, title).at(span, "").stop()
             }
@@ -361,7 +365,15 @@ fn no_tag(tagged: bool, span: Span) -> Step {
 
 fn too_much<T>(what: std::fmt::Arguments<'_>, span: Span) -> Result<T, Box<Diagnostic>> {
     let title = format_args!("a file may have at most {what}");
-    Diagnostic::error(Code::Budget, title).at(span, "").stop()
+    Diagnostic::error(Code::Budget, title)
+        .at(span, "")
+        .help("split the file; what an alias stands for counts wherever it is used")
+        .stop()
+}
+
+fn nested(span: Span) -> Box<Diagnostic> {
+    let title = format_args!("a file may be nested {MAX_DEPTH} levels deep at most");
+    Box::new(Diagnostic::error(Code::Budget, title).at(span, ""))
 }
 
 /// Text from a file as messages show it: in backticks, short, and without control characters.

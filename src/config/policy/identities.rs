@@ -236,7 +236,8 @@ fn read_jwks(entry: &Entry, report: &mut Diagnostics) -> Option<KeySource> {
             report.push(
                 Diagnostic::error(Code::Contradiction, title)
                     .at(url.key.span, "")
-                    .also(file.key.span, ""),
+                    .also(file.key.span, "")
+                    .help("delete one: keys come from one place"),
             );
             None
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Draft, add, set};
-use crate::config::decode::{self, Fields, nearest, word};
+use crate::config::decode::{self, Fields, list, nearest, word};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{AT_BOUND, DIRECTION, HOLD, LEAK_ACTIONS, LEAKS, PACKS};
 use crate::config::source::Span;
@@ -109,9 +109,20 @@ pub(super) fn check_detector(
         return true;
     }
     let title = format_args!("there is no pack or detector {}", quoted(name));
-    let packs = known.iter().filter_map(|name| name.split('.').next());
-    let meant = nearest(name, known.iter().copied().chain(packs));
-    report.push(Diagnostic::error(Code::UnknownDetector, title).suggest(at, meant));
+    let mut packs: Vec<_> = known
+        .iter()
+        .filter_map(|name| name.split('.').next())
+        .collect();
+    packs.dedup();
+    let meant = nearest(name, known.iter().chain(&packs).copied());
+    let diagnostic = Diagnostic::error(Code::UnknownDetector, title).suggest(at, meant);
+    report.push(match meant {
+        Some(_) => diagnostic,
+        None => diagnostic.help(format_args!(
+            "write {}, or one of their detectors; docs/leaks.md lists them",
+            list(&packs)
+        )),
+    });
     false
 }
 

@@ -380,7 +380,8 @@ fn read_rule(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Option
             return None;
         }
     };
-    let actions = actions(&entry.value, &what, usage, report);
+    let listed = format!("`{}` of {what}", entry.key.text);
+    let actions = actions(&entry.value, &listed, usage, report);
     let mut rule = RawRule {
         effect,
         mode,
