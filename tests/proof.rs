@@ -8,7 +8,6 @@
 )]
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -370,40 +369,6 @@ fn a_question_that_makes_no_sense_is_one_of_usage() {
         ask(&["--as", "ana", "--do", "a2a:GetTask", "--at", "noon"])
             .contains("2026-01-31T18:00:00Z")
     );
-}
-
-/// Every policy on the pages loads and passes its tests.
-#[test]
-fn examples_for_authors_are_true() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = |name: &str| fs::read_to_string(root.join("docs").join(name)).unwrap();
-    let pages = format!("{}{}", page("testing.md"), page("replay.md"));
-    let folder = tempfile::tempdir().unwrap();
-    let mut examples = 0;
-    for block in pages.split("```yaml\n").skip(1) {
-        let (yaml, _) = block.split_once("```").unwrap();
-        let file = folder.path().join(format!("{examples}.yaml"));
-        fs::write(&file, yaml).unwrap();
-        let found = lictor_in(folder.path(), &["test", file.to_str().unwrap()]);
-        assert_eq!(
-            found.code,
-            Some(0),
-            "{yaml}\n{}{}",
-            found.data,
-            found.messages
-        );
-        examples += 1;
-    }
-    assert!(examples >= 4, "only {examples} examples");
-}
-
-#[test]
-fn shipped_policies_pass_their_tests() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = lictor_in(root, &["test", "policies/quickstart.yaml"]);
-    assert_eq!(found.code, Some(0), "{}{}", found.data, found.messages);
-    assert!(!found.messages.contains("never hit"), "{}", found.messages);
-    assert!(!found.messages.starts_with("0 tests"), "{}", found.messages);
 }
 
 /// Whose tests fail does not start, and the message is the one of `lictor test`.

@@ -14,7 +14,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+fn files(folder: impl AsRef<Path>, extension: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join(folder)).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = paths
@@ -44,7 +44,7 @@ fn examples() -> Vec<(String, String)> {
         for (at, block) in text.split("```yaml\n").enumerate().skip(1) {
             let block = block.split("```").next().unwrap();
             // Other programs have files of YAML too, and some excerpts are no files.
-            if block.starts_with("lictor: v1") {
+            if block.contains("lictor: v1\n") {
                 examples.push((format!("{}, block {at}", path.display()), block.to_owned()));
             }
         }
@@ -69,6 +69,24 @@ fn subject_of<'a>(file: &Json, subjects: &'a [Subject; 2]) -> &'a Subject {
         operator
     } else {
         policy
+    }
+}
+
+/// Of a folder's files one alone may not load, and each is valid.
+#[test]
+fn every_part_of_a_recipe_is_valid() {
+    let [policy, _] = subjects();
+    let entries = fs::read_dir(root().join("policies")).unwrap();
+    let folders = entries.map(|entry| entry.unwrap().path());
+    let parts: Vec<_> = folders
+        .filter(|path| path.is_dir())
+        .flat_map(|folder| files(folder, "yaml"))
+        .collect();
+    assert!(!parts.is_empty());
+    for path in parts {
+        let file = json(&fs::read_to_string(&path).unwrap()).unwrap();
+        let errors = policy.schema_errors(&file);
+        assert!(errors.is_empty(), "{}: {errors:#?}", path.display());
     }
 }
 
