@@ -52,6 +52,10 @@ struct Stage {
 
 impl Stage {
     async fn new(capture: &str) -> Self {
+        Self::under(capture, RULES).await
+    }
+
+    async fn under(capture: &str, rest: &str) -> Self {
         let answer =
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
         let agent = Upstream::scripted(move |_| vec![Step::text(answer)]).await;
@@ -60,7 +64,7 @@ impl Stage {
         let home = setup.home().to_owned();
         let keys = home.join("jwks.json");
         fs::write(&keys, minter.jwks()).unwrap();
-        let lictor = setup.policy(policy(&keys, capture, RULES)).start().await;
+        let lictor = setup.policy(policy(&keys, capture, rest)).start().await;
         Self {
             lictor,
             _agent: agent,
@@ -431,5 +435,76 @@ async fn a_file_with_anything_in_it_is_read_to_its_end() {
         (&["replay", "--policies", "policies"], 2),
     ] {
         assert_eq!(stage.lictor(arguments).code, Some(code), "{arguments:?}");
+    }
+}
+
+/// What decided calls of tools.
+const TOOLS: &str = r#"
+rules:
+  server: { allow: http:POST /mcp, from: { identity: corp } }
+tools:
+  wire: { args: { amount: { max: 100 } } }
+"#;
+
+#[tokio::test]
+async fn arguments_of_tools_are_judged_again_as_far_as_they_are_kept() {
+    let stage = Stage::under("decision", TOOLS).await;
+    let none = json!({});
+    for (name, arguments) in [
+        ("wire", r#"{"amount": 50.10, "note": "for lunch"}"#),
+        ("wire", r#"{"amount": 500}"#),
+        ("read", r#"{"path": "/etc/passwd"}"#),
+    ] {
+        let body = format!(
+            r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"{name}","arguments":{arguments}}}}}"#
+        );
+        stage.call("POST /mcp", "", &none, &body).await;
+    }
+    let records = support::eventually("all records", async || {
+        let records = stage.lictor.audit();
+        (records.len() == 3).then_some(records)
+    })
+    .await;
+    let kept: Vec<_> = records
+        .iter()
+        .map(|record| &record["captured"]["values"]["tool"])
+        .collect();
+    let given = json!({"json": r#"{"amount":50.10,"note":null}"#});
+    assert_eq!(
+        *kept[0],
+        json!({"name": "wire", "given": given, "omitted": ["note"]})
+    );
+    assert_eq!(*kept[2], json!({"name": "read", "given": "unkept"}));
+    assert_eq!(records[1]["reason"], "argument-denied");
+
+    let replay = |rest: &str| {
+        stage.other("new", rest);
+        stage.lictor(&["replay", "audit.jsonl", "--policies", "new"])
+    };
+    let same = replay(TOOLS);
+    assert_eq!((same.code, &*same.data), (Some(0), ""), "{}", same.messages);
+    assert!(
+        same.messages.contains("3 compared, 0 differ"),
+        "{}",
+        same.messages
+    );
+    let found = stage.explain(&records[1], "new");
+    assert_eq!(found.code, Some(1), "{}", found.data);
+    assert!(found.data.contains("argument-denied"), "{}", found.data);
+
+    let stricter = replay(&TOOLS.replace("100", "50"));
+    assert_eq!(stricter.code, Some(1), "{}", stricter.messages);
+    assert!(stricter.data.contains("wire: 1 call"), "{}", stricter.data);
+    let laxer = replay(&TOOLS.replace("100", "500"));
+    assert!(laxer.data.contains("now allowed: 1 call"), "{}", laxer.data);
+
+    for (rest, lacking) in [
+        (TOOLS.replace("amount:", "note:"), "`note` of `wire`"),
+        (TOOLS.replace("wire:", "read:"), "what `read` is given"),
+    ] {
+        let found = replay(&rest);
+        let summary = &found.messages;
+        assert!(summary.contains(lacking), "{summary}");
+        assert!(summary.contains("1 not captured"), "{summary}");
     }
 }

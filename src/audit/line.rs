@@ -21,7 +21,7 @@
 //! `facts` are there when the policy was asked, and only then. With `agent`, `identity`, `principal`, `tenant`, `groups`, `source`,
 //! `action`, `operation`, `facts`, `method`, `path` and `time` they are what a decision was made from, but for what conditions
 //! read besides. That is `captured`, where the policy says `audit: { capture: decision }`: `values` by their paths as conditions
-//! spell them (`args.amount`, `claims.sub`, `request.header['x-desk']`, `request.size`, `task.id`, `time`), `missing` paths at which
+//! spell them (`args.amount`, `claims.sub`, `request.header['x-desk']`, `request.size`, `task.id`, `time`) and `tool`, what statements about tools look at; `missing` paths at which
 //! the call has nothing, and `omitted` ones whose value is longer than 2 KiB or for which the record has no room (8 KiB for all).
 //! A path that is in none of them was not captured, since no condition of that policy reads it; `missing` `args` or `claims` stand
 //! for all paths into them. `action` and `path` are cut at 2 KiB and end in `…` then.

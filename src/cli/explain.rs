@@ -15,8 +15,8 @@ use crate::audit::read::Call;
 use crate::clock;
 use crate::config::{self, Operator, Policies};
 use crate::model::{Action, ActionPattern, Principal, RuleRef};
-use crate::policy::{Explanation, Need, Revocations};
-use crate::rehearsal::{Scene, default_source};
+use crate::policy::{Explanation, Revocations};
+use crate::rehearsal::{Scene, Unknown, default_source};
 use crate::scan;
 
 mod asked;
@@ -120,7 +120,7 @@ struct Case<'a> {
     /// What was taken out of a request, and what was assumed: a word, and a sentence.
     notes: Vec<(&'static str, String)>,
     /// Values that decide and are not known.
-    unknown: Vec<Need<'a>>,
+    unknown: Vec<Unknown<'a>>,
 }
 
 /// A decision that was made.
@@ -291,7 +291,7 @@ impl Case<'_> {
     /// What is not known of all that a statement reads.
     fn unknown_to(&self, rule: &RuleRef) -> Vec<String> {
         let needs = self.unknown.iter().filter(|need| **need.rule == *rule);
-        needs.map(|need| need.path.to_string()).collect()
+        needs.map(|need| need.value.clone()).collect()
     }
 }
 

@@ -8,7 +8,8 @@ use http::{Method, Uri};
 
 use crate::audit::read::{Asked, Call, Captured, Unfit};
 use crate::config::Policies;
-use crate::model::{Action, Ownership, Protocol};
+use crate::model::{Action, Dialect, Ownership, Protocol};
+use crate::policy::TOOL;
 use crate::policy::condition::Attribute;
 use crate::protocol;
 use crate::proxy::hygiene::Paths;
@@ -47,7 +48,7 @@ const BUFFER_BYTES: usize = 256 * 1024;
 pub(super) fn past(record: &Call, paths: Paths) -> Result<Past, Unusable> {
     let asked = record.asked()?;
     let allowed = was_allowed(asked.reason, asked.passed);
-    let known = known(record.captured.as_ref(), &asked);
+    let known = known(record.captured.as_ref(), &asked, record.method.as_deref());
     let http = plain(record, &asked.call.action, paths)?;
     let Asked {
         caller,
@@ -89,7 +90,7 @@ fn plain(record: &Call, action: &Action, paths: Paths) -> Result<Option<Action>,
     action.map(Some).ok_or(Unusable::Path)
 }
 
-fn known(captured: Option<&Captured>, asked: &Asked) -> Known {
+fn known(captured: Option<&Captured>, asked: &Asked, method: Option<&str>) -> Known {
     let mut known = captured.map_or_else(Known::default, |captured| Known {
         values: captured.values.clone(),
         missing: captured.missing.clone(),
@@ -97,6 +98,10 @@ fn known(captured: Option<&Captured>, asked: &Asked) -> Known {
     // A call that names no task at all has no `task.id`, whether or not somebody asked.
     if asked.facts.task == Ownership::Absent {
         known.missing.insert(Attribute::TaskId.as_str().to_owned());
+    }
+    // Tools are called by a POST that is none of A2A.
+    if method != Some("POST") || matches!(asked.call.dialect, Dialect::A2a(_)) {
+        known.missing.insert(TOOL.to_string());
     }
     known
 }

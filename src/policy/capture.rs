@@ -8,6 +8,7 @@ use super::condition::{Attribute, Attributes, Condition, Path, Value};
 use super::decide::{PolicySet, actions};
 use super::question::Question;
 use super::reads::{Reads, is_told};
+use super::tools::KeptTool;
 use crate::model::RuleRef;
 
 /// A value that a statement about a call reads, and that no audit record tells by itself.
@@ -21,7 +22,8 @@ pub struct Need<'set> {
 
 impl PolicySet {
     /// Hands over every value of the call that `reads` has and no audit record tells by itself, also those of statements
-    /// that are not about this call: a changed policy may be. With its path as it is spelt in conditions, and `None`
+    /// that are not about this call: a changed policy may be. Beside them the [`TOOL`] that is called, as far as statements
+    /// about tools look at it. With its path as it is spelt in conditions, and `None`
     /// where the call has no such value; a document that is not there is told once, and not path by path.
     pub fn capture(
         &self,
@@ -42,6 +44,18 @@ impl PolicySet {
                 }
             }
         }
+        if reads.tool {
+            let kept = question.request.tool.map(|call| self.tools.keep(call));
+            // A struct of texts always is JSON.
+            let kept = kept.map(|kept| serde_json::to_value(kept).unwrap_or_default());
+            note(&TOOL, kept.as_ref().map(Value::Json));
+        }
+    }
+
+    /// The first statement about tools that could refuse a call of which no more than this is known, and what would
+    /// have to be; `None` where enough is kept.
+    pub fn tool_need(&self, kept: Option<&KeptTool>) -> Option<(&Arc<RuleRef>, String)> {
+        self.tools.lacks(kept)
     }
 
     /// What the conditions of the statements that may decide this call read, where no audit record tells it by itself.
@@ -66,6 +80,9 @@ impl PolicySet {
             .collect()
     }
 }
+
+/// Under which name the tool that a request calls is captured: no condition reads it.
+pub static TOOL: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from("tool"));
 
 /// The name of a document into which paths lead, and whether the call has it.
 fn document(attribute: Attribute, question: &Question<'_>) -> Option<(&'static Arc<str>, bool)> {

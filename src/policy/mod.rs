@@ -32,7 +32,7 @@ mod tests;
 mod tools;
 
 pub use callers::Mismatch;
-pub use capture::Need;
+pub use capture::{Need, TOOL};
 pub use config::{
     Callers, Config, Effect, Instructors, LimitOverride, Role, Rule, Seniority, Sources, Tenant,
     Tenants,
@@ -45,4 +45,4 @@ pub use permit::{Decision, Permit};
 pub use question::{Question, RequestFacts};
 pub use reads::Reads;
 pub use revocation::{Revocation, Revocations, Subject};
-pub use tools::{Argument, Decimal, Examined, TextKind, Tool, Wanted, Wrong};
+pub use tools::{Argument, Decimal, Examined, Given, KeptTool, TextKind, Tool, Wanted, Wrong};

@@ -20,6 +20,6 @@ mod why;
 
 pub use config::{Answer, Config, Expect, Test};
 pub use outcome::{Got, Outcome, Report};
-pub use past::{Comparison, Known, Past, compare, was_allowed};
+pub use past::{Comparison, Known, Past, Unknown, compare, was_allowed};
 pub use run::{Stage, run};
 pub use scene::{Scene, default_source, default_time, params_of};

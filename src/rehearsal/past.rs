@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::scene::Scene;
 use crate::model::{Reason, Refusal, RuleRef, TaskId};
 use crate::policy::condition::{Attribute, Key, Path};
-use crate::policy::{Need, PolicySet, Question};
+use crate::policy::{KeptTool, Need, PolicySet, Question, TOOL};
 
 /// A decision that was made once, with what is known of what it was made from.
 #[derive(Debug, Clone)]
@@ -40,7 +41,16 @@ pub enum Comparison<'set> {
     /// It passes as before, or is refused as before.
     Same,
     /// It depends on values that are not known. There is at least one.
-    Unknown(Vec<Need<'set>>),
+    Unknown(Vec<Unknown<'set>>),
+}
+
+/// A value that decides and is not known.
+#[derive(Debug, Clone)]
+pub struct Unknown<'set> {
+    /// The statement that reads it.
+    pub rule: &'set Arc<RuleRef>,
+    /// What it is: a path as conditions spell it, or what of a tool.
+    pub value: String,
 }
 
 /// Whether the policy let a call pass that ended so. Quotas and all that comes after refuse only what it let pass.
@@ -55,7 +65,8 @@ pub const fn was_allowed(reason: Option<Reason>, passed: bool) -> bool {
         return true;
     }
     match reason {
-        Reason::ContextNotFound
+        Reason::ArgumentDenied
+        | Reason::ContextNotFound
         | Reason::CredentialMissing
         | Reason::DefaultDeny
         | Reason::DenyRule
@@ -64,9 +75,7 @@ pub const fn was_allowed(reason: Option<Reason>, passed: bool) -> bool {
         | Reason::TaskNotFound
         | Reason::TenantExpired
         | Reason::TenantUnknown => false,
-        // Statements about tools refuse only what roles and rules let pass, and no record holds what a tool is given.
-        Reason::ArgumentDenied
-        | Reason::AuditUnavailable
+        Reason::AuditUnavailable
         | Reason::BatchUnsupported
         | Reason::CredentialInvalid
         | Reason::ExpectationFailed
@@ -118,6 +127,12 @@ impl Past {
                 put(&mut scene, path, value);
             }
         }
+        let kept = self.known.tool();
+        if let Some(Some(kept)) = &kept
+            && policy.tool_need(Some(kept)).is_none()
+        {
+            scene.tool = Some(kept.call());
+        }
         scene
     }
 
@@ -127,13 +142,38 @@ impl Past {
         &self,
         policy: &'set PolicySet,
         question: &Question<'_>,
-    ) -> Vec<Need<'set>> {
-        let mut needs = policy.needs(question);
-        needs.retain(|need| {
-            let told = self.known.told(need.path, &need.path.to_string());
-            matches!(told, Told::Unknown) && need.path.attribute() != Attribute::Time
-        });
-        needs
+    ) -> Vec<Unknown<'set>> {
+        let mut unknown = Vec::new();
+        for Need { rule, path } in policy.needs(question) {
+            let value = path.to_string();
+            let is_unknown = matches!(self.known.told(path, &value), Told::Unknown);
+            if is_unknown && path.attribute() != Attribute::Time {
+                unknown.push(Unknown { rule, value });
+            }
+        }
+        if unknown.is_empty() {
+            unknown.extend(self.unknown_tool(policy, question));
+        }
+        unknown
+    }
+
+    /// Statements about tools come last, and only refuse.
+    fn unknown_tool<'set>(
+        &self,
+        policy: &'set PolicySet,
+        question: &Question<'_>,
+    ) -> Option<Unknown<'set>> {
+        let kept = match self.known.tool() {
+            // It calls none.
+            Some(None) => return None,
+            Some(Some(kept)) => Some(kept),
+            None => None,
+        };
+        let (rule, value) = policy.tool_need(kept.as_ref())?;
+        let mut without = *question;
+        without.request.tool = None;
+        let passes = policy.decide(&without).is_allow();
+        passes.then_some(Unknown { rule, value })
     }
 }
 
@@ -145,6 +185,15 @@ enum Told<'a> {
 }
 
 impl Known {
+    /// The tool that is called: `None` where that is not known, and inside of it where none is.
+    fn tool(&self) -> Option<Option<KeptTool>> {
+        if self.missing.contains(&**TOOL) {
+            return Some(None);
+        }
+        let kept = self.values.get(&**TOOL)?;
+        KeptTool::deserialize(kept).ok().map(Some)
+    }
+
     fn told(&self, path: &Path, spelling: &str) -> Told<'_> {
         if let Some(value) = self.values.get(spelling) {
             return Told::Value(value);
@@ -319,8 +368,8 @@ mod tests {
             Comparison::NowDenied(refusal) => format!("denied by {}", refusal.rule.unwrap().name),
             Comparison::Same => "same".to_owned(),
             Comparison::Unknown(needs) => {
-                let paths = needs.iter().map(|need| need.path.to_string());
-                format!("unknown: {}", paths.collect::<Vec<_>>().join(", "))
+                let values = needs.iter().map(|need| &*need.value);
+                format!("unknown: {}", values.collect::<Vec<_>>().join(", "))
             }
         }
     }

@@ -80,7 +80,7 @@ fn besides(case: &Case<'_>, explanation: &Explanation, fields: &mut Map<String, 
         let unknown = case
             .unknown
             .iter()
-            .map(|need| json!({ "path": need.path.to_string(), "rule": statement(need.rule) }));
+            .map(|need| json!({ "path": need.value.clone(), "rule": statement(need.rule) }));
         put("unknown", unknown.collect());
         // What came out without them is nobody's answer.
         for guessed in ["decision", "reason", "status", "detail", "rule"] {

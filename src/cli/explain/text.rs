@@ -206,7 +206,7 @@ fn outcome(case: &Case<'_>, explanation: &Explanation, line: &mut impl FnMut(&st
     let action = &case.scene.call.action;
     if !case.unknown.is_empty() {
         for need in &case.unknown {
-            let unknown = format!("{}, which {} reads", need.path, need.rule.name);
+            let unknown = format!("{}, which {} reads", need.value, need.rule.name);
             line("unknown", &placed(&unknown, Some(need.rule)));
         }
         return;
@@ -261,11 +261,7 @@ fn verdict(case: &Case<'_>, explanation: &Explanation) -> String {
     let hash = head_of(case.generation);
     let head = match explanation.decision.refusal() {
         _ if !case.unknown.is_empty() => {
-            let mut paths: Vec<_> = case
-                .unknown
-                .iter()
-                .map(|need| need.path.to_string())
-                .collect();
+            let mut paths: Vec<_> = case.unknown.iter().map(|need| need.value.clone()).collect();
             paths.sort();
             paths.dedup();
             format!("UNKNOWN  {}", not_captured(&paths))

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::super::recorded::Unusable;
 use super::difference::Difference;
 use crate::audit::read::Strange;
-use crate::policy::Need;
+use crate::rehearsal::Unknown;
 
 /// Why a record was not compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,8 +76,8 @@ impl Tally {
         *self.uncompared.entry(why).or_default() += 1;
     }
 
-    pub(super) fn unknown(&mut self, needs: &[Need<'_>]) {
-        let mut paths: Vec<_> = needs.iter().map(|need| need.path.to_string()).collect();
+    pub(super) fn unknown(&mut self, needs: &[Unknown<'_>]) {
+        let mut paths: Vec<_> = needs.iter().map(|need| need.value.clone()).collect();
         paths.sort();
         paths.dedup();
         let mut by: Vec<_> = needs.iter().map(|need| need.rule.to_string()).collect();

@@ -6,6 +6,7 @@
 //! something is asked of it, an argument that is not there: the tool would choose one in its place.
 
 mod decimal;
+mod kept;
 mod kind;
 mod object;
 mod spelling;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use decimal::Decimal;
+pub use kept::{Given, KeptTool};
 pub use kind::TextKind;
 pub use wanted::Wanted;
 

@@ -121,6 +121,11 @@ impl Object {
         found.append(&mut unnamed);
     }
 
+    /// The member that some reader takes one of this name for, if something is asked of it or of what it holds.
+    pub(super) fn looked_at(&self, key: &str) -> Option<&str> {
+        self.spellings.get(&fold(key)).map(|meant| &**meant)
+    }
+
     /// What is wrong with a member that is not named.
     fn unnamed(&self, key: &str) -> Option<Found<'_>> {
         if let Some(meant) = self.spellings.get(&fold(key)) {
