@@ -29,8 +29,8 @@ pub(super) const EXAMPLES: &str = "Examples:
   lictor replay audit.jsonl --policies new/ --format json      all differences, a line of JSON each
 
 Every recorded decision is made again by the policies that are named: tenants, deny rules,
-seniority, roles, allow rules and whose task it is. Quotas and the scan are not replayed, because
-what they do depends on more than one call. A decision that depends on a value which its record does
+seniority, roles, allow rules, whose task it is, and the arguments of tools. Quotas and the scan are
+not replayed, because what they do depends on more than one call. A decision that depends on a value which its record does
 not hold is counted and not guessed; with `audit: { capture: decision }` records hold what conditions
 read. Differences go to standard output, the count of everything to standard error.
 Exit codes: 0 all the same, 1 some differ (or mistakes in the policies), 2 usage, 3 a file that
