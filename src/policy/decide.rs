@@ -181,12 +181,13 @@ impl PolicySet {
 /// A step of the decision. Boxed, because a refusal is large and the way of an allow is not.
 pub(super) type Step<T> = Result<T, Box<Refusal>>;
 
-/// The first deny that covers the call, under its own name or as the plain HTTP request that it is.
+/// The first deny, in the order of names, that covers the call under its own name or as the plain HTTP request that
+/// it is.
 fn denying<'set>(denies: &'set Statements<Deny>, case: &Case<'_>) -> Option<&'set Deny> {
     if denies.is_empty() {
         return None;
     }
-    actions(case.question).find_map(|action| denies.first(action, case))
+    denies.first_of(actions(case.question), case)
 }
 
 /// The names under which a deny covers the call.

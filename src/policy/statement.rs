@@ -113,12 +113,22 @@ impl<T: Statement> Statements<T> {
 
     /// The first in the order of names that is about the call.
     pub(super) fn first(&self, action: &Action, case: &Case<'_>) -> Option<&T> {
-        let question = case.question;
+        self.first_of(std::iter::once(action), case)
+    }
+
+    /// The same for a call that goes by several names.
+    pub(super) fn first_of<'a>(
+        &self,
+        actions: impl Iterator<Item = &'a Action>,
+        case: &Case<'_>,
+    ) -> Option<&T> {
         let get = |number: u32| self.list.get(number as usize);
-        let matches = |number| get(number).is_some_and(|it| it.matches(action, case));
-        self.index
-            .first(action, question.principal, T::NAMELESS, matches)
-            .and_then(get)
+        let principal = case.question.principal;
+        let numbers = actions.filter_map(|action| {
+            let matches = |number| get(number).is_some_and(|it| it.matches(action, case));
+            self.index.first(action, principal, T::NAMELESS, matches)
+        });
+        numbers.min().and_then(get)
     }
 
     /// Those that were looked at for the call.
