@@ -10,6 +10,7 @@ pub mod quickstart;
 
 pub mod clock;
 pub mod drain;
+pub mod heap;
 pub mod model;
 pub mod telemetry;
 

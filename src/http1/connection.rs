@@ -19,6 +19,7 @@ use super::inflow::{Fed, Inflow, poll_fill};
 use super::outbox::Outbox;
 use crate::clock::{self, Alarm};
 use crate::drain::Guard;
+use crate::heap;
 
 /// Answers requests.
 pub trait Service {
@@ -267,7 +268,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         let is_persistent = is_persistent && !asks_for_websocket(&parts.headers);
         let (body, mut inflow) = Inflow::new(framing, expects_continue, &mut self.inbox);
         // On the heap, and gone before the answer runs: a connection that waits holds none of it.
-        let mut call = Box::pin(service.call(Request::from_parts(parts, body)));
+        let mut call = heap::pinned(|| service.call(Request::from_parts(parts, body)));
         let reply = std::future::poll_fn(|cx| self.poll_call(cx, call.as_mut(), &mut inflow)).await;
         drop(call);
         let (head, mut body) = match reply {

@@ -18,6 +18,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::clock;
 use crate::drain::Guard;
+use crate::heap;
 use crate::http1;
 use crate::listener::{Config, Connection, Guarded};
 use crate::model::Refusal;
@@ -204,7 +205,7 @@ impl Front {
             let (mut inlet, busy) = (inlet.clone(), Busy::new(&calls));
             inlet.takes_back = calls.takes_back();
             // Boxed here: the library moves what it is given from hand to hand until it is a task.
-            Box::pin(async move {
+            heap::pinned(|| async move {
                 let response = match proxy.call(inlet, request.map(CallerBody::Http2)).await {
                     Reply::Response(mut response) => {
                         // No other answer has it: in the table of the connection it would only push out what
@@ -316,6 +317,8 @@ impl http1::Service for Http1 {
     type Body = ReplyBody;
     type Switch = Box<Tunnel>;
 
+    // Inlined, so that the future is made where it is to be.
+    #[inline]
     async fn call(&self, request: Request<http1::Body>) -> Reply {
         let proxy = Arc::clone(&self.proxy);
         proxy
