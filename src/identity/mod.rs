@@ -31,7 +31,7 @@ use jiff::Timestamp;
 
 use crate::model::{ANONYMOUS, Credential, NameError, Principal, PrincipalId, Refusal, TenantId};
 
-use cache::{Digest, Entry, TokenCache};
+use cache::{Entry, TokenCache};
 use claims::Claims;
 use source::Source;
 use token::Unverified;
@@ -90,14 +90,14 @@ impl Authenticator {
         let Some(token) = bearer::token(headers, !self.issuers.is_empty())? else {
             return Ok(Principal::anonymous());
         };
-        let digest = Digest::of(token);
+        let key = self.cache.key(token);
         let counts = |entry: &Entry| entry.validity.contains(now) && self.is_current(entry);
-        if let Some(principal) = self.cache.get(&digest, counts) {
+        if let Some(principal) = self.cache.get(&key, counts) {
             return Ok(principal);
         }
         let entry = self.verify(token, now).await?;
         let principal = Arc::clone(&entry.principal);
-        self.cache.insert(digest, entry);
+        self.cache.insert(&key, entry);
         Ok(principal)
     }
 
