@@ -16,9 +16,11 @@ use super::gcra::{Limit, State};
 #[derive(Debug)]
 pub struct Store {
     epoch: Instant,
-    // Two independent SipHash keys give 128 bits that nobody outside can aim at, without storing text.
-    // Two keys that met would share a counter: with 2^17 live keys that is one chance in 2^95.
-    seeds: [RandomState; 2],
+    // SipHash gives 64 bits that nobody outside can aim at, without storing text; the quicker hash, which has a
+    // secret of its own, gives as many again against chance. Two keys that met would share a counter: with 2^17
+    // live keys that is one chance in 2^95.
+    aimless: RandomState,
+    quick: foldhash::quality::RandomState,
     shards: Box<[Mutex<Shard>]>,
     shard_capacity: usize,
 }
@@ -57,7 +59,8 @@ impl Store {
     pub fn new(capacity: usize, now: Instant) -> Self {
         Self {
             epoch: now,
-            seeds: [RandomState::new(), RandomState::new()],
+            aimless: RandomState::new(),
+            quick: foldhash::quality::RandomState::default(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             shard_capacity: capacity.div_ceil(SHARDS).max(1),
         }
@@ -84,10 +87,9 @@ impl Store {
 
     /// The counter of these parts.
     pub(super) fn key(&self, parts: impl Hash) -> Key {
-        let [low, high] = &self.seeds;
         Key {
-            low: low.hash_one(&parts),
-            high: high.hash_one(&parts),
+            low: self.aimless.hash_one(&parts),
+            high: self.quick.hash_one(&parts),
         }
     }
 
@@ -106,12 +108,9 @@ impl Store {
         }
     }
 
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the remainder is below SHARDS"
-    )]
+    // By bits that nobody can aim at either, and that the tables do not go by first.
     const fn shard_of(&self, key: Key) -> usize {
-        (key.high % SHARDS as u64) as usize
+        ((key.low >> 32) % SHARDS as u64) as usize
     }
 }
 
