@@ -1,12 +1,9 @@
-//! Tokens that were verified, by their text.
+//! Tokens that were verified, by the hash of their text.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::hash::BuildHasher;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use foldhash::quality::RandomState;
-use hashbrown::HashTable;
-use zeroize::Zeroizing;
 
 use crate::model::Principal;
 
@@ -15,24 +12,35 @@ use super::claims::Validity;
 /// So many locks that two workers seldom meet; a power of two.
 const SHARDS: usize = 16;
 
-/// 4096 tokens in all: more callers than one agent serves in an hour. Some 4 MiB, and 64 MiB if all are as long as
-/// any that is taken.
+/// 4096 tokens in all, some 2 MiB: more callers than one agent serves in an hour.
 const MAX_PER_SHARD: usize = 256;
 
 /// How many entries are looked at for one to give up.
 const EVICTION_SAMPLE: usize = 8;
 
-/// A token's text, and where to look for it.
-#[derive(Clone, Copy)]
-pub(super) struct Key<'a> {
-    token: &'a str,
-    hash: u64,
+/// The BLAKE3 hash of a token's text.
+///
+/// A hit must mean "this very text was verified". Only texts that were verified get in, so whoever has no
+/// valid token would need a second preimage of one (2^256), and whoever lets the issuer sign one text in
+/// order to present another would need a collision (2^128). So the token itself, which is a credential, need
+/// not be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Digest([u8; 32]);
+
+impl Digest {
+    pub(super) fn of(token: &str) -> Self {
+        Self(*blake3::hash(token.as_bytes()).as_bytes())
+    }
+
+    fn shard(&self) -> usize {
+        let [first, ..] = self.0;
+        usize::from(first) % SHARDS
+    }
 }
 
-impl Key<'_> {
-    // By bits that the table of the shard does not go by first.
-    const fn shard(&self) -> usize {
-        (self.hash >> 32) as usize % SHARDS
+impl std::hash::Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(&self.0);
     }
 }
 
@@ -46,30 +54,11 @@ pub(super) struct Entry {
     pub(super) validity: Validity,
 }
 
-/// A token that was verified.
-///
-/// A hit must mean "this very text was verified", so the text is kept and compared whole: the hash, which is quick
-/// and not one of cryptography, only says where to look. A token is a credential, so it is overwritten when it is
-/// forgotten.
-struct Known {
-    hash: u64,
-    token: Zeroizing<Box<str>>,
-    entry: Entry,
-}
-
-impl Known {
-    fn is(&self, key: &Key<'_>) -> bool {
-        self.hash == key.hash && **self.token == *key.token
-    }
-}
-
-type Shard = HashTable<Known>;
+type Shard = HashMap<Digest, Entry, BuildHasherDefault<DigestHasher>>;
 
 /// Bounded, and sharded so that a lock is held for one look-up only.
 #[derive(Default)]
 pub(super) struct TokenCache {
-    // Drawn for each cache, so that nobody can make tokens that meet.
-    hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
 }
 
@@ -80,49 +69,42 @@ impl fmt::Debug for TokenCache {
 }
 
 impl TokenCache {
-    /// Where a token is looked for.
-    pub(super) fn key<'a>(&self, token: &'a str) -> Key<'a> {
-        let hash = self.hasher.hash_one(token);
-        Key { token, hash }
-    }
-
     /// The principal of a token that was verified, if the entry still counts. One that does not is removed.
     pub(super) fn get(
         &self,
-        key: &Key<'_>,
+        digest: &Digest,
         counts: impl FnOnce(&Entry) -> bool,
     ) -> Option<Arc<Principal>> {
-        let mut shard = self.lock(key)?;
-        let known = shard.find_entry(key.hash, |known| known.is(key)).ok()?;
-        let entry = &known.get().entry;
+        let mut shard = self.lock(digest)?;
+        let entry = shard.get(digest)?;
         if counts(entry) {
             return Some(Arc::clone(&entry.principal));
         }
-        known.remove();
+        shard.remove(digest);
         None
     }
 
     /// At the bound, of a few entries the one that ends first makes room.
-    pub(super) fn insert(&self, key: &Key<'_>, entry: Entry) {
-        let Some(mut shard) = self.lock(key) else {
+    pub(super) fn insert(&self, digest: Digest, entry: Entry) {
+        let Some(mut shard) = self.lock(&digest) else {
             return;
         };
         if shard.len() >= MAX_PER_SHARD {
-            make_room(&mut shard);
+            let victim = shard
+                .iter()
+                .take(EVICTION_SAMPLE)
+                .min_by_key(|(_, entry)| entry.validity.until())
+                .map(|(digest, _)| *digest);
+            if let Some(victim) = victim {
+                shard.remove(&victim);
+            }
         }
-        let known = Known {
-            hash: key.hash,
-            token: Zeroizing::new(key.token.into()),
-            entry,
-        };
-        shard
-            .entry(key.hash, |known| known.is(key), |known| known.hash)
-            .insert(known);
+        shard.insert(digest, entry);
     }
 
-    fn lock(&self, key: &Key<'_>) -> Option<MutexGuard<'_, Shard>> {
-        // A panic between two calls of a table leaves a whole table, so a poisoned lock is taken all the same.
-        let shard = self.shards.get(key.shard())?;
+    fn lock(&self, digest: &Digest) -> Option<MutexGuard<'_, Shard>> {
+        // A panic between two calls of a map leaves a whole map, so a poisoned lock is taken all the same.
+        let shard = self.shards.get(digest.shard())?;
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -133,13 +115,18 @@ impl TokenCache {
     }
 }
 
-fn make_room(shard: &mut Shard) {
-    let few = shard.iter().take(EVICTION_SAMPLE);
-    let victim = few.min_by_key(|known| known.entry.validity.until());
-    let Some(hash) = victim.map(|known| known.hash) else {
-        return;
-    };
-    if let Ok(victim) = shard.find_entry(hash, |known| known.hash == hash) {
-        victim.remove();
+/// Takes eight bytes of what is a hash already. The first byte chose the shard, so it is left out.
+#[derive(Debug, Default)]
+pub(super) struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, digest: &[u8]) {
+        if let Some(bytes) = digest.get(8..16).and_then(|bytes| bytes.try_into().ok()) {
+            self.0 = u64::from_le_bytes(bytes);
+        }
     }
 }

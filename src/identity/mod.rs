@@ -31,7 +31,7 @@ use jiff::Timestamp;
 
 use crate::model::{ANONYMOUS, Credential, NameError, Principal, PrincipalId, Refusal, TenantId};
 
-use cache::{Entry, TokenCache};
+use cache::{Digest, Entry, TokenCache};
 use claims::Claims;
 use source::Source;
 use token::Unverified;
@@ -90,14 +90,14 @@ impl Authenticator {
         let Some(token) = bearer::token(headers, !self.issuers.is_empty())? else {
             return Ok(Principal::anonymous());
         };
-        let key = self.cache.key(token);
+        let digest = Digest::of(token);
         let counts = |entry: &Entry| entry.validity.contains(now) && self.is_current(entry);
-        if let Some(principal) = self.cache.get(&key, counts) {
+        if let Some(principal) = self.cache.get(&digest, counts) {
             return Ok(principal);
         }
         let entry = self.verify(token, now).await?;
         let principal = Arc::clone(&entry.principal);
-        self.cache.insert(&key, entry);
+        self.cache.insert(digest, entry);
         Ok(principal)
     }
 
