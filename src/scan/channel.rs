@@ -28,6 +28,13 @@ pub(super) struct Desk {
     hits: Vec<Hit>,
 }
 
+/// What a desk had reported at a time.
+#[derive(Debug, Clone)]
+pub(super) struct Reported {
+    findings: usize,
+    recent: VecDeque<(&'static str, u64)>,
+}
+
 /// A run of decoded text and the raw bytes that it came from. Equal lengths map byte by byte; unequal
 /// ones, such as an escape, belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +74,20 @@ impl Desk {
 
     pub(super) fn take_findings(&mut self) -> Vec<Finding> {
         std::mem::take(&mut self.findings)
+    }
+
+    /// What was reported so far, to come back to.
+    pub(super) fn reported(&self) -> Reported {
+        Reported {
+            findings: self.findings.len(),
+            recent: self.recent.clone(),
+        }
+    }
+
+    /// Forgets what was reported since.
+    pub(super) fn take_back(&mut self, reported: &Reported) {
+        self.findings.truncate(reported.findings);
+        self.recent.clone_from(&reported.recent);
     }
 
     /// Reports a finding, unless another reading of the same bytes has.

@@ -103,6 +103,12 @@ impl Detectors {
         &self.config
     }
 
+    /// Whether any finding would end the body.
+    pub(super) fn may_block(&self) -> bool {
+        let mut actions = self.config.actions.values();
+        actions.any(|action| *action == LeakAction::Block)
+    }
+
     /// Whether a glance shows that a text which stands whole holds nothing that is looked for. Errs towards
     /// no. Most texts of an answer are short and plain, and setting up the matcher costs more than they do.
     pub(super) fn are_absent(&self, text: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use memchr::{memchr, memchr2};
 use super::channel::Segment;
 
 /// An escape that may be open, cut anywhere.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Escape {
     state: State,
     begins_at: u64,

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::Blocked;
-use super::channel::{Channel, Desk, Segment};
+use super::channel::{Channel, Desk, Reported, Segment};
 use super::escape::{Escape, Unescaped, plain};
 use super::tape::Tape;
 
@@ -61,10 +61,19 @@ impl TextCarrier {
         }
         let text = text.get(before..).unwrap_or_default();
         let raw = raw + before as u64;
-        self.plain(desk, text, raw)?;
-        self.view
-            .as_mut()
-            .map_or(Ok(()), |view| view.scan(desk, text, raw))
+        let Some(view) = &mut self.view else {
+            return self.plain(desk, text, raw);
+        };
+        if !desk.detectors.may_block() {
+            return both(&mut self.channel, view, desk, text, raw);
+        }
+        let beginning = Beginning {
+            own: self.channel.clone(),
+            view: view.again(),
+            reported: desk.reported(),
+        };
+        both(&mut self.channel, view, desk, text, raw)
+            .map_err(|blocked| beginning.first_block(desk, text, raw).unwrap_or(blocked))
     }
 
     fn plain(&mut self, desk: &mut Desk, text: &[u8], raw: u64) -> Result<(), Blocked> {
@@ -97,7 +106,63 @@ impl TextCarrier {
     }
 }
 
+/// The two readings of a stretch, one after the other.
+fn both(
+    own: &mut Channel,
+    view: &mut View,
+    desk: &mut Desk,
+    text: &[u8],
+    raw: u64,
+) -> Result<(), Blocked> {
+    own.feed(desk, NAME, text, [Segment::plain(raw, text.len())])?;
+    view.scan(desk, text, raw)
+}
+
+/// The two readings before a stretch in which one of them meets a block.
+struct Beginning {
+    own: Channel,
+    view: View,
+    reported: Reported,
+}
+
+impl Beginning {
+    /// What blocks first, byte by byte: which of two readings of a stretch was asked first says how the body was
+    /// cut, and must not say what is found.
+    fn first_block(mut self, desk: &mut Desk, text: &[u8], mut raw: u64) -> Option<Blocked> {
+        desk.take_back(&self.reported);
+        for stretch in text.chunks(STRETCH) {
+            let Self {
+                own,
+                view,
+                reported,
+            } = &mut self;
+            let (mut own_before, mut view_before) = (own.clone(), view.again());
+            if both(own, view, desk, stretch, raw).is_err() {
+                desk.take_back(reported);
+                return stretch.chunks(1).zip(raw..).find_map(|(byte, at)| {
+                    both(&mut own_before, &mut view_before, desk, byte, at).err()
+                });
+            }
+            *reported = desk.reported();
+            raw += stretch.len() as u64;
+        }
+        None
+    }
+}
+
+/// What is read at once on the way to the byte that blocks: once for a body, and not for each of its bytes.
+const STRETCH: usize = 512;
+
 impl View {
+    /// Another one, to go on from the same place.
+    fn again(&self) -> Self {
+        Self {
+            channel: self.channel.clone(),
+            escape: self.escape.clone(),
+            unescaped: Unescaped::default(),
+        }
+    }
+
     fn scan(&mut self, desk: &mut Desk, text: &[u8], raw: u64) -> Result<(), Blocked> {
         self.unescaped.clear();
         self.unescaped.read(&mut self.escape, text, raw, false);
