@@ -158,7 +158,7 @@ pub struct Refusal {
     /// Why.
     pub reason: Reason,
     /// The fact behind it, for the audit record and the log only; it never reaches the caller.
-    pub detail: Option<Box<str>>,
+    pub detail: Option<Arc<str>>,
     /// The statement of the policy that decided, if one did.
     pub rule: Option<Arc<RuleRef>>,
     /// What the author wants the caller to read instead of the catalogue's sentence.
@@ -185,7 +185,14 @@ impl Refusal {
     /// The same refusal with the fact behind it, for the audit record and the log.
     #[must_use]
     pub fn detail(mut self, detail: impl fmt::Display) -> Self {
-        self.detail = Some(detail.to_string().into_boxed_str());
+        self.detail = Some(detail.to_string().into());
+        self
+    }
+
+    /// The same for a fact that was put into words before.
+    #[must_use]
+    pub fn known_detail(mut self, detail: Arc<str>) -> Self {
+        self.detail = Some(detail);
         self
     }
 

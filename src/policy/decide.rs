@@ -112,10 +112,10 @@ impl PolicySet {
     fn denied(&self, case: &Case<'_>) -> Step<()> {
         match denying(&self.denies, case) {
             None => Ok(()),
-            Some(Deny { rule, pattern }) => Err(Box::new(Refusal {
+            Some(Deny { rule, words, .. }) => Err(Box::new(Refusal {
                 say: rule.say.clone(),
                 ..Refusal::new(Reason::DenyRule)
-                    .detail(format_args!("`{pattern}` covers it"))
+                    .known_detail(Arc::clone(words))
                     .rule(Arc::clone(&rule.rule))
             })),
         }
@@ -150,7 +150,7 @@ impl PolicySet {
         match self.grants.first(action, case) {
             Some(grant) => Ok(&grant.rule),
             None if is_public(action) => Ok(&PUBLIC_CARD),
-            None => Err(Box::new(nothing_allows(question.principal, action))),
+            None => Err(Box::new(nothing_allows(question.principal))),
         }
     }
 
@@ -210,13 +210,14 @@ fn is_public(action: &Action) -> bool {
     action.protocol == Protocol::A2a && action.method == "GetAgentCard"
 }
 
-fn nothing_allows(principal: &Principal, action: &Action) -> Refusal {
+fn nothing_allows(principal: &Principal) -> Refusal {
+    static WORDS: LazyLock<Arc<str>> = LazyLock::new(|| "no role and no rule allows it".into());
     let reason = if principal.is_anonymous() {
         Reason::CredentialMissing
     } else {
         Reason::DefaultDeny
     };
-    Refusal::new(reason).detail(format_args!("no role and no rule allows `{action}`"))
+    Refusal::new(reason).known_detail(Arc::clone(&WORDS))
 }
 
 /// What the ledger knows, after the right to the action itself is settled: so that somebody without

@@ -16,6 +16,8 @@ use crate::model::{Action, ActionPattern, Mode, RuleRef, TenantId};
 #[derive(Debug)]
 pub(super) struct Deny {
     pub(super) pattern: ActionPattern,
+    /// What a record says of it: it is said of every call that it covers.
+    pub(super) words: Arc<str>,
     pub(super) rule: Arc<Rule>,
 }
 
@@ -284,6 +286,7 @@ impl Compiled {
 
     fn rule(&mut self, rule: &Arc<Rule>) {
         let deny = |pattern: &ActionPattern| Deny {
+            words: format!("`{pattern}` covers it").into(),
             pattern: pattern.clone(),
             rule: Arc::clone(rule),
         };
