@@ -179,6 +179,10 @@ const fn entry(code: Code) -> Entry {
             "lictor: v1\ntenants:\n  acme: { until: 2020-01-31 }\n",
             "Delete the tenant, or give it more time.",
         ),
+        Code::ShadowedAllow => policy(
+            "lictor: v1\nrules:\n  exports: { allow: a2a:SendMessage export-* }\n  no-exports: { deny: a2a:SendMessage export-* }\n",
+            "Delete the allow, or narrow the deny; a deny beats every allow.",
+        ),
         Code::IdleGrant => policy(
             "lictor: v1\nroles:\n  reader: { allow: a2a:ListTasks, to: { tenants: [acme] } }\n",
             "Leave it if it is meant for a later version; such calls are refused until then.",

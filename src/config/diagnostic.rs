@@ -224,6 +224,8 @@ codes! {
     DoubtfulCondition "L0409",
     /// A tenant whose time is over.
     Expired "L0404",
+    /// An allow of which a deny leaves nothing.
+    ShadowedAllow "L0405",
     /// A grant that cannot be used yet.
     IdleGrant "L0406",
     /// A quota on actions that nothing allows.

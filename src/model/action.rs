@@ -274,6 +274,17 @@ impl ActionPattern {
         self.name.as_ref()
     }
 
+    /// Whether every action that `other` matches is one of these too. Errs towards no.
+    pub fn includes(&self, other: &Self) -> bool {
+        self.protocol == other.protocol
+            && self.method.includes(&other.method)
+            && match (&self.name, &other.name) {
+                (None, _) => true,
+                (Some(name), Some(other)) => name.includes(other),
+                (Some(name), None) => *name.0 == *ANY,
+            }
+    }
+
     /// Whether some action may be in both sets. Errs towards yes: `*` counts as `**` here.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.protocol == other.protocol
@@ -355,7 +366,7 @@ impl Glob {
     /// Reads a pattern; every text is one.
     pub fn new(text: &str) -> Self {
         // A method or name that is nothing but `*` means any, also across `/`: `mcp:*` covers `tools/call`.
-        Self(Box::from(if text == "*" { "**" } else { text }))
+        Self(Box::from(if text == "*" { ANY } else { text }))
     }
 
     /// What every text begins with that the pattern covers.
@@ -378,6 +389,11 @@ impl Glob {
             return *self.0 == *text;
         }
         glob(self.0.as_bytes(), text.as_bytes())
+    }
+
+    /// Whether every text that `other` matches is one of these too. Errs towards no.
+    fn includes(&self, other: &Self) -> bool {
+        *self.0 == *ANY || self == other || other.literal().is_some_and(|text| self.matches(text))
     }
 
     /// Whether some text may match both, with every `*` read as `**`. One row of the usual table: what
@@ -404,6 +420,9 @@ impl Glob {
         row.last() == Some(&true)
     }
 }
+
+/// The pattern of every text.
+const ANY: &str = "**";
 
 impl fmt::Display for Glob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

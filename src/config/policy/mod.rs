@@ -12,6 +12,7 @@ mod revoke;
 mod roles;
 mod scope;
 mod seniority;
+mod shadowed;
 mod tenants;
 mod tools;
 
@@ -192,6 +193,7 @@ impl Draft {
     }
 
     fn check_policy(&self, report: &mut Diagnostics) -> policy::Config {
+        self.check_shadowed(report);
         policy::Config {
             tenants: self.check_tenants(report),
             roles: self.check_roles(report),

@@ -31,7 +31,7 @@ pub(super) struct RawRole {
 /// A rule as it is written.
 pub(super) struct RawRule {
     pub(super) effect: Effect,
-    mode: Mode,
+    pub(super) mode: Mode,
     fence: Option<Arc<[TenantId]>>,
     when: Option<Condition>,
     pub(super) actions: Vec<ActionPattern>,
@@ -39,6 +39,17 @@ pub(super) struct RawRule {
     cidrs: Vec<IpNet>,
     anonymous: bool,
     say: Option<Arc<str>>,
+}
+
+impl RawRule {
+    /// Whether it is about every call that its patterns cover.
+    pub(super) const fn is_unconditional(&self) -> bool {
+        self.fence.is_none()
+            && self.when.is_none()
+            && self.from.is_none()
+            && self.cidrs.is_empty()
+            && !self.anonymous
+    }
 }
 
 /// `to` or `from`.
