@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use super::check::paths;
-use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, exit_code, is_colourful, print, say};
+use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, load, print, say};
 use crate::app::Judges;
 use crate::audit::read::Call;
 use crate::clock;
@@ -17,7 +17,6 @@ use crate::config::{self, Operator, Policies};
 use crate::model::{Action, ActionPattern, Principal, RuleRef};
 use crate::policy::{Explanation, Revocations};
 use crate::rehearsal::{Scene, Unknown, default_source};
-use crate::scan;
 
 mod asked;
 mod json;
@@ -155,17 +154,9 @@ pub(super) fn explain(arguments: &Explain) -> u8 {
         );
         return EXIT_USAGE;
     };
-    let (policies, operator) = match config::load_named(&paths, scan::known_names()) {
+    let (policies, operator) = match load(&paths) {
         Ok(loaded) => loaded,
-        Err(found) => {
-            let printed = print(&found.excerpts(is_colourful(&std::io::stdout())));
-            say(&found.summary());
-            return if printed == 0 {
-                exit_code(&found)
-            } else {
-                printed
-            };
-        }
+        Err(code) => return code,
     };
     let desk = Desk {
         arguments,

@@ -13,12 +13,14 @@ mod schema;
 mod test;
 
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
-use crate::config::Diagnostics;
+use crate::config::{self, Diagnostics, Operator, Policies};
+use crate::scan;
 
 /// The answer is no: a bad configuration, a step that came out wrong.
 const EXIT_NO: u8 = 1;
@@ -99,6 +101,20 @@ pub fn main() -> ExitCode {
             ExitCode::from(EXIT_BUG)
         }
     }
+}
+
+/// The policies at these paths, and the operator's file if one is among them. What is wrong with them is printed, and
+/// the exit code says so.
+fn load(paths: &[PathBuf]) -> Result<(Policies, Option<Operator>), u8> {
+    config::load_named(paths, scan::known_names()).map_err(|found| {
+        let printed = print(&found.excerpts(is_colourful(&io::stdout())));
+        say(&found.summary());
+        if printed == 0 {
+            exit_code(&found)
+        } else {
+            printed
+        }
+    })
 }
 
 /// The runtime of all that is not a call; `app` starts the threads that serve.

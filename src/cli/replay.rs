@@ -7,14 +7,12 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 
 use super::recorded::{self, Unusable};
-use super::{EXIT_ENVIRONMENT, EXIT_NO, exit_code, is_colourful, print, say};
+use super::{EXIT_ENVIRONMENT, EXIT_NO, load, print, say};
 use crate::audit::read::{Call, Line, Lines, Unfit};
 use crate::clock;
-use crate::config;
 use crate::policy::PolicySet;
 use crate::proxy::hygiene::Paths;
 use crate::rehearsal::{Comparison, compare};
-use crate::scan;
 
 mod difference;
 mod tally;
@@ -62,17 +60,9 @@ enum Output {
 
 /// Makes the decisions again, and prints what came out otherwise.
 pub(super) fn replay(arguments: &Replay) -> u8 {
-    let policies = match config::load_named(&arguments.policies, scan::known_names()) {
-        Ok((policies, _)) => policies,
-        Err(found) => {
-            let printed = print(&found.excerpts(is_colourful(&io::stdout())));
-            say(&found.summary());
-            return if printed == 0 {
-                exit_code(&found)
-            } else {
-                printed
-            };
-        }
+    let (policies, _) = match load(&arguments.policies) {
+        Ok(loaded) => loaded,
+        Err(code) => return code,
     };
     let mut run = Run {
         paths: recorded::paths(&policies),

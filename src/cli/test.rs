@@ -2,17 +2,15 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::check::paths;
-use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, exit_code, is_colourful, print, say};
+use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, load, print, say};
 use crate::app;
 use crate::config;
 use crate::rehearsal::Report;
-use crate::scan;
 
 mod junit;
 
@@ -56,17 +54,9 @@ pub(super) fn test(arguments: &Test) -> u8 {
         say("error: there is neither lictor.yaml nor policies/ here; name the policies to test");
         return EXIT_USAGE;
     };
-    let (policies, operator) = match config::load_named(&paths, scan::known_names()) {
+    let (policies, operator) = match load(&paths) {
         Ok(loaded) => loaded,
-        Err(found) => {
-            let printed = print(&found.excerpts(is_colourful(&io::stdout())));
-            say(&found.summary());
-            return if printed == 0 {
-                exit_code(&found)
-            } else {
-                printed
-            };
-        }
+        Err(code) => return code,
     };
     let named = operator.as_ref().map(|operator| &*operator.agent_name);
     let agent = arguments.agent.as_deref().or(named);
