@@ -193,11 +193,18 @@ impl Inflow {
 
     /// How much to read at once.
     fn appetite(&self) -> usize {
-        match self.rest {
-            Rest::Length(left) => usize::try_from(left).unwrap_or(MOST).clamp(LEAST, MOST),
-            Rest::Chunked(_) | Rest::Lost | Rest::None => MOST / 4,
-        }
+        appetite(match self.rest {
+            Rest::Length(left) => Some(left),
+            Rest::Chunked(_) | Rest::Lost | Rest::None => None,
+        })
     }
+}
+
+/// How much of a body to read at once, of which so much is still to come, where that is known.
+pub fn appetite(left: Option<u64>) -> usize {
+    left.map_or(MOST / 4, |left| {
+        usize::try_from(left).unwrap_or(MOST).clamp(LEAST, MOST)
+    })
 }
 
 /// These bytes off the buffer. Few of them are copied, so that a body that trickles does not keep a whole buffer

@@ -28,5 +28,5 @@ pub use connection::{Config, Ended, Reply, Service, serve};
 pub use error::{BodyError, HeadError};
 pub use fuzz::{fuzz_cuts, fuzz_framing, fuzz_read};
 pub use head::{Framing, HeadLimits, is_persistent, read_fields, read_head};
-pub use inflow::{poll_fill, take_piece};
+pub use inflow::{appetite, poll_fill, take_piece};
 pub use outbox::Outbox;

@@ -9,7 +9,7 @@ use http_body::Frame;
 
 use super::HEAD_BYTES;
 use super::error::{Broken, UpstreamError};
-use crate::http1::{Chunked, Piece, read_fields, take_piece};
+use crate::http1::{Chunked, Piece, appetite, read_fields, take_piece};
 
 /// What is still to come of an answer.
 #[derive(Debug, Default)]
@@ -143,10 +143,10 @@ impl Rest {
 
     /// How much to read at once.
     pub(super) fn appetite(&self) -> usize {
-        match self {
-            Self::Length(left) => usize::try_from(*left).unwrap_or(MOST).clamp(LEAST, MOST),
-            Self::Chunked(_) | Self::Nothing | Self::UntilClose => MOST / 4,
-        }
+        appetite(match self {
+            Self::Length(left) => Some(*left),
+            Self::Chunked(_) | Self::Nothing | Self::UntilClose => None,
+        })
     }
 
     /// The next piece that has arrived; `None` when there is none, or all of it was read.
@@ -208,7 +208,3 @@ fn length(fields: &HeaderMap) -> Result<Option<u64>, UpstreamError> {
 
 /// Fields of an answer; as many as are parsed without an allocation.
 const MOST_FIELDS: usize = 100;
-
-/// A read of a body.
-const LEAST: usize = 4 * 1024;
-const MOST: usize = 64 * 1024;
