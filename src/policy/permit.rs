@@ -9,7 +9,7 @@ use crate::model::{Refusal, RuleRef, ShadowVerdict};
 ///
 /// ```compile_fail,E0451
 /// // The fields are private and there is no constructor: a call that nobody decided does not compile.
-/// let forged = lictor::policy::Permit { rule: todo!() };
+/// let forge = |rule| lictor::policy::Permit { rule };
 /// ```
 ///
 /// ```compile_fail,E0599

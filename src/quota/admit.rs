@@ -32,7 +32,7 @@ struct Counter<'set> {
 ///
 /// ```compile_fail,E0451
 /// // The fields are private and there is no constructor.
-/// let forged = lictor::quota::Admission { rule: todo!(), standings: Vec::new() };
+/// let forge = |rule| lictor::quota::Admission { rule, standings: Vec::new(), shadow: None };
 /// ```
 ///
 /// ```compile_fail,E0599
