@@ -13,6 +13,7 @@ use crate::clock;
 use crate::config::{self, Diagnostics, Policies, Watcher};
 use crate::drain::Guard;
 use crate::identity::{self, Authenticator, KeyStore};
+use crate::policy::{PolicySet, Reads, Revocation};
 use crate::proxy::hygiene::Hygiene;
 use crate::proxy::{Candidate, Proxy, Snapshot};
 use crate::scan;
@@ -77,33 +78,33 @@ impl Compiler {
         if report.failures().next().is_some() {
             return Err(Rejected::Tests(report.to_string()));
         }
-        let reads = judges.policy.reads().clone();
-        let snapshot = Snapshot {
+        let (authenticator, reads) =
+            self.beside(&judges.policy, &policies.identity, candidate.as_deref());
+        Ok(Snapshot {
             generation: Generation {
                 number,
                 hash: short(&policies.generation),
             },
-            authenticator: Arc::new(Authenticator::new(&policies.identity, &self.keys)),
+            authenticator: Arc::new(authenticator),
             policy: Arc::new(judges.policy),
             quotas: Arc::new(judges.quotas),
             detectors: judges.detectors,
             hygiene: Arc::new(Hygiene::compile(policies.http)),
-            candidate: None,
+            candidate,
             reads,
             capture: policies.capture,
-        };
-        Ok(self.beside(snapshot, &policies.identity, candidate))
+        })
     }
 
-    /// The same with another candidate, or none, beside it: what that reads is kept too.
+    /// What has to be known of callers and calls where this candidate, or none, is judged beside a policy.
     pub(super) fn beside(
         &self,
-        snapshot: Snapshot,
+        policy: &PolicySet,
         identity: &identity::Config,
-        candidate: Option<Arc<Candidate>>,
-    ) -> Snapshot {
-        let reads = snapshot.policy.reads().clone();
-        let reads = match &candidate {
+        candidate: Option<&Candidate>,
+    ) -> (Authenticator, Reads) {
+        let reads = policy.reads().clone();
+        let reads = match candidate {
             Some(candidate) => reads.and(candidate.reads()),
             None => reads,
         };
@@ -111,12 +112,7 @@ impl Compiler {
             claims: reads.claims.clone(),
             ..identity.clone()
         };
-        Snapshot {
-            authenticator: Arc::new(Authenticator::new(&identity, &self.keys)),
-            candidate,
-            reads,
-            ..snapshot
-        }
+        (Authenticator::new(&identity, &self.keys), reads)
     }
 }
 
@@ -315,7 +311,7 @@ impl Reloader {
         self.state().0 = loaded;
     }
 
-    fn unchanged(&self, cause: &'static str, revocations: Vec<crate::policy::Revocation>) {
+    fn unchanged(&self, cause: &'static str, revocations: Vec<Revocation>) {
         self.revocations.of_policies(revocations);
         tracing::info!(cause, "the policies are those that run");
         self.controls.policy_confirmed();

@@ -1,6 +1,6 @@
 //! What is revoked: by the policies, and by whoever holds the admin token. The latter is kept on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::audit::{Note, RevocationNote};
+use crate::config;
 use crate::model::{IdentityName, NameError, PrincipalId, RuleRef, TaskId, TenantId};
 use crate::policy::{Revocation, Revocations, Subject};
 use crate::proxy::Proxy;
@@ -108,20 +109,16 @@ impl RevocationDesk {
 
     /// The policies say these and no others.
     pub(super) fn of_policies(&self, revocations: Vec<Revocation>) {
-        self.change(|held| {
-            held.of_policies = by_name(revocations);
-            Ok(())
-        })
-        .unwrap_or_else(|never| tracing::error!(error = %never, "revocations"));
+        let mut held = self.held();
+        held.of_policies = by_name(revocations);
+        self.act_on(&held);
     }
 
     /// Policies that are not in force yet, or will not be, say these too.
     pub(super) fn also(&self, revocations: Vec<Revocation>) {
-        self.change(|held| {
-            held.of_policies.append(&mut by_name(revocations));
-            Ok(())
-        })
-        .unwrap_or_else(|never| tracing::error!(error = %never, "revocations"));
+        let mut held = self.held();
+        held.of_policies.append(&mut by_name(revocations));
+        self.act_on(&held);
     }
 
     /// Revokes by hand, and keeps it.
@@ -132,35 +129,33 @@ impl RevocationDesk {
             ))
         })?;
         let _valid = form.revocation().map_err(DeskError::Form)?;
-        self.change(|held| {
-            let name = form.name.clone();
-            if held.of_policies.contains_key(&*name) || held.by_hand.contains_key(&name) {
-                return Err(DeskError::Taken(name));
-            }
-            if held.by_hand.len() >= MOST {
-                return Err(DeskError::Form(format!(
-                    "{MOST} revocations are kept already; write them into a policy"
-                )));
-            }
-            held.by_hand.insert(name, form);
-            write(&self.path, &held.by_hand)?;
-            Ok(())
-        })
+        let mut held = self.held();
+        let name = form.name.clone();
+        if held.of_policies.contains_key(&*name) || held.by_hand.contains_key(&name) {
+            return Err(DeskError::Taken(name));
+        }
+        if held.by_hand.len() >= MOST {
+            return Err(DeskError::Form(format!(
+                "{MOST} revocations are kept already; write them into a policy"
+            )));
+        }
+        let mut by_hand = held.by_hand.clone();
+        by_hand.insert(name, form);
+        self.keep(&mut held, by_hand)
     }
 
     /// Gives back what was revoked by hand.
     pub(super) fn restore(&self, name: &str) -> Result<(), DeskError> {
-        self.change(|held| {
-            if held.by_hand.remove(name).is_none() {
-                let name = name.to_owned();
-                return Err(match held.of_policies.contains_key(&*name) {
-                    true => DeskError::OfPolicy(name),
-                    false => DeskError::Unknown(name),
-                });
-            }
-            write(&self.path, &held.by_hand)?;
-            Ok(())
-        })
+        let mut held = self.held();
+        let mut by_hand = held.by_hand.clone();
+        if by_hand.remove(name).is_none() {
+            let name = name.to_owned();
+            return Err(match held.of_policies.contains_key(&*name) {
+                true => DeskError::OfPolicy(name),
+                false => DeskError::Unknown(name),
+            });
+        }
+        self.keep(&mut held, by_hand)
     }
 
     /// All that hold.
@@ -178,39 +173,35 @@ impl RevocationDesk {
         serde_json::json!({ "revocations": told.collect::<Vec<_>>() })
     }
 
-    /// Makes a change, unless it fails; then the proxy acts on it and it is told of.
-    fn change(
-        &self,
-        make: impl FnOnce(&mut Held) -> Result<(), DeskError>,
-    ) -> Result<(), DeskError> {
-        let mut held = self.held();
-        let before = (held.of_policies.clone(), held.by_hand.clone());
-        if let Err(error) = make(&mut held) {
-            (held.of_policies, held.by_hand) = before;
-            return Err(error);
-        }
+    /// Writes down what is revoked by hand from now on, and acts on it: what could not be kept does not count.
+    fn keep(&self, held: &mut Held, by_hand: BTreeMap<String, Form>) -> Result<(), DeskError> {
+        write(&self.path, &by_hand)?;
+        held.by_hand = by_hand;
+        self.act_on(held);
+        Ok(())
+    }
+
+    /// Has the proxy act on what holds now, and tells what is new in it and what is gone.
+    fn act_on(&self, held: &Held) {
         let all = held.all();
         let old = self.proxy.revocations();
         if old.all() == all {
-            return Ok(());
+            return;
         }
         self.controls.revoked(all.len());
         self.proxy.revoke(Revocations::new(all.clone()));
         self.tell("revoked", &all, old.all());
         self.tell("restored", old.all(), &all);
-        Ok(())
     }
 
     /// Tells of those that are in one list and not in the other.
     fn tell(&self, event: &'static str, these: &[Revocation], others: &[Revocation]) {
-        let is_among = |this: &Revocation| {
-            // Where it stands says nothing of what it does.
-            let same = |other: &Revocation| {
-                (&other.rule.name, &other.subject, other.since)
-                    == (&this.rule.name, &this.subject, this.since)
-            };
-            others.iter().any(same)
-        };
+        // Where it stands says nothing of what it does.
+        fn said(it: &Revocation) -> (&str, String, Option<Timestamp>) {
+            (&it.rule.name, it.subject.to_string(), it.since)
+        }
+        let others: HashSet<_> = others.iter().map(said).collect();
+        let is_among = |this: &Revocation| others.contains(&said(this));
         for revocation in these.iter().filter(|this| !is_among(this)) {
             let Revocation { rule, subject, .. } = revocation;
             let place = rule.place.as_ref().map(ToString::to_string);
@@ -242,7 +233,7 @@ impl Held {
 
 impl Form {
     fn revocation(&self) -> Result<Revocation, String> {
-        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(is_plain) {
+        if !config::is_name(&self.name) {
             return Err("`name`: up to 64 letters, digits and `-`".to_owned());
         }
         let text = |value: &Option<String>| {
@@ -274,10 +265,6 @@ impl Form {
             since: self.since,
         })
     }
-}
-
-fn is_plain(character: char) -> bool {
-    character.is_ascii_alphanumeric() || "-_.".contains(character)
 }
 
 fn checked<T>(

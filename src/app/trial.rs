@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::config;
-use crate::proxy::{Candidate, Difference, Statement};
+use crate::proxy::{Candidate, Difference, Snapshot, Statement};
 use crate::scan;
 
 use super::judges::Judges;
@@ -166,10 +166,16 @@ impl Reloader {
     /// Has the policies in force judge beside what is on trial now.
     fn reseat(&self) {
         let snapshot = Arc::unwrap_or_clone(self.proxy.snapshot());
-        let identity = self.identity();
-        let candidate = self.candidate();
-        self.proxy
-            .swap(self.compiler.beside(snapshot, &identity, candidate));
+        let (identity, candidate) = (self.identity(), self.candidate());
+        let (authenticator, reads) =
+            self.compiler
+                .beside(&snapshot.policy, &identity, candidate.as_deref());
+        self.proxy.swap(Snapshot {
+            authenticator: Arc::new(authenticator),
+            candidate,
+            reads,
+            ..snapshot
+        });
     }
 
     fn trial(&self) -> MutexGuard<'_, Option<Trial>> {

@@ -99,6 +99,11 @@ pub fn load_revocations(path: &Path) -> Vec<rules::Revocation> {
     revocations
 }
 
+/// Whether authors could name a statement so.
+pub fn is_name(text: &str) -> bool {
+    policy::is_name(text)
+}
+
 /// The files that a policy at this path consists of.
 pub fn policy_files(path: &Path) -> Vec<PathBuf> {
     folder::files(path)

@@ -290,10 +290,15 @@ fn each_named<'node>(
 }
 
 /// Names stand in header fields, metrics and logs, so they are short and plain.
+pub(in crate::config) fn is_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=64).contains(&text.len()) && text.bytes().all(plain)
+}
+
+/// Says so where something has no such name.
 pub(in crate::config) fn check_name(entry: &Entry, what: &str, report: &mut Diagnostics) {
     let name = &*entry.key.text;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+    if !is_name(name) {
         let article = if what.starts_with('a') { "an" } else { "a" };
         let title = format_args!("{} is not a name for {article} {what}", quoted(name));
         report.push(
