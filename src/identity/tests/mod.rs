@@ -1,5 +1,6 @@
 //! The whole room, with real keys and real key servers on loopback.
 
+mod callers;
 mod server;
 mod sources;
 mod tokens;
@@ -25,6 +26,11 @@ const ISSUER: &str = "https://idp.example";
 static ED25519: LazyLock<TokenMinter> = LazyLock::new(|| minter(Algorithm::EdDsa));
 static P256: LazyLock<TokenMinter> = LazyLock::new(|| minter(Algorithm::Es256));
 static RSA: LazyLock<TokenMinter> = LazyLock::new(|| minter(Algorithm::Rs256));
+
+/// A good token, with these claims instead.
+fn mint(changes: &Value) -> String {
+    ED25519.mint(&claims_with(changes)).unwrap()
+}
 
 fn minter(algorithm: Algorithm) -> TokenMinter {
     TokenMinter::generate(algorithm).unwrap()

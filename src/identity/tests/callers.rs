@@ -1,0 +1,267 @@
+//! What becomes of good tokens: who calls, for which tenant, and how long that is remembered.
+
+use crate::model::Reason;
+
+use super::*;
+
+#[tokio::test]
+async fn a_good_token_of_each_algorithm_becomes_a_principal() {
+    let fixture = Fixture::new(|_| {});
+    for minter in [&*ED25519, &*P256, &*RSA] {
+        let token = minter.mint(&claims()).unwrap();
+        let headers = bearer(&token);
+        let principal = fixture.room.authenticate(&headers, now()).await.unwrap();
+        assert_eq!(principal.identity.as_str(), "corp");
+        assert_eq!(principal.id.as_str(), "ana");
+        assert_eq!(principal.tenant.as_str(), "acme");
+        assert_eq!(
+            principal.groups,
+            [Box::from("analysts"), Box::from("staff")]
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_tenant_must_be_named_and_be_the_issuers_to_name() {
+    let fixture = Fixture::new(|identity| {
+        identity.tenant = Some(ClaimPath(vec![Box::from("realm"), Box::from("org")]));
+        identity.tenants = vec![TenantId::new("acme").unwrap()];
+    });
+    let cases = [
+        (json!({"realm": {"org": "acme"}}), None),
+        (
+            json!({"realm": {"org": "globex"}}),
+            Some(Reason::TenantUnknown),
+        ),
+        (json!({"realm": {}}), Some(Reason::TenantUnknown)),
+        (json!({}), Some(Reason::TenantUnknown)),
+        (json!({"realm": "acme"}), Some(Reason::CredentialInvalid)),
+        (
+            json!({"realm": {"org": ["acme"]}}),
+            Some(Reason::CredentialInvalid),
+        ),
+    ];
+    for (changes, expected) in cases {
+        let outcome = fixture
+            .room
+            .authenticate(&bearer(&mint(&changes)), now())
+            .await;
+        assert_eq!(
+            outcome.err().map(|refusal| refusal.reason),
+            expected,
+            "{changes}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_issuer_speaks_for_the_anonymous_tenant_and_without_a_claim_it_is_default() {
+    let fixture = Fixture::new(|_| {});
+    assert_eq!(
+        fixture
+            .verify(&mint(&json!({"org_id": "anonymous"})))
+            .await
+            .unwrap_err(),
+        TokenError::TenantNotAllowed(Excerpt::new("anonymous"))
+    );
+    let single = Fixture::new(|identity| identity.tenant = None);
+    let principal = single.verify(&mint(&json!({}))).await.unwrap();
+    assert_eq!(principal.tenant.as_str(), "default");
+}
+
+#[tokio::test]
+async fn groups_are_a_list_or_words_or_absent() {
+    let fixture = Fixture::new(|_| {});
+    let cases = [
+        (json!({"groups": "a  b"}), vec!["a", "b"]),
+        (json!({"groups": []}), vec![]),
+        (json!({"groups": null}), vec![]),
+    ];
+    for (changes, expected) in cases {
+        let principal = fixture.verify(&mint(&changes)).await.unwrap();
+        let groups: Vec<_> = principal.groups.iter().map(|group| &**group).collect();
+        assert_eq!(groups, expected);
+    }
+}
+
+#[tokio::test]
+async fn the_head_decides_what_is_a_bearer_token() {
+    let fixture = Fixture::new(|_| {});
+    let good = mint(&json!({}));
+    let with = |scheme: &str| format!("{scheme}{good}");
+    let anonymous = [
+        vec![],
+        vec!["Basic YTpi".to_owned()],
+        vec!["Digest x".to_owned()],
+    ];
+    let accepted = [with("Bearer "), with("bEaReR  ")];
+    let refused = [
+        vec![String::new()],
+        vec!["Bearer".to_owned()],
+        vec!["Bearer ".to_owned()],
+        vec![with("Bearer\t")],
+        vec![with("Bearer:")],
+        vec![with("Bearer,")],
+        vec![with("\"Bearer\" ")],
+        vec![format!("Bearer {good} {good}")],
+        vec![format!("Bearer {good}, Basic YTpi")],
+        vec![with("Bearer "), with("Bearer ")],
+        vec!["Basic YTpi".to_owned(), with("Bearer ")],
+    ];
+    let ask = async |values: &[String]| {
+        let values: Vec<_> = values.iter().map(String::as_str).collect();
+        fixture.room.authenticate(&head(&values), now()).await
+    };
+    for values in anonymous {
+        assert!(ask(&values).await.unwrap().is_anonymous(), "{values:?}");
+    }
+    for value in accepted {
+        assert!(
+            !ask(std::slice::from_ref(&value))
+                .await
+                .unwrap()
+                .is_anonymous(),
+            "{value}"
+        );
+    }
+    for values in refused {
+        let reason = ask(&values).await.unwrap_err().reason;
+        assert_eq!(reason, Reason::CredentialInvalid, "{values:?}");
+    }
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        AUTHORIZATION,
+        http::HeaderValue::from_bytes(b"Bearer \xff").unwrap(),
+    );
+    assert!(fixture.room.authenticate(&headers, now()).await.is_err());
+}
+
+#[tokio::test]
+async fn without_an_identity_for_it_a_token_is_ignored_but_two_are_refused() {
+    let store = KeyStore::new(Handle::current());
+    let room = Authenticator::new(&Config::default(), &store);
+    let principal = room.authenticate(&bearer("x"), now()).await.unwrap();
+    assert!(principal.is_anonymous());
+    assert!(
+        room.authenticate(&head(&["Bearer x", "Bearer y"]), now())
+            .await
+            .is_err()
+    );
+}
+
+#[tokio::test]
+async fn a_verified_token_is_remembered_until_it_ends() {
+    let fixture = Fixture::new(|_| {});
+    let headers = bearer(&mint(&json!({"nbf": NOW})));
+    let ask = async |seconds: i64| {
+        let at = Timestamp::from_second(NOW + seconds).unwrap();
+        fixture.room.authenticate(&headers, at).await
+    };
+    let first = ask(0).await.unwrap();
+    let second = ask(629).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &second));
+    assert_eq!(fixture.room.cache.len(), 1);
+
+    let refusal = ask(630).await.unwrap_err();
+    assert_eq!(refusal.detail.as_deref(), Some("token expired 0ns ago"));
+    assert_eq!(fixture.room.cache.len(), 0);
+
+    ask(0).await.unwrap();
+    let refusal = ask(-31).await.unwrap_err();
+    assert_eq!(
+        refusal.detail.as_deref(),
+        Some("token is not valid for another 1s")
+    );
+}
+
+#[test]
+fn the_memory_of_tokens_is_bounded() {
+    let cache = TokenCache::default();
+    let mut claims = Claims::new(claims().as_object().unwrap().clone()).unwrap();
+    let entry = |claims: &mut Claims| Entry {
+        principal: Principal::anonymous(),
+        issuer: 0,
+        generation: 0,
+        validity: claims
+            .check_time(&identity(KeySource::File(PathBuf::new())), now())
+            .unwrap(),
+    };
+    for number in 0..10_000 {
+        let digest = Digest::of(&number.to_string());
+        cache.insert(digest, entry(&mut claims));
+        assert!(
+            cache.get(&digest, |_| true).is_some(),
+            "the newest is always kept"
+        );
+    }
+    assert!((3_000..=4_096).contains(&cache.len()), "{}", cache.len());
+}
+
+#[tokio::test]
+async fn two_identities_of_one_issuer_are_told_apart_by_audience() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = folder.path().join("jwks.json");
+    std::fs::write(&file, jwks(&[&ED25519])).unwrap();
+    let first = identity(KeySource::File(file.clone()));
+    let second = JwtIdentity {
+        name: IdentityName::new("batch").unwrap(),
+        audiences: vec!["batch-agent".to_owned()],
+        ..first.clone()
+    };
+    let store = KeyStore::new(Handle::current());
+    let room = Authenticator::new(
+        &Config {
+            claims: Vec::new(),
+            jwt: vec![first, second],
+        },
+        &store,
+    );
+    for (audience, name) in [("quotes-agent", "corp"), ("batch-agent", "batch")] {
+        let token = mint(&json!({"aud": audience}));
+        let principal = room.authenticate(&bearer(&token), now()).await.unwrap();
+        assert_eq!(principal.identity.as_str(), name);
+    }
+    assert_eq!(store.state().len(), 1, "one source for both");
+}
+
+#[tokio::test]
+async fn a_token_is_verified_with_the_keys_of_its_own_issuer_only() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |name: &str, minter: &TokenMinter| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, minter.jwks()).unwrap();
+        KeySource::File(path)
+    };
+    let other = minter(Algorithm::EdDsa);
+    let ours = identity(file("ours", &ED25519));
+    let theirs = JwtIdentity {
+        name: IdentityName::new("partner").unwrap(),
+        issuer: "https://partner.example".to_owned(),
+        ..identity(file("theirs", &other))
+    };
+    let store = KeyStore::new(Handle::current());
+    let room = Authenticator::new(
+        &Config {
+            claims: Vec::new(),
+            jwt: vec![ours, theirs],
+        },
+        &store,
+    );
+    let lie = other.mint(&claims()).unwrap();
+    let refusal = room.authenticate(&bearer(&lie), now()).await.unwrap_err();
+    assert!(
+        refusal.detail.unwrap().starts_with("key `"),
+        "known to the other issuer only"
+    );
+    let truth = other
+        .mint(&claims_with(&json!({"iss": "https://partner.example"})))
+        .unwrap();
+    assert_eq!(
+        room.authenticate(&bearer(&truth), now())
+            .await
+            .unwrap()
+            .identity
+            .as_str(),
+        "partner"
+    );
+}
