@@ -9,12 +9,10 @@ use std::os::unix::fs::symlink;
 use serde_json::{Value, json};
 
 use support::eventually;
-use support::lictor::{Lictor, Setup};
+use support::lictor::{Lictor, Setup, TOKEN};
 use support::upstream::{Step, Upstream};
 
 mod support;
-
-const TOKEN: &str = "a token of the tests";
 
 const IN_FORCE: &str =
     "lictor: v1\nrules:\n  open: { allow: \"http:GET /open/**\", from: { anonymous: true } }\n";
@@ -33,10 +31,7 @@ async fn stage() -> (Lictor, Upstream, tempfile::TempDir) {
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
     let upstream = Upstream::scripted(move |_| vec![Step::text(answer)]).await;
     let setup = Setup::new(upstream.address).policy(IN_FORCE);
-    let token = setup.home().join("admin-token");
-    fs::write(&token, TOKEN).unwrap();
-    let lines = format!("admin: {{ token: {{ file: {} }} }}", token.display());
-    let lictor = setup.config(lines).start().await;
+    let lictor = setup.with_desk().start().await;
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("next.yaml"), CANDIDATE).unwrap();
     (lictor, upstream, folder)

@@ -15,13 +15,11 @@ use tokio::sync::Notify;
 
 use support::client::{Client, call, message};
 use support::http1::chunked;
-use support::lictor::{EVERYBODY, Lictor, Setup};
+use support::lictor::{EVERYBODY, Lictor, Setup, TOKEN};
 use support::upstream::{EVENT_STREAM, Step, Upstream};
 use support::{eventually, within};
 
 mod support;
-
-const TOKEN: &str = "a token of the tests";
 
 /// An agent that begins an answer, and goes on when the test says so.
 async fn waiting(head: &'static str) -> (Upstream, Arc<Notify>) {
@@ -42,10 +40,7 @@ async fn waiting(head: &'static str) -> (Upstream, Arc<Notify>) {
 /// A lictor with a desk.
 async fn with_desk(upstream: &Upstream, policy: &str) -> Lictor {
     let setup = Setup::new(upstream.address).policy(policy);
-    let token = setup.home().join("admin-token");
-    fs::write(&token, TOKEN).unwrap();
-    let lines = format!("admin: {{ token: {{ file: {} }} }}", token.display());
-    setup.config(lines).start().await
+    setup.with_desk().start().await
 }
 
 async fn generation(lictor: &Lictor) -> u64 {

@@ -13,13 +13,11 @@ use tokio::sync::Notify;
 
 use support::client::{Client, envelope, message};
 use support::http1::chunked;
-use support::lictor::{Lictor, Setup};
+use support::lictor::{Lictor, Setup, TOKEN};
 use support::upstream::{EVENT_STREAM, Step, Upstream};
 use support::{eventually, within};
 
 mod support;
-
-const TOKEN: &str = "a token of the tests";
 
 const ROLES: &str = "roles:\n  all: { allow: [\"a2a:*\"], to: { identity: corp } }\n";
 
@@ -65,7 +63,7 @@ impl Stage {
         let state = state_dir.path().to_owned();
         let keys = state.join("jwks.json");
         fs::write(&keys, minter.jwks()).unwrap();
-        let lictor = start(&upstream, &state, &policy(&keys, "")).await;
+        let lictor = start(&upstream, &state, &policy(&keys)).await;
         Self {
             lictor,
             upstream,
@@ -86,14 +84,18 @@ impl Stage {
         self.minter.mint(&claims).unwrap()
     }
 
-    /// The status, and what is said.
-    async fn ask(&self, subject: &str, issued: i64, params: &Value) -> (u16, String) {
-        let body = envelope("SendMessage", params);
-        let request = format!(
+    fn request(&self, method: &str, subject: &str, issued: i64, params: &Value) -> String {
+        let body = envelope(method, params);
+        format!(
             "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{body}",
             self.token(subject, issued),
             body.len()
-        );
+        )
+    }
+
+    /// The status, and what is said.
+    async fn ask(&self, subject: &str, issued: i64, params: &Value) -> (u16, String) {
+        let request = self.request("SendMessage", subject, issued, params);
         let mut client = Client::connect(self.lictor.public).await;
         let answer = client.exchange("POST", request.as_bytes()).await;
         (answer.status(), answer.text())
@@ -109,12 +111,7 @@ impl Stage {
 
     /// A stream of this caller, begun.
     async fn stream(&self, subject: &str) -> (Client, support::http1::Message) {
-        let body = envelope("SendStreamingMessage", &message("hi"));
-        let request = format!(
-            "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nauthorization: Bearer {}\r\ncontent-length: {}\r\n\r\n{body}",
-            self.token(subject, 0),
-            body.len()
-        );
+        let request = self.request("SendStreamingMessage", subject, 0, &message("hi"));
         let mut client = Client::connect(self.lictor.public).await;
         client.wire.send(request.as_bytes()).await.unwrap();
         let head = client.wire.response_head().await.unwrap();
@@ -136,19 +133,16 @@ fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
 
-fn policy(keys: &std::path::Path, more: &str) -> String {
+fn policy(keys: &std::path::Path) -> String {
     format!(
-        "lictor: v1\nidentities:\n  corp:\n    jwt: {{ issuer: \"https://idp.example\", jwks: {{ file: \"{}\" }}, audience: [agent] }}\n    tenant: claims.org\n{ROLES}{more}",
+        "lictor: v1\nidentities:\n  corp:\n    jwt: {{ issuer: \"https://idp.example\", jwks: {{ file: \"{}\" }}, audience: [agent] }}\n    tenant: claims.org\n{ROLES}",
         keys.display()
     )
 }
 
 async fn start(upstream: &Upstream, state: &std::path::Path, policy: &str) -> Lictor {
-    let token = state.join("admin-token");
-    fs::write(&token, TOKEN).unwrap();
-    let lines = format!("admin: {{ token: {{ file: {} }} }}", token.display());
     let setup = Setup::new(upstream.address).policy(policy).state(state);
-    setup.config(lines).start().await
+    setup.with_desk().start().await
 }
 
 async fn ends_revoked(stream: (Client, support::http1::Message)) {
@@ -241,7 +235,7 @@ async fn a_call_on_the_admin_port_revokes_at_once_ends_streams_and_outlives_a_re
     drop(ben);
 
     stage.lictor.kill();
-    stage.lictor = start(&stage.upstream, &stage.state, &policy(&stage.keys, "")).await;
+    stage.lictor = start(&stage.upstream, &stage.state, &policy(&stage.keys)).await;
     assert!(!stage.is_served("ana").await);
     assert_eq!(
         stage.desk("DELETE", "/v1/revocations/unknown", "").await.0,

@@ -22,6 +22,9 @@ rules:
     from: { anonymous: true }
 "#;
 
+/// What opens the admin port of [`Setup::with_desk`].
+pub(crate) const TOKEN: &str = "a token of the tests";
+
 /// How one lictor is started.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -102,6 +105,14 @@ impl Setup {
     pub(crate) fn state(mut self, folder: &Path) -> Self {
         self.state = Some(folder.to_owned());
         self
+    }
+
+    /// With a desk that [`TOKEN`] opens.
+    pub(crate) fn with_desk(self) -> Self {
+        let token = self.home().join("admin-token");
+        fs::write(&token, TOKEN).unwrap();
+        let lines = format!("admin: {{ token: {{ file: {} }} }}", token.display());
+        self.config(lines)
     }
 
     /// The folder of this lictor: state, policies, log. It goes with the value.
