@@ -15,6 +15,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use lictor::config::{Code, Policies, check, load_operator, load_policies, parse_policy};
+use lictor::identity::{KeySource, Kind};
 use lictor::model::{
     A2aVersion, Action, Call, Credential, Dialect, Facts, IdentityName, Operation, Ownership,
     Principal, PrincipalId, Protocol, TenantId,
@@ -286,10 +287,10 @@ fn what_cannot_be_read_is_said_of_each_file() {
 fn the_quickstart_policy_decides_as_its_comments_say() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/quickstart.yaml");
     let policies = load_policies(&file, DETECTORS).unwrap();
-    let jwks = file.parent().unwrap().join("keys/quickstart-jwks.json");
+    let Kind::Jwt(jwt) = &policies.identity.identities[0].kind;
     assert_eq!(
-        policies.identity.jwt[0].keys,
-        lictor::identity::KeySource::File(jwks)
+        jwt.keys,
+        KeySource::File(file.parent().unwrap().join("keys/quickstart-jwks.json"))
     );
     let set = PolicySet::compile(policies.policy);
     let cases = [

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::audit::OnFull;
-use crate::identity::{Algorithm, KeySource};
+use crate::identity::{Algorithm, ClaimPath, KeySource, Kind, TenantFrom};
 use crate::model::{LeakAction, Place, TenantId};
 use crate::quota::{Dimension, Rates};
 use crate::scan::AtBound;
@@ -60,17 +60,16 @@ leaks:
   direction: response
 "#,
     );
-    let identity = &policies.identity.jwt[0];
-    assert_eq!(identity.audiences, ["a", "b"]);
-    assert_eq!(identity.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
-    assert_eq!(identity.max_age, Some(Duration::from_secs(3600)));
+    let identity = &policies.identity.identities[0];
+    let Kind::Jwt(jwt) = &identity.kind;
+    assert_eq!(jwt.audiences, ["a", "b"]);
+    assert_eq!(jwt.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
+    assert_eq!(jwt.max_age, Some(Duration::from_secs(3600)));
     assert_eq!(identity.tenants, [TenantId::new("acme").unwrap()]);
-    assert_eq!(
-        identity.tenant.as_ref().unwrap().0,
-        [Box::from("realm"), Box::from("org")]
-    );
-    let KeySource::Url { url, ca } = &identity.keys else {
-        panic!("{:?}", identity.keys)
+    let path = ClaimPath(vec![Box::from("realm"), Box::from("org")]);
+    assert_eq!(identity.tenant, TenantFrom::Claim(path));
+    let KeySource::Url { url, ca } = &jwt.keys else {
+        panic!("{:?}", jwt.keys)
     };
     assert_eq!(url, "http://127.0.0.1:9/jwks");
     assert_eq!(ca.as_deref(), Some(Path::new("tls/ca.pem")));
@@ -113,12 +112,13 @@ fn the_shortest_identity_has_safe_defaults() {
     let policies = load(
         "lictor: v1\nidentities: { corp: { jwt: { issuer: \"https://idp.example\", audience: a } } }\n",
     );
-    let identity = &policies.identity.jwt[0];
-    assert_eq!(identity.keys, KeySource::Discovery { ca: None });
-    assert!(identity.require_exp && identity.max_age.is_none());
-    assert_eq!(identity.algorithms.len(), 3);
+    let identity = &policies.identity.identities[0];
+    let Kind::Jwt(jwt) = &identity.kind;
+    assert_eq!(jwt.keys, KeySource::Discovery { ca: None });
+    assert!(jwt.require_exp && jwt.max_age.is_none());
+    assert_eq!(jwt.algorithms.len(), 3);
     assert_eq!(identity.groups.as_ref().unwrap().0, [Box::from("groups")]);
-    assert_eq!(identity.tenant, None);
+    assert_eq!(identity.tenant, TenantFrom::Default);
 }
 
 #[test]

@@ -8,17 +8,46 @@ use crate::model::{IdentityName, TenantId};
 /// The checked configuration, one for each snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Config {
-    /// The issuers of bearer tokens, by the name that the policy gives them.
-    pub jwt: Vec<JwtIdentity>,
+    /// The sources of callers, by the name that the policy gives them.
+    pub identities: Vec<Identity>,
     /// The outermost names of claims that conditions read: callers keep them as long as their token counts.
     pub claims: Vec<Box<str>>,
 }
 
-/// One issuer of bearer tokens (RFC 7519, RFC 9068).
+/// Somebody who vouches for callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JwtIdentity {
+pub struct Identity {
     /// The policy's name for it.
     pub name: IdentityName,
+    /// By which kind of credential.
+    pub kind: Kind,
+    /// Where the tenant of a caller stands.
+    pub tenant: TenantFrom,
+    /// The tenants that this identity may speak for; empty is all.
+    pub tenants: Vec<TenantId>,
+    /// The claim that lists the groups: an array of texts, or one text with spaces.
+    pub groups: Option<ClaimPath>,
+}
+
+/// A kind of credential, with what it takes to verify one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// Tokens of one issuer.
+    Jwt(Jwt),
+}
+
+/// Where the tenant of a caller stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TenantFrom {
+    /// Nowhere: everybody belongs to [`DEFAULT_TENANT`](super::DEFAULT_TENANT).
+    Default,
+    /// In a claim of the token.
+    Claim(ClaimPath),
+}
+
+/// How the tokens of one issuer are verified (RFC 7519, RFC 9068).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jwt {
     /// The `iss` that a token must carry.
     pub issuer: String,
     /// A token must name at least one of these in `aud`. Never empty.
@@ -33,12 +62,6 @@ pub struct JwtIdentity {
     pub max_age: Option<Duration>,
     /// How much our clock and the issuer's may differ.
     pub leeway: Duration,
-    /// The claim that names the tenant; without it every caller belongs to the tenant `default`.
-    pub tenant: Option<ClaimPath>,
-    /// The tenants that this issuer may speak for; empty is all.
-    pub tenants: Vec<TenantId>,
-    /// The claim that lists the groups: an array of texts, or one text with spaces.
-    pub groups: Option<ClaimPath>,
 }
 
 /// A signature algorithm of JSON Web Tokens (RFC 7518, section 3.1; RFC 8037).

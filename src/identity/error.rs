@@ -9,7 +9,7 @@ use crate::model::{NameError, Reason, Refusal};
 ///
 /// The texts are for the audit record and the log: the caller learns the [`Reason`] only.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TokenError {
+pub enum CredentialError {
     /// The key that the token names is for another algorithm (RFC 8725, section 3.1).
     #[error("the key is not for the token's algorithm `{0}`")]
     AlgorithmMismatch(&'static str),
@@ -106,7 +106,7 @@ pub enum TokenError {
     WrongType(Excerpt),
 }
 
-impl TokenError {
+impl CredentialError {
     /// The closed-list reason for the refusal.
     pub const fn reason(&self) -> Reason {
         match self {
@@ -139,10 +139,10 @@ impl TokenError {
     }
 }
 
-impl From<TokenError> for Refusal {
-    fn from(error: TokenError) -> Self {
+impl From<CredentialError> for Refusal {
+    fn from(error: CredentialError) -> Self {
         let mut refusal = Self::new(error.reason()).detail(&error);
-        if matches!(error, TokenError::KeysUnavailable(_)) {
+        if matches!(error, CredentialError::KeysUnavailable(_)) {
             refusal.retry_after = Some(KEYS_RETRY_AFTER);
         }
         refusal

@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Request, Response, Version};
 use crate::audit::Outcome;
 use crate::clock;
 use crate::http1;
+use crate::identity::Presented;
 use crate::model::{Call, DecisionId, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, Malformed};
@@ -222,10 +223,13 @@ impl Walk<'_> {
         }
         self.handshake =
             upgrade::read(&parts, &body).map_err(|refusal| (Addressee::unread(), refusal))?;
+        let presented = Presented {
+            headers: &parts.headers,
+        };
         let caller = self
             .snapshot
             .authenticator
-            .authenticate(&parts.headers, clock::wall())
+            .authenticate(presented, clock::wall())
             .await;
         let inbound = self.read_body(&head, body, &caller).await;
         // Who is not known is told so in the words of the call, if those could be read at all.

@@ -11,7 +11,7 @@ use crate::config::language::is_planned;
 use crate::config::language::policy::{self as shapes, IDENTITY, JWKS, JWT, REQUIRE};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
-use crate::identity::{Algorithm, ClaimPath, JwtIdentity, KeySource};
+use crate::identity::{Algorithm, ClaimPath, Identity, Jwt, KeySource, Kind, TenantFrom};
 use crate::model::{ANONYMOUS, IdentityName, TenantId};
 
 /// How much the clocks of an issuer and of ours may differ. Both keep time by NTP today; half a minute
@@ -34,7 +34,7 @@ impl Draft {
         name: &str,
         at: Span,
         report: &mut Diagnostics,
-    ) -> Option<(&str, &JwtIdentity)> {
+    ) -> Option<(&str, &Identity)> {
         let found = self.identities.get_key_value(name);
         if found.is_none() {
             let title = format_args!("there is no identity {}", quoted(name));
@@ -51,7 +51,7 @@ impl Draft {
         at: Span,
         (label, help): &(&str, &str),
         report: &mut Diagnostics,
-    ) -> Option<(&str, &JwtIdentity)> {
+    ) -> Option<(&str, &Identity)> {
         let mut identities = self.identities.iter();
         match (identities.next(), identities.next()) {
             (Some((name, (_, identity))), None) => Some((name, identity)),
@@ -91,17 +91,19 @@ impl Draft {
 
 /// An identity with every default and nothing that must be written. Alone it stands for one with mistakes:
 /// the policy does not load then, so nothing is verified with it.
-fn defaults(name: &str) -> Option<JwtIdentity> {
-    Some(JwtIdentity {
+fn defaults(name: &str) -> Option<Identity> {
+    Some(Identity {
         name: IdentityName::new(name).ok()?,
-        issuer: String::new(),
-        audiences: Vec::new(),
-        algorithms: Vec::new(),
-        keys: KeySource::Discovery { ca: None },
-        require_exp: true,
-        max_age: None,
-        leeway: LEEWAY,
-        tenant: None,
+        kind: Kind::Jwt(Jwt {
+            issuer: String::new(),
+            audiences: Vec::new(),
+            algorithms: Vec::new(),
+            keys: KeySource::Discovery { ca: None },
+            require_exp: true,
+            max_age: None,
+            leeway: LEEWAY,
+        }),
+        tenant: TenantFrom::Default,
         tenants: Vec::new(),
         groups: Some(ClaimPath(vec![Box::from(DEFAULT_GROUPS)])),
     })
@@ -111,7 +113,7 @@ fn read_identity(
     entry: &Entry,
     issuer_tenants: &mut Vec<(String, Span)>,
     report: &mut Diagnostics,
-) -> Option<JwtIdentity> {
+) -> Option<Identity> {
     let what = format!("identity {}", quoted(&entry.key.text));
     let mut fields = Fields::of(&IDENTITY, &entry.value, what, Some(entry.key.span), report)?;
     let jwt = if fields.is_refused() {
@@ -123,7 +125,9 @@ fn read_identity(
     let claim = |entry: Option<&Entry>, what, report: &mut Diagnostics| {
         entry.and_then(|entry| claim_path(&entry.value, what, report))
     };
-    identity.tenant = claim(fields.take("tenant"), "`tenant`", report);
+    if let Some(tenant) = claim(fields.take("tenant"), "`tenant`", report) {
+        identity.tenant = TenantFrom::Claim(tenant);
+    }
     if let Some(groups) = claim(fields.take("groups"), "`groups`", report) {
         identity.groups = Some(groups);
     }
@@ -142,52 +146,57 @@ fn read_identity(
         }
     }
     fields.finish(report);
-    if let Some(jwt) = jwt {
-        read_jwt(jwt, &mut identity, report);
+    if let Some(jwt) = jwt
+        && let Some(jwt) = read_jwt(jwt, &identity.name, report)
+    {
+        identity.kind = Kind::Jwt(jwt);
     }
     Some(identity)
 }
 
-fn read_jwt(entry: &Entry, identity: &mut JwtIdentity, report: &mut Diagnostics) -> Option<()> {
-    let what = format!("`jwt` of identity `{}`", identity.name);
+fn read_jwt(entry: &Entry, name: &IdentityName, report: &mut Diagnostics) -> Option<Jwt> {
+    let what = format!("`jwt` of identity `{name}`");
     let mut fields = Fields::of(&JWT, &entry.value, what, Some(entry.key.span), report)?;
     let issuer = fields.require("issuer", report);
     let issuer_text = issuer.and_then(|entry| text(&entry.value, "`issuer`", report));
-    if let Some(issuer) = issuer_text {
-        issuer.clone_into(&mut identity.issuer);
-    }
-    if let Some(entry) = fields.require("audience", report) {
-        identity.audiences = texts(&entry.value, "`audience`", report)
-            .into_iter()
-            .map(|(text, _)| text.to_owned())
-            .collect();
-    }
-    identity.algorithms = match fields.take("algorithms") {
+    let audience = fields.require("audience", report);
+    let audiences = audience.map(|entry| texts(&entry.value, "`audience`", report));
+    let algorithms = match fields.take("algorithms") {
         Some(entry) => algorithms(&entry.value, report),
         None => ALGORITHMS.iter().map(|(_, algorithm)| *algorithm).collect(),
     };
     let jwks = fields.take("jwks");
+    let mut jwt = Jwt {
+        issuer: issuer_text.unwrap_or_default().to_owned(),
+        audiences: audiences
+            .into_iter()
+            .flatten()
+            .map(|(text, _)| text.to_owned())
+            .collect(),
+        algorithms,
+        keys: KeySource::Discovery { ca: None },
+        require_exp: true,
+        max_age: None,
+        leeway: LEEWAY,
+    };
     if let Some(entry) = fields.take("require") {
-        read_require(entry, identity, report);
+        read_require(entry, &mut jwt, report);
     }
     fields.finish(report);
-    match jwks {
-        Some(jwks) => {
-            if let Some(keys) = read_jwks(jwks, report) {
-                identity.keys = keys;
-            }
-        }
-        None => identity.keys = KeySource::Discovery { ca: None },
+    if let Some(jwks) = jwks
+        && let Some(keys) = read_jwks(jwks, report)
+    {
+        jwt.keys = keys;
     }
-    if let (KeySource::Discovery { .. }, Some(issuer)) = (&identity.keys, issuer)
+    if let (KeySource::Discovery { .. }, Some(issuer)) = (&jwt.keys, issuer)
         && issuer_text.is_some()
     {
         check_url(&issuer.value, "`issuer`", report);
     }
-    Some(())
+    Some(jwt)
 }
 
-fn read_require(entry: &Entry, identity: &mut JwtIdentity, report: &mut Diagnostics) {
+fn read_require(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
     let at = Some(entry.key.span);
     let Some(mut fields) = Fields::of(&REQUIRE, &entry.value, "`require`", at, report) else {
         return;
@@ -195,7 +204,7 @@ fn read_require(entry: &Entry, identity: &mut JwtIdentity, report: &mut Diagnost
     if let Some(exp) = fields.take("exp")
         && let Some(required) = decode::boolean(&exp.value, "`exp`", report)
     {
-        identity.require_exp = required;
+        jwt.require_exp = required;
         if !required {
             report.push(
                 Diagnostic::warning(Code::Lax, "tokens without `exp` are valid for ever")
@@ -204,7 +213,7 @@ fn read_require(entry: &Entry, identity: &mut JwtIdentity, report: &mut Diagnost
         }
     }
     if let Some(age) = fields.take("maxAge") {
-        identity.max_age = decode::duration(&age.value, "`maxAge`", report);
+        jwt.max_age = decode::duration(&age.value, "`maxAge`", report);
     }
     fields.finish(report);
 }

@@ -35,7 +35,7 @@ type Named<T> = BTreeMap<String, (Span, T)>;
 /// What all files say together, before it is known whether it fits together.
 #[derive(Default)]
 pub(super) struct Draft {
-    identities: Named<identity::JwtIdentity>,
+    identities: Named<identity::Identity>,
     // The tenants that issuers may speak for, and where it says so.
     issuer_tenants: Vec<(String, Span)>,
     tenants: Option<Named<tenants::RawTenant>>,
@@ -166,7 +166,7 @@ impl Draft {
             policy,
             quotas,
             identity: identity::Config {
-                jwt: identities.map(|(_, identity)| identity).collect(),
+                identities: identities.map(|(_, identity)| identity).collect(),
                 claims: reads.claims,
             },
             leaks,

@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use crate::model::IdentityName;
 
 use super::mint::TokenMinter;
-use super::source::Timing;
+use super::sources::Timing;
 use super::*;
 
 const ISSUER: &str = "https://idp.example";
@@ -43,20 +43,32 @@ fn now() -> Timestamp {
 
 const NOW: i64 = 1_800_000_000;
 
-fn identity(keys: KeySource) -> JwtIdentity {
-    JwtIdentity {
+fn identity(keys: KeySource) -> Identity {
+    Identity {
         name: IdentityName::new("corp").unwrap(),
-        issuer: ISSUER.to_owned(),
-        audiences: vec!["quotes-agent".to_owned()],
-        algorithms: vec![Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256],
-        keys,
-        require_exp: true,
-        max_age: None,
-        leeway: Duration::from_secs(30),
-        tenant: Some(ClaimPath(vec![Box::from("org_id")])),
+        kind: Kind::Jwt(Jwt {
+            issuer: ISSUER.to_owned(),
+            audiences: vec!["quotes-agent".to_owned()],
+            algorithms: vec![Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256],
+            keys,
+            require_exp: true,
+            max_age: None,
+            leeway: Duration::from_secs(30),
+        }),
+        tenant: TenantFrom::Claim(ClaimPath(vec![Box::from("org_id")])),
         tenants: Vec::new(),
         groups: Some(ClaimPath(vec![Box::from("groups")])),
     }
+}
+
+/// How the tokens of an identity are verified.
+fn jwt(identity: &mut Identity) -> &mut Jwt {
+    let Kind::Jwt(jwt) = &mut identity.kind;
+    jwt
+}
+
+const fn presented(headers: &HeaderMap) -> Presented<'_> {
+    Presented { headers }
 }
 
 fn claims() -> Value {
@@ -104,7 +116,7 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(change: impl FnOnce(&mut JwtIdentity)) -> Self {
+    fn new(change: impl FnOnce(&mut Identity)) -> Self {
         let folder = tempfile::TempDir::new().unwrap();
         let file = folder.path().join("jwks.json");
         std::fs::write(&file, jwks(&[&ED25519, &P256, &RSA])).unwrap();
@@ -118,7 +130,7 @@ impl Fixture {
         let room = Authenticator::new(
             &Config {
                 claims: Vec::new(),
-                jwt: vec![identity],
+                identities: vec![identity],
             },
             &store,
         );
@@ -133,8 +145,8 @@ impl Fixture {
         self.folder.path().join("jwks.json")
     }
 
-    async fn verify(&self, token: &str) -> Result<Arc<Principal>, TokenError> {
-        let entry = self.room.verify(token, now()).await?;
+    async fn verify(&self, token: &str) -> Result<Arc<Principal>, CredentialError> {
+        let entry = self.room.tokens.verify(token, now()).await?;
         Ok(entry.principal)
     }
 }

@@ -4,7 +4,8 @@ use crate::model::Reason;
 
 use super::server::KeyServer;
 use super::*;
-use crate::identity::keys::KeySet;
+use crate::identity::jwt::KeySet;
+use crate::identity::sources::Contents as _;
 
 /// Refreshes at once and is asked again at once, so that tests need not wait.
 fn hasty() -> Timing {
@@ -26,11 +27,11 @@ fn url(server: &KeyServer, ca: Option<PathBuf>) -> KeySource {
     }
 }
 
-fn room(store: &KeyStore, identity: JwtIdentity) -> Authenticator {
+fn room(store: &KeyStore, identity: Identity) -> Authenticator {
     Authenticator::new(
         &Config {
             claims: Vec::new(),
-            jwt: vec![identity],
+            identities: vec![identity],
         },
         store,
     )
@@ -38,7 +39,7 @@ fn room(store: &KeyStore, identity: JwtIdentity) -> Authenticator {
 
 async fn ask(room: &Authenticator, minter: &TokenMinter) -> Result<Arc<Principal>, Refusal> {
     let token = minter.mint(&claims()).unwrap();
-    room.authenticate(&bearer(&token), now()).await
+    room.authenticate(presented(&bearer(&token)), now()).await
 }
 
 fn error_of(store: &KeyStore) -> String {
@@ -125,12 +126,12 @@ async fn discovery_leads_to_the_keys_of_the_issuer_that_it_names() {
     let ask_issuer = async || {
         let store = KeyStore::new(Handle::current());
         let mut identity = identity(KeySource::Discovery { ca: None });
-        identity.issuer.clone_from(&server.base);
+        jwt(&mut identity).issuer.clone_from(&server.base);
         let room = room(&store, identity);
         let token = ED25519
             .mint(&claims_with(&json!({"iss": server.base})))
             .unwrap();
-        let outcome = room.authenticate(&bearer(&token), now()).await;
+        let outcome = room.authenticate(presented(&bearer(&token)), now()).await;
         (outcome.map_err(|refusal| refusal.reason), error_of(&store))
     };
     server.put(
@@ -179,13 +180,16 @@ async fn discovery_over_https_never_leads_back_into_this_machine() {
     let ca = folder.path().join("ca.crt");
     std::fs::write(&ca, certificate).unwrap();
     let mut identity = identity(KeySource::Discovery { ca: Some(ca) });
-    identity.issuer.clone_from(&server.base);
+    jwt(&mut identity).issuer.clone_from(&server.base);
     let store = KeyStore::new(Handle::current());
     let room = room(&store, identity);
     let token = ED25519
         .mint(&claims_with(&json!({"iss": server.base})))
         .unwrap();
-    let refusal = room.authenticate(&bearer(&token), now()).await.unwrap_err();
+    let refusal = room
+        .authenticate(presented(&bearer(&token)), now())
+        .await
+        .unwrap_err();
     assert_eq!(refusal.reason, Reason::KeysUnavailable);
     assert!(error_of(&store).contains("is not an https URL"));
     assert_eq!((server.requests(), inner.requests()), (1, 0));
@@ -305,12 +309,15 @@ async fn a_key_that_the_issuer_withdrew_ends_the_memory_of_its_tokens() {
     let store = KeyStore::with_timing(Handle::current(), hasty());
     let room = room(&store, identity(url(&server, None)));
     let token = bearer(&ED25519.mint(&claims()).unwrap());
-    room.authenticate(&token, now()).await.unwrap();
-    assert_eq!(room.cache.len(), 1);
+    room.authenticate(presented(&token), now()).await.unwrap();
+    assert_eq!(room.tokens.cached(), 1);
 
     server.put("/jwks", "", &P256.jwks());
     ask(&room, &P256).await.unwrap();
-    let refusal = room.authenticate(&token, now()).await.unwrap_err();
+    let refusal = room
+        .authenticate(presented(&token), now())
+        .await
+        .unwrap_err();
     assert!(refusal.detail.unwrap().contains("is not known"));
 }
 
@@ -331,9 +338,13 @@ async fn a_new_key_under_an_old_name_is_found() {
     server.put("/jwks", "", &named(&old));
     let store = KeyStore::with_timing(Handle::current(), hasty());
     let room = room(&store, identity(url(&server, None)));
-    room.authenticate(&token(&old), now()).await.unwrap();
+    room.authenticate(presented(&token(&old)), now())
+        .await
+        .unwrap();
     server.put("/jwks", "", &named(&new));
-    room.authenticate(&token(&new), now()).await.unwrap();
+    room.authenticate(presented(&token(&new)), now())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -358,7 +369,10 @@ async fn an_outage_keeps_the_last_good_keys_and_is_told() {
     assert!(error_of(&store).contains("answered 500"));
     assert_eq!(store.state()[0].keys, 1);
     let again = ED25519.mint(&claims_with(&json!({"sub": "bob"}))).unwrap();
-    let principal = room.authenticate(&bearer(&again), now()).await.unwrap();
+    let principal = room
+        .authenticate(presented(&bearer(&again)), now())
+        .await
+        .unwrap();
     assert_eq!(principal.id.as_str(), "bob");
 
     // An empty set is a fault of the issuer's, not a wish to lock everybody out.
@@ -431,10 +445,7 @@ async fn a_reload_keeps_the_key_set_and_what_is_unused_ends() {
     let first = room(&store, identity(url(&server, None)));
     ask(&first, &ED25519).await.unwrap();
     let second = room(&store, identity(url(&server, None)));
-    assert!(Arc::ptr_eq(
-        &first.issuers[0].source,
-        &second.issuers[0].source
-    ));
+    assert!(Arc::ptr_eq(first.tokens.source(0), second.tokens.source(0)));
     drop(first);
     ask(&second, &ED25519).await.unwrap();
 
@@ -472,7 +483,7 @@ fn only_keys_that_verify_signatures_of_ours_are_kept() {
     let mut no_exponent = RSA.jwk();
     no_exponent["e"] = json!("AQ");
     let count = |keys: &[Value]| {
-        KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).map_or(0, |set| set.len())
+        KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).map_or(0, |set| set.keys())
     };
     let refused = [
         with("use", json!("enc")),

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use crate::model::Reason;
 
 use super::*;
+use crate::identity::jwt::Unverified;
 
 fn encode(text: &str) -> String {
     URL_SAFE_NO_PAD.encode(text)
@@ -25,7 +26,7 @@ fn with_payload(payload: &str) -> String {
 
 #[tokio::test]
 async fn every_fault_of_a_token_is_refused_and_told_apart() {
-    let fixture = Fixture::new(|identity| identity.max_age = Some(Duration::from_hours(1)));
+    let fixture = Fixture::new(|identity| jwt(identity).max_age = Some(Duration::from_hours(1)));
     let good = mint(&json!({}));
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let (header, payload) = signed.split_once('.').unwrap();
@@ -342,13 +343,17 @@ async fn every_fault_of_a_token_is_refused_and_told_apart() {
     for (case, token, expected) in cases {
         let refusal = fixture
             .room
-            .authenticate(&bearer(&token), now())
+            .authenticate(presented(&bearer(&token)), now())
             .await
             .unwrap_err();
         assert_eq!(refusal.detail.as_deref(), Some(expected), "{case}");
         assert_eq!(refusal.reason, Reason::CredentialInvalid, "{case}");
     }
-    assert_eq!(fixture.room.cache.len(), 0, "a refusal is not remembered");
+    assert_eq!(
+        fixture.room.tokens.cached(),
+        0,
+        "a refusal is not remembered"
+    );
 }
 
 #[tokio::test]
@@ -365,7 +370,7 @@ async fn the_clock_skew_is_allowed_and_dates_may_have_fractions() {
     for changes in cases {
         assert!(fixture.verify(&mint(&changes)).await.is_ok(), "{changes}");
     }
-    let lenient = Fixture::new(|identity| identity.require_exp = false);
+    let lenient = Fixture::new(|identity| jwt(identity).require_exp = false);
     assert!(lenient.verify(&mint(&json!({"exp": null}))).await.is_ok());
 }
 
@@ -385,7 +390,7 @@ async fn a_header_never_brings_its_own_key() {
         .unwrap();
     assert_eq!(
         fixture.verify(&token).await.unwrap_err(),
-        TokenError::UnknownKey(Excerpt::new("mine"))
+        CredentialError::UnknownKey(Excerpt::new("mine"))
     );
 }
 
@@ -408,14 +413,14 @@ async fn types_of_access_tokens_and_both_names_of_ed25519_are_accepted() {
 
 #[tokio::test]
 async fn only_the_algorithms_of_the_issuer_are_tried() {
-    let fixture = Fixture::new(|identity| identity.algorithms = vec![Algorithm::Es256]);
+    let fixture = Fixture::new(|identity| jwt(identity).algorithms = vec![Algorithm::Es256]);
     assert!(fixture.verify(&P256.mint(&claims()).unwrap()).await.is_ok());
     assert_eq!(
         fixture
             .verify(&RSA.mint(&claims()).unwrap())
             .await
             .unwrap_err(),
-        TokenError::AlgorithmNotAllowed(Excerpt::new("RS256"))
+        CredentialError::AlgorithmNotAllowed(Excerpt::new("RS256"))
     );
 }
 

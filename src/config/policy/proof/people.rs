@@ -11,7 +11,7 @@ use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{CALLER, PERSON};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
-use crate::identity::{DEFAULT_TENANT, JwtIdentity};
+use crate::identity::{DEFAULT_TENANT, Identity, TenantFrom};
 use crate::model::{Credential, IdentityName, Principal, PrincipalId, TenantId};
 
 /// A person as they are written.
@@ -102,7 +102,7 @@ impl Draft {
         raw: &RawPerson,
         at: Span,
         report: &mut Diagnostics,
-    ) -> Option<(&str, &JwtIdentity)> {
+    ) -> Option<(&str, &Identity)> {
         match &raw.identity {
             Some((name, at)) => self.identity(name, *at, report),
             None => self.only_identity(at, &NOBODY, report),
@@ -141,12 +141,12 @@ fn principal_id(id: &str, at: Span, report: &mut Diagnostics) -> Option<Principa
 /// The tenant that the identity would put them in. A test with a caller who cannot exist proves nothing.
 fn tenant_of(
     raw: &RawPerson,
-    identity: &JwtIdentity,
+    identity: &Identity,
     at: Span,
     report: &mut Diagnostics,
 ) -> Option<TenantId> {
     let Some((name, at)) = &raw.tenant else {
-        if identity.tenant.is_some() {
+        if identity.tenant != TenantFrom::Default {
             let title = format_args!(
                 "a caller of identity `{}` needs `tenant`: without that claim it is refused",
                 identity.name
@@ -161,7 +161,7 @@ fn tenant_of(
     let impossible = |title: String| {
         Diagnostic::error(Code::Contradiction, title).at(*at, "nobody can be this caller")
     };
-    if identity.tenant.is_none() && name != DEFAULT_TENANT {
+    if identity.tenant == TenantFrom::Default && name != DEFAULT_TENANT {
         let title = format!(
             "identity `{}` puts every caller in the tenant `{DEFAULT_TENANT}`",
             identity.name

@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
-use super::config::{JwtIdentity, KeySource};
+use crate::identity::config::{Jwt, KeySource};
+use crate::identity::jwt::KeySet;
+
 use super::fetch::{Fetcher, Origin};
-use super::source::{Source, SourceState, Timing, keep_fresh};
+use super::source::{Contents, Source, SourceState, Timing, keep_fresh};
 
 /// The key sets of all issuers: state, not configuration, so it outlives reloads. Authenticators that name
 /// the same source share it; a source that no authenticator names any more is dropped.
@@ -24,8 +26,26 @@ pub struct KeyStore {
 
 #[derive(Debug, Default)]
 struct Inner {
-    sources: HashMap<Origin, Weak<Source>>,
+    jwks: Shelf<KeySet>,
     refreshers: JoinSet<()>,
+}
+
+/// The sources of one kind of document.
+#[derive(Debug)]
+struct Shelf<T>(HashMap<Origin, Weak<Source<T>>>);
+
+impl<T> Default for Shelf<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T: Contents> Shelf<T> {
+    fn states(&self) -> impl Iterator<Item = SourceState> {
+        self.0
+            .values()
+            .filter_map(|source| Some(source.upgrade()?.state()))
+    }
 }
 
 impl KeyStore {
@@ -34,7 +54,7 @@ impl KeyStore {
         Self::with_timing(runtime, Timing::default())
     }
 
-    pub(super) fn with_timing(runtime: Handle, timing: Timing) -> Self {
+    pub(in crate::identity) fn with_timing(runtime: Handle, timing: Timing) -> Self {
         Self {
             runtime,
             fetcher: Arc::new(Fetcher::default()),
@@ -46,11 +66,7 @@ impl KeyStore {
     /// How each source fares that is in use.
     pub fn state(&self) -> Vec<SourceState> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut states: Vec<_> = inner
-            .sources
-            .values()
-            .filter_map(|source| Some(source.upgrade()?.state()))
-            .collect();
+        let mut states: Vec<_> = inner.jwks.states().collect();
         states.sort_by(|a, b| a.source.cmp(&b.source));
         states
     }
@@ -64,25 +80,34 @@ impl KeyStore {
         refreshers.shutdown().await;
     }
 
-    /// The source that an identity names, with a refresher.
-    pub(super) fn source(&self, identity: &JwtIdentity) -> Arc<Source> {
-        let origin = match identity.keys.clone() {
+    /// The keys of an issuer, with a refresher.
+    pub(in crate::identity) fn jwks(&self, jwt: &Jwt) -> Arc<Source<KeySet>> {
+        let origin = match jwt.keys.clone() {
             KeySource::Discovery { ca } => Origin::Discovery {
-                issuer: identity.issuer.clone(),
+                issuer: jwt.issuer.clone(),
                 ca,
             },
             KeySource::File(path) => Origin::File(path),
             KeySource::Url { url, ca } => Origin::Url { url, ca },
         };
+        self.source(origin, |inner| &mut inner.jwks)
+    }
+
+    fn source<T: Contents>(
+        &self,
+        origin: Origin,
+        shelf: impl Fn(&mut Inner) -> &mut Shelf<T>,
+    ) -> Arc<Source<T>> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(source) = inner.sources.get(&origin).and_then(Weak::upgrade) {
+        let Shelf(sources) = shelf(&mut inner);
+        if let Some(source) = sources.get(&origin).and_then(Weak::upgrade) {
             return source;
         }
         // What has ended is forgotten here, so that reloads do not add up.
-        inner.sources.retain(|_, source| source.strong_count() > 0);
-        while inner.refreshers.try_join_next().is_some() {}
+        sources.retain(|_, source| source.strong_count() > 0);
         let source = Arc::new(Source::new(origin.clone(), self.timing));
-        inner.sources.insert(origin, Arc::downgrade(&source));
+        sources.insert(origin, Arc::downgrade(&source));
+        while inner.refreshers.try_join_next().is_some() {}
         let refresher = keep_fresh(&source, Arc::clone(&self.fetcher));
         inner.refreshers.spawn_on(refresher, &self.runtime);
         source

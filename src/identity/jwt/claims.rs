@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
-use super::config::{ClaimPath, JwtIdentity};
-use super::error::{Excerpt, TokenError};
+use crate::identity::config::{ClaimPath, Jwt};
+use crate::identity::error::{CredentialError, Excerpt};
 
 /// The claims that decide whether a token counts (RFC 7519, section 4.1), and the rest as it came.
 #[derive(Debug)]
@@ -31,6 +31,12 @@ pub(super) struct Validity {
 }
 
 impl Validity {
+    /// Without an end.
+    pub(super) const ALWAYS: Self = Self {
+        from: Millis::MIN,
+        until: Millis::MAX,
+    };
+
     pub(super) fn contains(self, now: Timestamp) -> bool {
         let now = now.as_millisecond();
         self.from <= now && now < self.until
@@ -43,13 +49,13 @@ impl Validity {
 
 impl Claims {
     /// Reads the typed claims of a payload. `iss` must be there: without it no key can be chosen.
-    pub(super) fn new(all: Map<String, Value>) -> Result<Self, TokenError> {
+    pub(super) fn new(all: Map<String, Value>) -> Result<Self, CredentialError> {
         // A token bound to a key proves nothing without that proof, which we cannot check yet.
         if all.contains_key("cnf") {
-            return Err(TokenError::ProofRequired);
+            return Err(CredentialError::ProofRequired);
         }
         Ok(Self {
-            issuer: text(&all, "iss")?.ok_or(TokenError::ClaimMissing("iss"))?,
+            issuer: text(&all, "iss")?.ok_or(CredentialError::ClaimMissing("iss"))?,
             subject: text(&all, "sub")?,
             audiences: audiences(&all)?,
             expires: date(&all, "exp")?,
@@ -59,10 +65,10 @@ impl Claims {
         })
     }
 
-    pub(super) fn subject(&self) -> Result<&str, TokenError> {
+    pub(super) fn subject(&self) -> Result<&str, CredentialError> {
         self.subject
             .as_deref()
-            .ok_or(TokenError::ClaimMissing("sub"))
+            .ok_or(CredentialError::ClaimMissing("sub"))
     }
 
     /// When the token was issued (`iat`).
@@ -77,58 +83,55 @@ impl Claims {
             .any(|audience| audiences.contains(audience))
     }
 
-    pub(super) fn check_audience(&self, identity: &JwtIdentity) -> Result<(), TokenError> {
-        if self.is_for(&identity.audiences) {
+    pub(super) fn check_audience(&self, rules: &Jwt) -> Result<(), CredentialError> {
+        if self.is_for(&rules.audiences) {
             return Ok(());
         }
         if self.audiences.is_empty() {
-            return Err(TokenError::ClaimMissing("aud"));
+            return Err(CredentialError::ClaimMissing("aud"));
         }
         let named = self.audiences.join(" ");
-        Err(TokenError::WrongAudience(Excerpt::new(&named)))
+        Err(CredentialError::WrongAudience(Excerpt::new(&named)))
     }
 
     /// The time in which the token counts, which includes now.
     pub(super) fn check_time(
         &self,
-        identity: &JwtIdentity,
+        rules: &Jwt,
         now: Timestamp,
-    ) -> Result<Validity, TokenError> {
+    ) -> Result<Validity, CredentialError> {
         let now = now.as_millisecond();
-        let leeway = millis(identity.leeway);
-        let mut validity = Validity {
-            from: Millis::MIN,
-            until: Millis::MAX,
-        };
+        let leeway = millis(rules.leeway);
+        let mut validity = Validity::ALWAYS;
         match self.expires {
             // "on or after which the JWT MUST NOT be accepted": the instant itself is too late.
             Some(expires) => validity.until = expires.saturating_add(leeway),
-            None if identity.require_exp => return Err(TokenError::ClaimMissing("exp")),
+            None if rules.require_exp => return Err(CredentialError::ClaimMissing("exp")),
             None => {}
         }
         if now >= validity.until {
-            return Err(TokenError::Expired(between(validity.until, now)));
+            return Err(CredentialError::Expired(between(validity.until, now)));
         }
         if let Some(not_before) = self.not_before {
             validity.from = not_before.saturating_sub(leeway);
             if now < validity.from {
-                return Err(TokenError::NotYetValid(between(now, validity.from)));
+                return Err(CredentialError::NotYetValid(between(now, validity.from)));
             }
         }
         if let Some(issued) = self.issued {
             let from = issued.saturating_sub(leeway);
             if now < from {
-                return Err(TokenError::IssuedInFuture(between(now, from)));
+                return Err(CredentialError::IssuedInFuture(between(now, from)));
             }
             validity.from = validity.from.max(from);
         }
-        if let Some(max_age) = identity.max_age {
-            let issued = self.issued.ok_or(TokenError::ClaimMissing("iat"))?;
+        if let Some(max_age) = rules.max_age {
+            let issued = self.issued.ok_or(CredentialError::ClaimMissing("iat"))?;
             let until = issued
                 .saturating_add(millis(max_age))
                 .saturating_add(leeway);
             if now >= until {
-                return Err(TokenError::TooOld(between(until, now)));
+                return Err(CredentialError::TooOld(between(until, now)));
             }
             validity.until = validity.until.min(until);
         }
@@ -136,7 +139,7 @@ impl Claims {
     }
 
     /// The text at a path; `None` when any step of it is absent.
-    pub(super) fn text_at(&self, path: &ClaimPath) -> Result<Option<&str>, TokenError> {
+    pub(super) fn text_at(&self, path: &ClaimPath) -> Result<Option<&str>, CredentialError> {
         match self.at(path)? {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -145,7 +148,7 @@ impl Claims {
     }
 
     /// The texts at a path: an array of texts, or one text with spaces.
-    pub(super) fn list_at(&self, path: &ClaimPath) -> Result<Vec<Box<str>>, TokenError> {
+    pub(super) fn list_at(&self, path: &ClaimPath) -> Result<Vec<Box<str>>, CredentialError> {
         let expected = "an array of texts, or one text";
         match self.at(path)? {
             None => Ok(Vec::new()),
@@ -166,7 +169,7 @@ impl Claims {
         Some(Value::Object(names.filter_map(kept).collect()))
     }
 
-    fn at(&self, path: &ClaimPath) -> Result<Option<&Value>, TokenError> {
+    fn at(&self, path: &ClaimPath) -> Result<Option<&Value>, CredentialError> {
         let mut object = &self.all;
         let mut names = path.0.iter().peekable();
         while let Some(name) = names.next() {
@@ -181,7 +184,7 @@ impl Claims {
     }
 }
 
-fn text(all: &Map<String, Value>, name: &'static str) -> Result<Option<String>, TokenError> {
+fn text(all: &Map<String, Value>, name: &'static str) -> Result<Option<String>, CredentialError> {
     match all.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -190,7 +193,7 @@ fn text(all: &Map<String, Value>, name: &'static str) -> Result<Option<String>, 
 }
 
 /// `aud` is one text or an array of texts (RFC 7519, section 4.1.3).
-fn audiences(all: &Map<String, Value>) -> Result<Vec<String>, TokenError> {
+fn audiences(all: &Map<String, Value>) -> Result<Vec<String>, CredentialError> {
     match all.get("aud") {
         None => Ok(Vec::new()),
         Some(Value::String(one)) => Ok(vec![one.clone()]),
@@ -205,7 +208,7 @@ fn audiences(all: &Map<String, Value>) -> Result<Vec<String>, TokenError> {
 
 /// A NumericDate: seconds since the epoch, fractions allowed (RFC 7519, section 2). Beyond the year 9999
 /// it is a mistake, most often milliseconds, and would be a token without an end.
-fn date(all: &Map<String, Value>, name: &'static str) -> Result<Option<Millis>, TokenError> {
+fn date(all: &Map<String, Value>, name: &'static str) -> Result<Option<Millis>, CredentialError> {
     const END: f64 = 253_402_300_800.0;
     let Some(value) = all.get(name) else {
         return Ok(None);
@@ -222,14 +225,14 @@ fn date(all: &Map<String, Value>, name: &'static str) -> Result<Option<Millis>, 
     Ok(Some(millis))
 }
 
-fn wrong(claim: &str, expected: &'static str) -> TokenError {
-    TokenError::ClaimType {
+fn wrong(claim: &str, expected: &'static str) -> CredentialError {
+    CredentialError::ClaimType {
         claim: Excerpt::new(claim),
         expected,
     }
 }
 
-fn wrong_path(path: &ClaimPath, expected: &'static str) -> TokenError {
+fn wrong_path(path: &ClaimPath, expected: &'static str) -> CredentialError {
     wrong(&path.0.join("."), expected)
 }
 

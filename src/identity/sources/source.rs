@@ -1,6 +1,7 @@
 //! One source of keys: its current set, its refresher, and how the two fare.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -9,30 +10,29 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use crate::clock;
+use crate::identity::error::KeysError;
 use crate::telemetry::chain;
 
-use super::error::KeysError;
 use super::fetch::{Document, Fetcher, Origin};
-use super::keys::KeySet;
 
 /// How often is asked, and how long is waited.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Timing {
+pub(in crate::identity) struct Timing {
     /// Between two reads of a file. A read of some kilobytes costs less than watching it would.
-    pub(super) file_poll: Duration,
+    pub(in crate::identity) file_poll: Duration,
     /// The least time between two fetches on demand: what forged key names can cost the issuer.
-    pub(super) cool_down: Duration,
+    pub(in crate::identity) cool_down: Duration,
     /// The same for files, which cost nobody else anything.
-    pub(super) file_cool_down: Duration,
+    pub(in crate::identity) file_cool_down: Duration,
     /// Bounds of what `Cache-Control` may ask for, and what is taken without it.
-    pub(super) fresh_least: Duration,
-    pub(super) fresh_most: Duration,
-    pub(super) fresh_default: Duration,
+    pub(in crate::identity) fresh_least: Duration,
+    pub(in crate::identity) fresh_most: Duration,
+    pub(in crate::identity) fresh_default: Duration,
     /// The first wait after a failure; it doubles up to the second.
-    pub(super) retry_first: Duration,
-    pub(super) retry_most: Duration,
+    pub(in crate::identity) retry_first: Duration,
+    pub(in crate::identity) retry_most: Duration,
     /// How long a call waits for a fetch that it needs.
-    pub(super) patience: Duration,
+    pub(in crate::identity) patience: Duration,
 }
 
 impl Default for Timing {
@@ -75,12 +75,43 @@ impl SourceState {
     }
 }
 
+/// What a document says, once it was read.
+pub(in crate::identity) trait Contents:
+    Sized + Send + Sync + fmt::Debug + 'static
+{
+    /// Reads a document.
+    fn parse(document: &[u8]) -> Result<Self, KeysError>;
+
+    /// How many keys of it can be used.
+    fn keys(&self) -> usize;
+}
+
+/// A document that was read, as of one change of it.
+#[derive(Debug)]
+pub(in crate::identity) struct Loaded<T> {
+    /// Different for each document that this process read.
+    pub(in crate::identity) generation: u64,
+    digest: blake3::Hash,
+    pub(in crate::identity) contents: T,
+}
+
+impl<T: Contents> Loaded<T> {
+    pub(in crate::identity) fn read(document: &[u8]) -> Result<Self, KeysError> {
+        static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+        Ok(Self {
+            contents: T::parse(document)?,
+            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
+            digest: blake3::hash(document),
+        })
+    }
+}
+
 /// One source of keys. Lives as long as an authenticator uses it; its refresher ends with it.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(in crate::identity) struct Source<T> {
     origin: Origin,
     timing: Timing,
-    keys: ArcSwapOption<KeySet>,
+    loaded: ArcSwapOption<Loaded<T>>,
     progress: watch::Sender<Progress>,
     wake: Arc<Notify>,
 }
@@ -96,42 +127,42 @@ struct Progress {
     error: Option<Box<str>>,
 }
 
-impl Drop for Source {
+impl<T> Drop for Source<T> {
     fn drop(&mut self) {
         // The refresher wakes, finds nobody, and ends.
         self.wake.notify_one();
     }
 }
 
-impl Source {
+impl<T: Contents> Source<T> {
     pub(super) fn new(origin: Origin, timing: Timing) -> Self {
         Self {
             origin,
             timing,
-            keys: ArcSwapOption::empty(),
+            loaded: ArcSwapOption::empty(),
             progress: watch::Sender::new(Progress::default()),
             wake: Arc::new(Notify::new()),
         }
     }
 
-    /// The last good key set.
-    pub(super) fn keys(&self) -> Option<Arc<KeySet>> {
-        self.keys.load_full()
+    /// The last good document.
+    pub(in crate::identity) fn loaded(&self) -> Option<Arc<Loaded<T>>> {
+        self.loaded.load_full()
     }
 
-    /// Whether the key set is still this one.
-    pub(super) fn is_at(&self, generation: u64) -> bool {
-        self.keys
-            .load()
+    /// Whether the document is still this one.
+    pub(in crate::identity) fn is_at(&self, generation: u64) -> bool {
+        let loaded = self.loaded.load();
+        loaded
             .as_ref()
-            .is_some_and(|keys| keys.generation() == generation)
+            .is_some_and(|loaded| loaded.generation == generation)
     }
 
     pub(super) fn state(&self) -> SourceState {
         let progress = self.progress.borrow().clone();
         SourceState {
             source: self.origin.to_string().into(),
-            keys: self.keys.load().as_ref().map_or(0, |keys| keys.len()),
+            keys: self.usable(),
             loaded_at: progress.loaded_at,
             stale_since: progress.stale_since,
             error: progress.error,
@@ -139,11 +170,16 @@ impl Source {
         }
     }
 
+    fn usable(&self) -> usize {
+        let loaded = self.loaded.load();
+        loaded.as_ref().map_or(0, |loaded| loaded.contents.keys())
+    }
+
     /// Waits until the document was read once more, unless that was done a moment ago. All who wait at the
     /// same time wait for the same fetch: only the refresher fetches.
     ///
     /// A caller that is dropped midway leaves the fetch running; the others get its result.
-    pub(super) async fn refetch(&self) {
+    pub(in crate::identity) async fn refetch(&self) {
         let mut progress = self.progress.subscribe();
         let seen = {
             let progress = progress.borrow_and_update();
@@ -190,16 +226,16 @@ impl Source {
     }
 
     fn take_over(&self, document: &Document) -> Result<(), KeysError> {
-        let current = self.keys.load();
+        let current = self.loaded.load();
         // The same document keeps its generation, and with it the tokens that were verified.
         if let Some(current) = current.as_ref()
-            && current.is_from(&document.bytes)
+            && current.digest == blake3::hash(&document.bytes)
         {
             return Ok(());
         }
-        let keys = KeySet::parse(&document.bytes)?;
-        tracing::info!(keys.source = %self.origin, keys.count = keys.len(), "key set loaded");
-        self.keys.store(Some(Arc::new(keys)));
+        let loaded = Loaded::<T>::read(&document.bytes)?;
+        tracing::info!(keys.source = %self.origin, keys.count = loaded.contents.keys(), "key set loaded");
+        self.loaded.store(Some(Arc::new(loaded)));
         Ok(())
     }
 
@@ -241,10 +277,10 @@ impl Source {
 }
 
 /// Keeps a source fresh until nobody uses it.
-pub(super) fn keep_fresh(
-    source: &Arc<Source>,
+pub(super) fn keep_fresh<T: Contents>(
+    source: &Arc<Source<T>>,
     fetcher: Arc<Fetcher>,
-) -> impl Future<Output = ()> + Send + use<> {
+) -> impl Future<Output = ()> + Send + use<T> {
     let wake = Arc::clone(&source.wake);
     let source = Arc::downgrade(source);
     async move {
@@ -263,7 +299,7 @@ pub(super) fn keep_fresh(
     }
 }
 
-async fn refresh(source: &Weak<Source>, fetcher: &Fetcher) -> Option<Duration> {
+async fn refresh<T: Contents>(source: &Weak<Source<T>>, fetcher: &Fetcher) -> Option<Duration> {
     let source = source.upgrade()?;
     Some(source.refresh(fetcher).await)
 }

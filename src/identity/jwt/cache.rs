@@ -46,8 +46,8 @@ impl std::hash::Hash for Digest {
 
 /// What was verified, and what it depends on.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) principal: Arc<Principal>,
+pub(in crate::identity) struct Entry {
+    pub(in crate::identity) principal: Arc<Principal>,
     /// Which issuer, and which of its key sets.
     pub(super) issuer: usize,
     pub(super) generation: u64,
@@ -128,5 +128,30 @@ impl Hasher for DigestHasher {
         if let Some(bytes) = digest.get(8..16).and_then(|bytes| bytes.try_into().ok()) {
             self.0 = u64::from_le_bytes(bytes);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_tokens_is_bounded() {
+        let cache = TokenCache::default();
+        for number in 0..10_000 {
+            let digest = Digest::of(&number.to_string());
+            let entry = Entry {
+                principal: Principal::anonymous(),
+                issuer: 0,
+                generation: 0,
+                validity: Validity::ALWAYS,
+            };
+            cache.insert(digest, entry);
+            assert!(
+                cache.get(&digest, |_| true).is_some(),
+                "the newest is always kept"
+            );
+        }
+        assert!((3_000..=4_096).contains(&cache.len()), "{}", cache.len());
     }
 }

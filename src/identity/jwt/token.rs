@@ -8,16 +8,16 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use super::claims::Claims;
-use super::config::Algorithm;
-use super::error::{Excerpt, Part, TokenError};
-use super::json::{self, JsonError};
+use crate::identity::config::Algorithm;
+use crate::identity::error::{CredentialError, Excerpt, Part};
+use crate::identity::json::{self, JsonError};
 
 /// The longest token that is read. The largest in the field carry a few hundred groups and stay below it.
 const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// A token that is well-formed. Nothing in it is verified.
 #[derive(Debug)]
-pub(super) struct Unverified<'a> {
+pub(in crate::identity) struct Unverified<'a> {
     pub(super) algorithm: Algorithm,
     pub(super) key_id: Option<String>,
     pub(super) claims: Claims,
@@ -29,12 +29,12 @@ pub(super) struct Unverified<'a> {
 impl<'a> Unverified<'a> {
     /// # Errors
     /// On the first thing that is not as the RFC has it.
-    pub(super) fn parse(token: &'a str) -> Result<Self, TokenError> {
+    pub(in crate::identity) fn parse(token: &'a str) -> Result<Self, CredentialError> {
         if token.len() > MAX_TOKEN_BYTES {
-            return Err(TokenError::TooLarge);
+            return Err(CredentialError::TooLarge);
         }
         // Three parts: five would be an encrypted token, which we could not read.
-        let malformed = TokenError::Malformed(Part::Token);
+        let malformed = CredentialError::Malformed(Part::Token);
         let (signed, signature) = token.rsplit_once('.').ok_or_else(|| malformed.clone())?;
         let (header, payload) = signed.split_once('.').ok_or_else(|| malformed.clone())?;
         if payload.contains('.') {
@@ -54,15 +54,15 @@ impl<'a> Unverified<'a> {
 
 /// What the header may say (RFC 7515, section 4.1). `jku`, `jwk`, `x5u` and `x5c` are never followed: they
 /// let a token bring its own key.
-fn check_header(header: &Map<String, Value>) -> Result<Algorithm, TokenError> {
+fn check_header(header: &Map<String, Value>) -> Result<Algorithm, CredentialError> {
     if header.contains_key("crit") {
-        return Err(TokenError::CriticalExtension);
+        return Err(CredentialError::CriticalExtension);
     }
-    let malformed = || TokenError::Malformed(Part::Header);
+    let malformed = || CredentialError::Malformed(Part::Header);
     match header.get("typ") {
         None => {}
         Some(Value::String(kind)) if is_access_token(kind) => {}
-        Some(Value::String(kind)) => return Err(TokenError::WrongType(Excerpt::new(kind))),
+        Some(Value::String(kind)) => return Err(CredentialError::WrongType(Excerpt::new(kind))),
         Some(_) => return Err(malformed()),
     }
     let name = header
@@ -74,8 +74,8 @@ fn check_header(header: &Map<String, Value>) -> Result<Algorithm, TokenError> {
         "EdDSA" | "Ed25519" => Ok(Algorithm::EdDsa),
         "ES256" => Ok(Algorithm::Es256),
         "RS256" => Ok(Algorithm::Rs256),
-        _ if name.eq_ignore_ascii_case("none") => Err(TokenError::AlgorithmNone),
-        _ => Err(TokenError::AlgorithmNotAllowed(Excerpt::new(name))),
+        _ if name.eq_ignore_ascii_case("none") => Err(CredentialError::AlgorithmNone),
+        _ => Err(CredentialError::AlgorithmNotAllowed(Excerpt::new(name))),
     }
 }
 
@@ -89,27 +89,27 @@ fn is_access_token(kind: &str) -> bool {
     kind.eq_ignore_ascii_case("jwt") || kind.eq_ignore_ascii_case("at+jwt")
 }
 
-fn key_id(header: &Map<String, Value>) -> Result<Option<String>, TokenError> {
+fn key_id(header: &Map<String, Value>) -> Result<Option<String>, CredentialError> {
     match header.get("kid") {
         None => Ok(None),
         Some(Value::String(id)) => Ok(Some(id.clone())),
-        Some(_) => Err(TokenError::Malformed(Part::Header)),
+        Some(_) => Err(CredentialError::Malformed(Part::Header)),
     }
 }
 
-fn object(part: Part, text: &str) -> Result<Map<String, Value>, TokenError> {
+fn object(part: Part, text: &str) -> Result<Map<String, Value>, CredentialError> {
     json::object(&base64url(part, text)?).map_err(|error| match error {
-        JsonError::Duplicate(key) => TokenError::DuplicateKey {
+        JsonError::Duplicate(key) => CredentialError::DuplicateKey {
             part,
             key: Excerpt::new(&key),
         },
-        JsonError::Malformed => TokenError::Malformed(part),
+        JsonError::Malformed => CredentialError::Malformed(part),
     })
 }
 
 /// The engine refuses padding, foreign characters and trailing bits, so that each value has one spelling.
-fn base64url(part: Part, text: &str) -> Result<Vec<u8>, TokenError> {
+fn base64url(part: Part, text: &str) -> Result<Vec<u8>, CredentialError> {
     URL_SAFE_NO_PAD
         .decode(text)
-        .map_err(|_| TokenError::BadBase64(part))
+        .map_err(|_| CredentialError::BadBase64(part))
 }

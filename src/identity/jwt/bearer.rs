@@ -5,20 +5,23 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-use super::error::TokenError;
+use crate::identity::error::CredentialError;
 
 /// The token, if the request carries one that is ours to judge.
 ///
 /// # Errors
 /// When there are several `authorization` fields, or the scheme is `Bearer` and no token follows.
-pub(super) fn token(headers: &HeaderMap, is_accepted: bool) -> Result<Option<&str>, TokenError> {
+pub(super) fn token(
+    headers: &HeaderMap,
+    is_accepted: bool,
+) -> Result<Option<&str>, CredentialError> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let Some(field) = fields.next() else {
         return Ok(None);
     };
     // Not a list: a second one would be read by one of us and not by the other (RFC 9110, section 11.6.2).
     if fields.next().is_some() {
-        return Err(TokenError::AuthorizationRepeated);
+        return Err(CredentialError::AuthorizationRepeated);
     }
     // A kind of credential that no identity accepts is ignored.
     if !is_accepted {
@@ -27,10 +30,10 @@ pub(super) fn token(headers: &HeaderMap, is_accepted: bool) -> Result<Option<&st
     // Visible ASCII only, which is all that a scheme and a token are made of.
     let field = field
         .to_str()
-        .map_err(|_| TokenError::AuthorizationMalformed)?;
+        .map_err(|_| CredentialError::AuthorizationMalformed)?;
     let (scheme, rest) = split_scheme(field);
     if scheme.is_empty() {
-        return Err(TokenError::AuthorizationMalformed);
+        return Err(CredentialError::AuthorizationMalformed);
     }
     if !scheme.eq_ignore_ascii_case("bearer") {
         return Ok(None);
@@ -42,7 +45,7 @@ pub(super) fn token(headers: &HeaderMap, is_accepted: bool) -> Result<Option<&st
         .bytes()
         .fold(true, |graphic, byte| graphic & byte.is_ascii_graphic());
     if !is_separated || token.is_empty() || !is_graphic {
-        return Err(TokenError::AuthorizationMalformed);
+        return Err(CredentialError::AuthorizationMalformed);
     }
     Ok(Some(token))
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
@@ -12,9 +11,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use super::config::Algorithm;
-use super::error::{Excerpt, KeysError, TokenError};
-use super::json::{self, JsonError};
+use crate::identity::config::Algorithm;
+use crate::identity::error::{CredentialError, Excerpt, KeysError};
+use crate::identity::json::{self, JsonError};
+use crate::identity::sources::Contents;
+
 use super::token::Unverified;
 
 /// How many keys are tried for one token. More than one only if the token or the set leaves names out, or
@@ -24,21 +25,15 @@ const MAX_TRIES: usize = 4;
 /// How many keys are kept of one document. The largest public issuers publish fewer than ten.
 const MAX_KEYS: usize = 64;
 
-/// The keys of one source, as of one change of its document.
+/// The keys of one issuer.
 #[derive(Debug)]
-pub(super) struct KeySet {
-    generation: u64,
-    digest: blake3::Hash,
+pub(in crate::identity) struct KeySet {
     keys: Vec<Key>,
 }
 
-impl KeySet {
+impl Contents for KeySet {
     /// Reads a JWKS. Keys of a kind that we do not use are left out, as RFC 7517, section 5, asks.
-    ///
-    /// # Errors
-    /// When the document is not a JWKS, or no key of it is usable.
-    pub(super) fn parse(document: &[u8]) -> Result<Self, KeysError> {
-        static GENERATIONS: AtomicU64 = AtomicU64::new(0);
+    fn parse(document: &[u8]) -> Result<Self, KeysError> {
         let malformed = |text: &str| KeysError::Malformed(Box::from(text));
         let set = json::object(document).map_err(|error| match error {
             JsonError::Duplicate(key) => malformed(&format!("key `{}` twice", Excerpt::new(&key))),
@@ -55,31 +50,22 @@ impl KeySet {
         if keys.is_empty() {
             return Err(KeysError::NoUsableKey);
         }
-        Ok(Self {
-            generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
-            digest: blake3::hash(document),
-            keys,
-        })
+        Ok(Self { keys })
     }
 
-    /// Different for each key set of this process.
-    pub(super) const fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    pub(super) const fn len(&self) -> usize {
+    fn keys(&self) -> usize {
         self.keys.len()
     }
+}
 
-    /// Whether this set was read from this very document.
-    pub(super) fn is_from(&self, document: &[u8]) -> bool {
-        self.digest == blake3::hash(document)
-    }
-
+impl KeySet {
     /// Whether a key of this set made the token's signature. The key decides the algorithm: one that is
     /// for another is never tried, so an RSA key cannot be taken for a secret (RFC 8725, section 2.1). Gives the
     /// key's id, if it has one.
-    pub(super) fn verify(&self, token: &Unverified<'_>) -> Result<Option<Arc<str>>, TokenError> {
+    pub(super) fn verify(
+        &self,
+        token: &Unverified<'_>,
+    ) -> Result<Option<Arc<str>>, CredentialError> {
         let wanted = token.key_id.as_deref();
         let named = || {
             self.keys
@@ -93,16 +79,16 @@ impl KeySet {
         if fitting.peek().is_none() {
             return Err(match wanted {
                 Some(_) if named().next().is_some() => {
-                    TokenError::AlgorithmMismatch(token.algorithm.as_str())
+                    CredentialError::AlgorithmMismatch(token.algorithm.as_str())
                 }
-                Some(id) => TokenError::UnknownKey(Excerpt::new(id)),
-                None => TokenError::UnknownKey(Excerpt::new(token.algorithm.as_str())),
+                Some(id) => CredentialError::UnknownKey(Excerpt::new(id)),
+                None => CredentialError::UnknownKey(Excerpt::new(token.algorithm.as_str())),
             });
         }
         fitting
             .find(|key| key.made(token.signed, &token.signature))
             .map(|key| key.id.clone())
-            .ok_or(TokenError::BadSignature)
+            .ok_or(CredentialError::BadSignature)
     }
 }
 

@@ -23,8 +23,8 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
-use super::error::{Excerpt, KeysError};
-use super::json;
+use crate::identity::error::{Excerpt, KeysError};
+use crate::identity::json;
 
 /// The largest document. Key sets of public issuers stay below 16 KiB.
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;

@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use super::config::Algorithm;
+use crate::identity::config::Algorithm;
 
 /// The system gave no randomness, or the library failed to sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -1,0 +1,11 @@
+//! Where keys come from: documents in files and at addresses, read again while somebody uses them.
+
+mod fetch;
+mod source;
+mod store;
+
+pub use source::SourceState;
+#[cfg(test)]
+pub(super) use source::Timing;
+pub(super) use source::{Contents, Source};
+pub use store::KeyStore;
