@@ -19,7 +19,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use jiff::Timestamp;
 
 use crate::model::{ANONYMOUS, IdentityName, NameError, Principal, Refusal, TenantId};
@@ -37,6 +37,25 @@ pub const DEFAULT_TENANT: &str = "default";
 pub struct Presented<'a> {
     /// The header fields.
     pub headers: &'a HeaderMap,
+    /// The method.
+    pub method: &'a Method,
+    /// What was asked for; over HTTP/1.1 most often without scheme and authority.
+    pub uri: &'a Uri,
+    /// Whether the caller came over TLS, by what a trusted peer says where there is one.
+    pub is_tls: bool,
+    /// The host that the caller asked, by the word of a trusted peer.
+    pub host: Option<&'a HeaderValue>,
+    /// The certificate that the caller proved to be its own on this connection.
+    pub client: Option<ClientCertificate<'a>>,
+}
+
+/// A client's certificate. Whoever vouches for it was checked in the handshake.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientCertificate<'a> {
+    /// The certificate itself, DER.
+    pub leaf: &'a [u8],
+    /// Its SHA-256 in hexadecimal digits.
+    pub sha256: &'a str,
 }
 
 /// Verifies credentials as one snapshot of the policy wants it.

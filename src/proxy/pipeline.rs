@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Request, Response, Version};
 use crate::audit::Outcome;
 use crate::clock;
 use crate::http1;
-use crate::identity::Presented;
+use crate::identity::{ClientCertificate, Presented};
 use crate::model::{Call, DecisionId, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, Malformed};
@@ -223,8 +223,17 @@ impl Walk<'_> {
         }
         self.handshake =
             upgrade::read(&parts, &body).map_err(|refusal| (Addressee::unread(), refusal))?;
+        let client = self.inlet.client.as_deref();
         let presented = Presented {
             headers: &parts.headers,
+            method: &parts.method,
+            uri: &parts.uri,
+            is_tls: self.inlet.is_tls,
+            host: self.inlet.host.as_ref(),
+            client: client.map(|client| ClientCertificate {
+                leaf: client.leaf(),
+                sha256: client.sha256(),
+            }),
         };
         let caller = self
             .snapshot

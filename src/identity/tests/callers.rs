@@ -138,7 +138,7 @@ async fn the_head_decides_what_is_a_bearer_token() {
     let mut headers = HeaderMap::new();
     headers.insert(
         AUTHORIZATION,
-        http::HeaderValue::from_bytes(b"Bearer \xff").unwrap(),
+        HeaderValue::from_bytes(b"Bearer \xff").unwrap(),
     );
     assert!(
         fixture

@@ -67,8 +67,17 @@ fn jwt(identity: &mut Identity) -> &mut Jwt {
     jwt
 }
 
-const fn presented(headers: &HeaderMap) -> Presented<'_> {
-    Presented { headers }
+/// `GET https://agent.example/` with this head.
+fn presented(headers: &HeaderMap) -> Presented<'_> {
+    static AGENT: LazyLock<Uri> = LazyLock::new(|| Uri::from_static("https://agent.example/"));
+    Presented {
+        headers,
+        method: &Method::GET,
+        uri: &AGENT,
+        is_tls: true,
+        host: None,
+        client: None,
+    }
 }
 
 fn claims() -> Value {
