@@ -13,6 +13,7 @@ mod config;
 mod error;
 mod json;
 mod jwt;
+pub mod signature;
 mod sources;
 #[cfg(test)]
 mod tests;
