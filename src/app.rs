@@ -145,6 +145,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
             tenant: names.tenant.clone(),
             principal: names.principal.clone(),
             request_id: names.request_id.clone(),
+            passed: names.passed.clone(),
         },
     };
     let proxy = Arc::new(Proxy::new(snapshot, parts));

@@ -287,7 +287,9 @@ fn what_cannot_be_read_is_said_of_each_file() {
 fn the_quickstart_policy_decides_as_its_comments_say() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/quickstart.yaml");
     let policies = load_policies(&file, DETECTORS).unwrap();
-    let Kind::Jwt(jwt) = &policies.identity.identities[0].kind;
+    let Kind::Jwt(jwt) = &policies.identity.identities[0].kind else {
+        panic!("not of tokens")
+    };
     assert_eq!(
         jwt.keys,
         KeySource::File(file.parent().unwrap().join("keys/quickstart-jwks.json"))

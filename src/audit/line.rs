@@ -16,7 +16,7 @@
 //! for the caller, and `lictorUs` is what is left: ours. `tenant` is on every line of a call; it is
 //! `unknown` where the call ended before anybody knew who called. `findings` are equal ones counted
 //! together and at most 64; `findingsTotal` counts them all. `groups` are the first 64; where a caller has more, `groupsTotal`
-//! counts them.
+//! counts them. `beside` are the callers whom weaker credentials of the same call prove.
 //!
 //! `facts` are there when the policy was asked, and only then. With `agent`, `identity`, `principal`, `tenant`, `groups`, `source`,
 //! `action`, `operation`, `facts`, `method`, `path` and `time` they are what a decision was made from, but for what conditions
@@ -156,6 +156,12 @@ fn who(line: &mut Object<'_>, record: &Record) {
         if principal.groups.len() > MAX_LIST {
             line.number("groupsTotal", principal.groups.len() as u64);
         }
+    }
+    if !record.beside.is_empty() {
+        line.objects("beside", &record.beside, |line, other| {
+            line.text("identity", other.identity.as_str());
+            line.text("principal", other.id.as_str());
+        });
     }
     if let Some(source) = record.source {
         line.address("source", source);

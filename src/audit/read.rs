@@ -102,6 +102,8 @@ pub struct Call {
     pub groups: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups_total: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,6 +170,15 @@ pub struct Generation {
     pub number: u64,
     /// The beginning of the hash over the policies.
     pub hash: String,
+}
+
+/// Whom a weaker credential of the call proves.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+pub struct Beside {
+    /// Who vouches for it.
+    pub identity: String,
+    /// Who it is.
+    pub principal: String,
 }
 
 /// What was known of the objects that a call names.

@@ -28,6 +28,8 @@ pub struct Record {
     pub generation: Option<Generation>,
     /// Who calls; `None` until a credential was verified or found absent.
     pub principal: Option<Arc<Principal>>,
+    /// Whom weaker credentials of the call prove.
+    pub beside: Vec<Arc<Principal>>,
     /// Where the connection comes from.
     pub source: Option<SocketAddr>,
     /// The listener that the connection came to, unless it is the data port.

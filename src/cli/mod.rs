@@ -5,6 +5,7 @@
 mod check;
 mod explain;
 mod init;
+mod keys;
 mod quickstart;
 mod recorded;
 mod replay;
@@ -56,6 +57,9 @@ enum Verb {
     /// Write a policy to begin with
     #[command(after_help = init::EXAMPLES)]
     Init(init::Init),
+    /// Make keys for callers, and the hashes that stand in their place
+    #[command(after_help = keys::EXAMPLES)]
+    Keys(keys::Keys),
     /// Say what other policies would have decided of calls that were made
     #[command(after_help = replay::EXAMPLES)]
     Replay(replay::Replay),
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
         Verb::Check(arguments) => check::check(&arguments),
         Verb::Explain(arguments) => explain::explain(&arguments),
         Verb::Init(arguments) => init::init(&arguments),
+        Verb::Keys(arguments) => keys::keys(&arguments),
         Verb::Quickstart(arguments) => quickstart::tour(&arguments),
         Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Run(arguments) => run::run(&arguments),

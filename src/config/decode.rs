@@ -516,7 +516,7 @@ pub(super) fn texts<'node>(
         .collect()
 }
 
-/// Hides the values of secrets, and refuses those that are written out. Returns `false` for none.
+/// Hides the values of secrets, and refuses those that are written out.
 pub(super) fn refuse_secrets(node: &Node, report: &mut Diagnostics) {
     match &*node.kind {
         Kind::List(items) => {
@@ -538,21 +538,32 @@ pub(super) fn refuse_secrets(node: &Node, report: &mut Diagnostics) {
 }
 
 fn refuse_secret(entry: &Entry, report: &mut Diagnostics) {
+    let key = Rc::clone(&entry.key.text);
+    let name = key.to_ascii_uppercase();
+    let _was_there = refuse_literal(
+        entry,
+        format_args!("use {{ file: secrets/{key} }} or {{ env: {name} }}"),
+        report,
+    );
+}
+
+/// Hides what is written out in a field of secrets, and says what to write instead. `false` where nothing is.
+pub(super) fn refuse_literal(
+    entry: &Entry,
+    instead: impl fmt::Display,
+    report: &mut Diagnostics,
+) -> bool {
     let Kind::Text { text, .. } = &*entry.value.kind else {
-        return;
+        return false;
     };
     let span = entry.value.span;
     if let Some(source) = report.sources.get_mut(span.file as usize) {
         source.hide(span.range());
     }
-    let key = Rc::clone(&entry.key.text);
-    let name = key.to_ascii_uppercase();
     report.push(
         Diagnostic::error(Code::SecretLiteral, "a secret may not be written here")
-            .at(
-                span,
-                format_args!("use {{ file: secrets/{key} }} or {{ env: {name} }}"),
-            )
+            .at(span, instead)
             .note(format_args!("hidden, {} characters", text.chars().count())),
     );
+    true
 }

@@ -73,6 +73,8 @@ pub struct HeaderNames {
     pub principal: HeaderName,
     /// The id of the exchange.
     pub request_id: HeaderName,
+    /// Fields with credentials that the agent gets all the same.
+    pub passed: Vec<HeaderName>,
 }
 
 impl Default for HeaderNames {
@@ -81,6 +83,7 @@ impl Default for HeaderNames {
             tenant: HeaderName::from_static("x-customer-id"),
             principal: HeaderName::from_static("x-user-id"),
             request_id: HeaderName::from_static("x-request-id"),
+            passed: Vec::new(),
         }
     }
 }

@@ -61,7 +61,9 @@ leaks:
 "#,
     );
     let identity = &policies.identity.identities[0];
-    let Kind::Jwt(jwt) = &identity.kind;
+    let Kind::Jwt(jwt) = &identity.kind else {
+        panic!("not of tokens")
+    };
     assert_eq!(jwt.audiences, ["a", "b"]);
     assert_eq!(jwt.algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
     assert_eq!(jwt.max_age, Some(Duration::from_secs(3600)));
@@ -113,7 +115,9 @@ fn the_shortest_identity_has_safe_defaults() {
         "lictor: v1\nidentities: { corp: { jwt: { issuer: \"https://idp.example\", audience: a } } }\n",
     );
     let identity = &policies.identity.identities[0];
-    let Kind::Jwt(jwt) = &identity.kind;
+    let Kind::Jwt(jwt) = &identity.kind else {
+        panic!("not of tokens")
+    };
     assert_eq!(jwt.keys, KeySource::Discovery { ca: None });
     assert!(jwt.require_exp && jwt.max_age.is_none());
     assert_eq!(jwt.algorithms.len(), 3);

@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use http::HeaderName;
+
 use crate::model::{IdentityName, TenantId};
+
+use super::certificates::SpiffePattern;
 
 /// The checked configuration, one for each snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,6 +38,10 @@ pub struct Identity {
 pub enum Kind {
     /// Tokens of one issuer.
     Jwt(Jwt),
+    /// Keys whose hashes stand in a file.
+    ApiKey(ApiKey),
+    /// Client certificates of workloads.
+    Mtls(Mtls),
 }
 
 /// Where the tenant of a caller stands.
@@ -43,6 +51,26 @@ pub enum TenantFrom {
     Default,
     /// In a claim of the token.
     Claim(ClaimPath),
+    /// In the segment of the SPIFFE ID behind this one.
+    Segment(Box<str>),
+    /// Beside the key that proves who it is, in the file of keys.
+    Entry,
+}
+
+/// Which workloads are callers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mtls {
+    /// The SPIFFE IDs that are accepted. Never empty.
+    pub spiffe: Vec<SpiffePattern>,
+}
+
+/// Where callers write their key, and where its hash stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// The field that holds the key; in `authorization` it follows `Bearer`.
+    pub header: HeaderName,
+    /// The file with the hashes, read again when it changes.
+    pub file: PathBuf,
 }
 
 /// How the tokens of one issuer are verified (RFC 7519, RFC 9068).

@@ -31,6 +31,9 @@ pub enum CredentialError {
     /// No key of the issuer made this signature.
     #[error("the signature does not verify")]
     BadSignature,
+    /// A client certificate that names a workload, but not as X.509-SVID asks.
+    #[error("the client certificate {0}")]
+    CertificateInvalid(&'static str),
     /// The claim cannot be used as a name.
     #[error("claim `{claim}`: {error}")]
     ClaimInvalid {
@@ -67,6 +70,21 @@ pub enum CredentialError {
     /// `iat` is in the future, beyond the allowed clock skew.
     #[error("token is issued {0:?} in the future")]
     IssuedInFuture(Duration),
+    /// Past the end that its file gives the API key.
+    #[error("the API key has expired")]
+    KeyExpired,
+    /// Before the beginning that its file gives the API key.
+    #[error("the API key does not count yet")]
+    KeyNotYetValid,
+    /// A field for API keys stands twice: whose word would count?
+    #[error("more than one field with an API key")]
+    KeyRepeated,
+    /// Nobody's API key.
+    #[error("the API key is not known")]
+    KeyUnknown,
+    /// Two fields hold API keys of two callers.
+    #[error("two API keys are of two callers")]
+    KeysDiffer,
     /// The issuer's keys were never loaded.
     #[error("the keys of identity `{0}` are not loaded")]
     KeysUnavailable(Box<str>),
@@ -86,6 +104,9 @@ pub enum CredentialError {
     /// The issuer may not speak for this tenant.
     #[error("the issuer may not speak for tenant `{0}`")]
     TenantNotAllowed(Excerpt),
+    /// Two credentials of one call are of two tenants.
+    #[error("the call has credentials of two tenants, `{0}` and `{1}`")]
+    TenantsDiffer(Excerpt, Excerpt),
     /// Above 16 KiB.
     #[error("the token is longer than 16 KiB")]
     TooLarge,
@@ -111,7 +132,9 @@ impl CredentialError {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::KeysUnavailable(_) => Reason::KeysUnavailable,
-            Self::TenantMissing(_) | Self::TenantNotAllowed(_) => Reason::TenantUnknown,
+            Self::TenantMissing(_) | Self::TenantNotAllowed(_) | Self::TenantsDiffer(..) => {
+                Reason::TenantUnknown
+            }
             Self::AlgorithmMismatch(_)
             | Self::AlgorithmNone
             | Self::AlgorithmNotAllowed(_)
@@ -119,6 +142,7 @@ impl CredentialError {
             | Self::AuthorizationRepeated
             | Self::BadBase64(_)
             | Self::BadSignature
+            | Self::CertificateInvalid(_)
             | Self::ClaimInvalid { .. }
             | Self::ClaimMissing(_)
             | Self::ClaimType { .. }
@@ -126,6 +150,11 @@ impl CredentialError {
             | Self::DuplicateKey { .. }
             | Self::Expired(_)
             | Self::IssuedInFuture(_)
+            | Self::KeyExpired
+            | Self::KeyNotYetValid
+            | Self::KeyRepeated
+            | Self::KeyUnknown
+            | Self::KeysDiffer
             | Self::Malformed(_)
             | Self::NotYetValid(_)
             | Self::ProofRequired
@@ -253,9 +282,14 @@ pub enum KeysError {
     /// TLS could not be set up on our side.
     #[error("no TLS client: {0}")]
     Tls(Box<str>),
-    /// Above 256 KiB.
-    #[error("`{0}` is larger than 256 KiB")]
-    TooLarge(Box<str>),
+    /// More bytes than a document of its kind may have.
+    #[error("`{name}` is larger than {} KiB", most / 1024)]
+    TooLarge {
+        /// The file or the URL.
+        name: Box<str>,
+        /// How many it may have.
+        most: usize,
+    },
     /// Neither `https://` nor `http://` on loopback.
     #[error("`{0}` is not an https URL, nor an http URL on loopback")]
     Url(Excerpt),

@@ -9,8 +9,11 @@
 //!
 //! Must not follow what a token says about its own keys, nor verify a token with another issuer's keys.
 
+mod api_keys;
+mod certificates;
 mod config;
 mod error;
+mod hex;
 mod json;
 mod jwt;
 pub mod signature;
@@ -20,11 +23,14 @@ mod tests;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, Uri};
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use jiff::Timestamp;
 
 use crate::model::{ANONYMOUS, IdentityName, NameError, Principal, Refusal, TenantId};
 
+pub use api_keys::{KeyEntry, MadeKey, key_sha256};
+pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
 pub use error::{CredentialError, Excerpt, KeysError, Part};
 pub use jwt::mint;
@@ -46,17 +52,17 @@ pub struct Presented<'a> {
     pub is_tls: bool,
     /// The host that the caller asked, by the word of a trusted peer.
     pub host: Option<&'a HeaderValue>,
-    /// The certificate that the caller proved to be its own on this connection.
-    pub client: Option<ClientCertificate<'a>>,
+    /// The certificate that the connection's client proved to be its own.
+    pub client: Option<&'a ClientCertificate>,
 }
 
-/// A client's certificate. Whoever vouches for it was checked in the handshake.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientCertificate<'a> {
-    /// The certificate itself, DER.
-    pub leaf: &'a [u8],
-    /// Its SHA-256 in hexadecimal digits.
-    pub sha256: &'a str,
+/// Who sent a request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whom the strongest of its credentials proves.
+    pub principal: Arc<Principal>,
+    /// Whom the others prove, in the order of their strength. Of the same tenant.
+    pub beside: Vec<Arc<Principal>>,
 }
 
 /// Verifies credentials as one snapshot of the policy wants it.
@@ -66,6 +72,8 @@ pub struct ClientCertificate<'a> {
 #[derive(Debug)]
 pub struct Authenticator {
     identities: Vec<(IdentityName, Vec<TenantId>)>,
+    certificates: certificates::Certificates,
+    keys: api_keys::Keys,
     tokens: jwt::Tokens,
 }
 
@@ -75,11 +83,14 @@ impl Authenticator {
         let speaks = |identity: &Identity| (identity.name.clone(), identity.tenants.clone());
         Self {
             identities: config.identities.iter().map(speaks).collect(),
+            certificates: certificates::Certificates::new(config),
+            keys: api_keys::Keys::new(config, keys),
             tokens: jwt::Tokens::new(config, keys),
         }
     }
 
-    /// Who sent a request. Waits only for keys that are needed and not there.
+    /// Who sent a request. Every credential of a kind that some identity accepts has to be good; the strongest of them
+    /// names the caller: a token, an API key, a client certificate. Waits only for keys that are needed and not there.
     ///
     /// # Errors
     /// When a credential is present and wrong (`CredentialInvalid`), when its tenant is missing or not the
@@ -88,9 +99,33 @@ impl Authenticator {
         &self,
         presented: Presented<'_>,
         now: Timestamp,
-    ) -> Result<Arc<Principal>, Refusal> {
-        let token = self.tokens.authenticate(presented.headers, now).await?;
-        Ok(token.unwrap_or_else(Principal::anonymous))
+    ) -> Result<Caller, Refusal> {
+        let certificate = self.certificates.authenticate(presented.client)?;
+        let key = self.keys.authenticate(presented.headers, now).await?;
+        let bearer = self.bearer(presented, now).await?;
+        Ok(Caller::strongest([bearer, key, certificate])?)
+    }
+
+    /// Who is named by `Authorization: Bearer …`, which is an API key or a token.
+    async fn bearer(
+        &self,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Principal>>, CredentialError> {
+        if self.keys.reads(&AUTHORIZATION)
+            && let Some(text) = jwt::bearer(presented.headers)?
+        {
+            let key = self.keys.find(&AUTHORIZATION, text.as_bytes(), now).await?;
+            if key.is_some() || self.tokens.is_empty() {
+                return key.ok_or(CredentialError::KeyUnknown).map(Some);
+            }
+        }
+        self.tokens.authenticate(presented.headers, now).await
+    }
+
+    /// The fields in which the identities look for credentials, beside `authorization`.
+    pub fn fields(&self) -> impl Iterator<Item = &HeaderName> {
+        self.keys.fields()
     }
 
     /// Whether the policy still lets this caller's identity vouch for it, and for its tenant: what was verified under
@@ -101,6 +136,31 @@ impl Authenticator {
                 && (tenants.is_empty() || tenants.contains(&principal.tenant))
         };
         principal.is_anonymous() || self.identities.iter().any(speaks_for)
+    }
+}
+
+impl Caller {
+    /// The caller whom credentials prove that stand in the order of their strength.
+    ///
+    /// # Errors
+    /// When they are of two tenants: whose rules would count?
+    fn strongest<const N: usize>(
+        found: [Option<Arc<Principal>>; N],
+    ) -> Result<Self, CredentialError> {
+        let mut found = found.into_iter().flatten();
+        let principal = found.next().unwrap_or_else(Principal::anonymous);
+        let beside: Vec<_> = found.collect();
+        // A credential that names no tenant contradicts nobody.
+        let names_another = |other: &&Arc<Principal>| {
+            other.tenant.as_str() != DEFAULT_TENANT && other.tenant != principal.tenant
+        };
+        match beside.iter().find(names_another) {
+            None => Ok(Self { principal, beside }),
+            Some(other) => Err(CredentialError::TenantsDiffer(
+                Excerpt::new(principal.tenant.as_str()),
+                Excerpt::new(other.tenant.as_str()),
+            )),
+        }
     }
 }
 

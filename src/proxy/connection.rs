@@ -20,6 +20,7 @@ use crate::clock;
 use crate::drain::Guard;
 use crate::heap;
 use crate::http1;
+use crate::identity::ClientCertificate;
 use crate::listener::{Config, Connection, Guarded};
 use crate::model::Refusal;
 use crate::tls::{self, HandshakeError, HttpVersion, PeerCertificate};
@@ -241,6 +242,7 @@ impl Front {
         agent: Chosen,
         client: Option<Arc<PeerCertificate>>,
     ) -> Inlet {
+        let client = client.map(|client| Arc::new(ClientCertificate::new(client.leaf())));
         Inlet {
             source: peer,
             agent,
@@ -372,7 +374,7 @@ pub(super) struct Inlet {
     /// Whether the caller came over TLS.
     pub(super) is_tls: bool,
     /// The certificate that the caller proved to be its own.
-    pub(super) client: Option<Arc<PeerCertificate>>,
+    pub(super) client: Option<Arc<ClientCertificate>>,
     /// The listener, where the peer is one whose word on the caller counts.
     pub(super) trusting: Option<Arc<Config>>,
     /// The host that the caller asked, by the word of such a peer.

@@ -48,6 +48,7 @@ pub fn fuzz_forward(data: &[u8]) {
     };
     let caller = Principal::anonymous();
     IdentityHeaders::default().towards_agent(&mut parts, &caller, &id, &inlet, true);
+    IdentityHeaders::default().remove_credentials(&mut parts.headers, [].iter());
     let mut sent = Request::from_parts(parts.clone(), ());
     // Is kept for agents that speak HTTP/2 only.
     sent.headers_mut().remove(TE);

@@ -25,6 +25,8 @@ pub struct IdentityHeaders {
     pub principal: HeaderName,
     /// Carries the request id.
     pub request_id: HeaderName,
+    /// Fields with credentials that the agent gets all the same, because the operator wants it.
+    pub passed: Vec<HeaderName>,
 }
 
 impl Default for IdentityHeaders {
@@ -33,6 +35,7 @@ impl Default for IdentityHeaders {
             tenant: HeaderName::from_static("x-customer-id"),
             principal: HeaderName::from_static("x-user-id"),
             request_id: REQUEST_ID,
+            passed: Vec::new(),
         }
     }
 }
@@ -54,7 +57,6 @@ impl IdentityHeaders {
         if let Some(authority) = parts.uri.authority() {
             set(headers, &header::HOST, authority.as_str());
         }
-        headers.remove(header::AUTHORIZATION);
         join_cookies(headers);
         self.remove_spoofed(headers);
         set(headers, &self.tenant, principal.tenant.as_str());
@@ -74,6 +76,22 @@ impl IdentityHeaders {
             );
             headers.remove(header::RANGE);
             headers.remove(header::IF_RANGE);
+        }
+    }
+
+    /// Takes the caller's credentials off: a secret that the agent never had cannot be got out of it. `fields` are those
+    /// in which the identities look for them.
+    pub(super) fn remove_credentials<'a>(
+        &self,
+        headers: &mut HeaderMap,
+        fields: impl Iterator<Item = &'a HeaderName>,
+    ) {
+        let usual = [&header::AUTHORIZATION].into_iter().chain(&USUAL_KEYS);
+        for field in usual
+            .chain(fields)
+            .filter(|field| !self.passed.contains(field))
+        {
+            headers.remove(field);
         }
     }
 
@@ -124,6 +142,13 @@ impl IdentityHeaders {
         ours.iter().any(|ours| is_same(name, ours.as_str())) || is_spoofable(name)
     }
 }
+
+/// Where clients of models write a key, whether anybody asks for one or not.
+static USUAL_KEYS: [HeaderName; 3] = [
+    HeaderName::from_static("api-key"),
+    HeaderName::from_static("x-api-key"),
+    HeaderName::from_static("x-goog-api-key"),
+];
 
 /// One field of all cookies: HTTP/2 may split it, and over HTTP/1.1 there must be one (RFC 9113, section
 /// 8.2.3).
@@ -300,13 +325,19 @@ mod tests {
                 ([127, 0, 0, 1], 0).into(),
             )),
         };
-        IdentityHeaders::default().towards_agent(
+        let names = IdentityHeaders {
+            passed: vec![HeaderName::from_static("x-goog-api-key")],
+            ..IdentityHeaders::default()
+        };
+        names.towards_agent(
             &mut parts,
             &Principal::anonymous(),
             &request_id,
             &inlet,
             true,
         );
+        let own = [HeaderName::from_static("x-desk-key")];
+        names.remove_credentials(&mut parts.headers, own.iter());
         parts.headers
     }
 
@@ -348,14 +379,24 @@ mod tests {
     fn the_agent_never_sees_the_credential_and_is_never_asked_for_a_range() {
         let headers = arrived(&[
             ("authorization", "Bearer x"),
+            ("x-api-key", "x"),
+            ("x-desk-key", "x"),
+            ("x-goog-api-key", "wanted"),
             ("range", "bytes=0-9"),
             ("if-range", "x"),
             ("accept-encoding", "gzip"),
             ("a2a-version", "1.0"),
         ]);
-        for name in ["authorization", "range", "if-range"] {
+        for name in [
+            "authorization",
+            "x-api-key",
+            "x-desk-key",
+            "range",
+            "if-range",
+        ] {
             assert!(!headers.contains_key(name), "{name}");
         }
+        assert_eq!(headers.get("x-goog-api-key").unwrap(), "wanted");
         assert_eq!(headers.get("accept-encoding").unwrap(), "identity");
         assert_eq!(headers.get("a2a-version").unwrap(), "1.0");
     }

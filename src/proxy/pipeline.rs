@@ -11,7 +11,7 @@ use http::{HeaderMap, Method, Request, Response, Version};
 use crate::audit::Outcome;
 use crate::clock;
 use crate::http1;
-use crate::identity::{ClientCertificate, Presented};
+use crate::identity::{Caller, Presented};
 use crate::model::{Call, DecisionId, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, Malformed};
@@ -70,7 +70,10 @@ impl Proxy {
         record.source = Some(inlet.source);
         record.listener.clone_from(&inlet.listener);
         record.agent_port = self.parts.agents.other_port(inlet.agent);
-        record.client_certificate = inlet.client.as_deref().map(|client| client.sha256().into());
+        record.client_certificate = inlet
+            .client
+            .as_deref()
+            .map(|client| client.fingerprint().into());
         record.trace_id = Some(trace.id());
         record.generation = Some(snapshot.generation.clone());
         record.http(request.method(), request.uri().path());
@@ -223,17 +226,13 @@ impl Walk<'_> {
         }
         self.handshake =
             upgrade::read(&parts, &body).map_err(|refusal| (Addressee::unread(), refusal))?;
-        let client = self.inlet.client.as_deref();
         let presented = Presented {
             headers: &parts.headers,
             method: &parts.method,
             uri: &parts.uri,
             is_tls: self.inlet.is_tls,
             host: self.inlet.host.as_ref(),
-            client: client.map(|client| ClientCertificate {
-                leaf: client.leaf(),
-                sha256: client.sha256(),
-            }),
+            client: self.inlet.client.as_deref(),
         };
         let caller = self
             .snapshot
@@ -242,9 +241,11 @@ impl Walk<'_> {
             .await;
         let inbound = self.read_body(&head, body, &caller).await;
         // Who is not known is told so in the words of the call, if those could be read at all.
-        let principal = caller
+        let Caller { principal, beside } = caller
             .map_err(|refusal| (self.addressee(head.clone(), inbound.as_ref().ok()), refusal))?;
-        self.toll.record().principal = Some(Arc::clone(&principal));
+        let record = self.toll.record();
+        record.principal = Some(Arc::clone(&principal));
+        record.beside = beside;
         let inbound = inbound.map_err(|refusal| (self.addressee(head.clone(), None), refusal))?;
         self.toll.record().request_bytes = inbound.length().unwrap_or_default();
         let depth = self.snapshot.policy.json_depth();
@@ -282,11 +283,11 @@ impl Walk<'_> {
         &self,
         head: &Head,
         body: CallerBody,
-        caller: &Result<Arc<Principal>, Refusal>,
+        caller: &Result<Caller, Refusal>,
     ) -> Result<Inbound, Refusal> {
         let known = caller
             .as_ref()
-            .is_ok_and(|principal| !principal.is_anonymous());
+            .is_ok_and(|caller| !caller.principal.is_anonymous());
         let allowed = self.snapshot.policy.max_request_bytes();
         let most = if known {
             allowed
@@ -467,6 +468,10 @@ impl Walk<'_> {
             self.inlet,
             scanned,
         );
+        let fields = self.snapshot.authenticator.fields();
+        self.parts()
+            .identity_headers
+            .remove_credentials(&mut parts.headers, fields);
         let is_known = !principal.is_anonymous();
         self.trace.towards_agent(&mut parts.headers, is_known);
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -76,8 +76,17 @@ impl Certificates {
 
     /// A certificate for a client, with its key.
     pub(crate) fn identity(&self) -> Identity {
+        self.identity_of(&[])
+    }
+
+    /// A certificate for a client with these URIs, with its key.
+    pub(crate) fn identity_of(&self, uris: &[&str]) -> Identity {
         let key = KeyPair::generate().unwrap();
-        let leaf = CertificateParams::new(["caller.test".to_owned()]).unwrap();
+        let mut leaf = CertificateParams::new(["caller.test".to_owned()]).unwrap();
+        let uris = uris
+            .iter()
+            .map(|uri| SanType::URI((*uri).try_into().unwrap()));
+        leaf.subject_alt_names.extend(uris);
         let leaf = leaf.signed_by(&key, &self.issuer).unwrap();
         Identity {
             certificate: leaf.der().clone(),

@@ -54,6 +54,7 @@ fn full() -> Record {
             claims: None,
             credential: Credential::default(),
         })),
+        beside: vec![Principal::anonymous()],
         source: Some(SocketAddr::from(([192, 0, 2, 1], 4711))),
         listener: Some(Arc::from("inner")),
         agent_port: Some(9001),

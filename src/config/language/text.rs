@@ -117,6 +117,11 @@ pub(super) static TIER_NUMBER: Text = Text::looks(
     r"^tier\.\S+$",
     "the number of a tier such as `tier.calls`",
 );
+pub(super) static SPIFFE: Text = Text::looks(
+    "pattern of SPIFFE IDs",
+    r"^spiffe://[a-z0-9._-]{1,255}(/(\*|[A-Za-z0-9._-]+))*(/\*\*)?$",
+    "a pattern of SPIFFE IDs such as `spiffe://prod.example/ns/*/sa/*`",
+);
 pub(super) static TIME: Text = Text::looks(
     "instant",
     r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$",

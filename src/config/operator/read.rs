@@ -14,7 +14,7 @@ use http::HeaderName;
 use super::{AUDIT_FILE, LogFormat, LogLevel, Operator};
 use crate::admin::TokenSource;
 use crate::audit;
-use crate::config::decode::{self, Fields, bad_value, duration, number, text};
+use crate::config::decode::{self, Fields, bad_value, duration, number, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::operator::{self as shapes, OPERATOR};
 use crate::config::language::{Record, Word};
@@ -280,6 +280,19 @@ impl Reader<'_> {
                     .push(Diagnostic::error(Code::Contradiction, title).at(fields.at, ""));
             }
             seen.push(place.clone());
+        }
+        if let Some(entry) = fields.take("passCredentials") {
+            for (text, span) in texts(&entry.value, "`passCredentials`", self.report) {
+                match text.parse::<HeaderName>() {
+                    Ok(name) => operator.identity_headers.passed.push(name),
+                    Err(_) => {
+                        let title =
+                            format_args!("{} is not the name of a header field", quoted(text));
+                        self.report
+                            .push(Diagnostic::error(Code::BadValue, title).at(span, ""));
+                    }
+                }
+            }
         }
         if let Some(entry) = fields.take("assertion") {
             let _off = self.word(entry, shapes::ASSERTION, &[("off", ())]);

@@ -1,21 +1,28 @@
 //! `identities`: who vouches for callers.
 
+mod api_key;
 mod jwt;
+mod mtls;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use http::header::AUTHORIZATION;
+
 use super::{Draft, add, each_named};
-use crate::config::decode::{Fields, bad_value, nearest, text, texts};
+use crate::config::decode::{Fields, bad_value, list, nearest, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::IDENTITY;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
-use crate::identity::{ClaimPath, Identity, Kind, TenantFrom};
+use crate::identity::{ApiKey, ClaimPath, Identity, Kind, TenantFrom};
 use crate::model::{ANONYMOUS, IdentityName, TenantId};
 
 /// Where most issuers put groups, so that the shortest policy can name some.
 const DEFAULT_GROUPS: &str = "groups";
+
+/// The kinds of credentials, one of which an identity has.
+const KINDS: &[&str] = &["jwt", "apiKey", "mtls"];
 
 impl Draft {
     /// The identity of that name, with the name; a mistake if there is none.
@@ -97,23 +104,29 @@ fn read_identity(
     report: &mut Diagnostics,
 ) -> Option<Identity> {
     let what = format!("identity {}", quoted(&entry.key.text));
-    let mut fields = Fields::of(&IDENTITY, &entry.value, what, Some(entry.key.span), report)?;
-    let jwt = if fields.is_refused() {
-        fields.take("jwt")
-    } else {
-        fields.require("jwt", report)
-    };
+    let mut fields = Fields::of(&IDENTITY, &entry.value, &what, Some(entry.key.span), report)?;
     let mut identity = defaults(&entry.key.text)?;
-    let claim = |entry: Option<&Entry>, what, report: &mut Diagnostics| {
-        entry.and_then(|entry| claim_path(&entry.value, what, report))
-    };
-    if let Some(tenant) = claim(fields.take("tenant"), "`tenant`", report) {
-        identity.tenant = TenantFrom::Claim(tenant);
+    let credential = credential(&mut fields, &what, entry, report);
+    let [tenant, groups, tenants] = ["tenant", "groups", "tenants"].map(|name| fields.take(name));
+    fields.finish(report);
+    if let Some(credential) = credential {
+        identity.kind = read_kind(credential, &identity.name, report);
     }
-    if let Some(groups) = claim(fields.take("groups"), "`groups`", report) {
-        identity.groups = Some(groups);
+    if let Some(tenant) = tenant
+        && let Some(from) = tenant_from(tenant, &identity.kind, report)
+    {
+        identity.tenant = from;
     }
-    let tenants = fields.take("tenants");
+    if let Some(groups) = groups
+        && let Some(path) = claim_path(&groups.value, "`groups`", report)
+    {
+        identity.groups = Some(path);
+    }
+    let has_claims = matches!(identity.kind, Kind::Jwt(_));
+    if let (Some(groups), false) = (groups, has_claims) {
+        let title = "`groups` are claims of a token, and this credential has none";
+        report.push(Diagnostic::error(Code::Contradiction, title).at(groups.key.span, ""));
+    }
     if let Some(tenants) = tenants {
         for (text, span) in texts(&tenants.value, "`tenants`", report) {
             match TenantId::new(text) {
@@ -127,13 +140,73 @@ fn read_identity(
             issuer_tenants.push((text.to_owned(), span));
         }
     }
-    fields.finish(report);
-    if let Some(jwt) = jwt
-        && let Some(jwt) = jwt::read_jwt(jwt, &identity.name, report)
-    {
-        identity.kind = Kind::Jwt(jwt);
-    }
     Some(identity)
+}
+
+/// The one kind of credential that an identity has.
+fn credential<'node>(
+    fields: &mut Fields<'node>,
+    what: &str,
+    entry: &Entry,
+    report: &mut Diagnostics,
+) -> Option<&'node Entry> {
+    let found: Vec<_> = KINDS.iter().filter_map(|kind| fields.take(kind)).collect();
+    match &*found {
+        [] if fields.is_refused() => None,
+        [] => {
+            let title = format_args!("{what} has no kind of credential");
+            let diagnostic = Diagnostic::error(Code::MissingField, title).at(entry.key.span, "");
+            report.push(diagnostic.help(format_args!("it has one of {}", list(KINDS))));
+            None
+        }
+        [only] => Some(only),
+        [first, second, ..] => {
+            let title = format_args!("{what} has two kinds of credentials");
+            let diagnostic = Diagnostic::error(Code::Contradiction, title).at(second.key.span, "");
+            report.push(
+                diagnostic
+                    .also(first.key.span, "")
+                    .help("make two identities of it: each vouches by one kind"),
+            );
+            Some(first)
+        }
+    }
+}
+
+fn read_kind(entry: &Entry, name: &IdentityName, report: &mut Diagnostics) -> Kind {
+    // One with mistakes keeps its kind, so that what is said about it elsewhere is not wrong too.
+    match &*entry.key.text {
+        "apiKey" => Kind::ApiKey(
+            api_key::read(entry, name, report).unwrap_or_else(|| ApiKey {
+                header: AUTHORIZATION,
+                file: PathBuf::new(),
+            }),
+        ),
+        "mtls" => Kind::Mtls(mtls::read(entry, name, report).unwrap_or_default()),
+        _ => Kind::Jwt(jwt::read_jwt(entry, name, report).unwrap_or_else(jwt::defaults)),
+    }
+}
+
+fn tenant_from(entry: &Entry, kind: &Kind, report: &mut Diagnostics) -> Option<TenantFrom> {
+    match kind {
+        Kind::Jwt(_) => claim_path(&entry.value, "`tenant`", report).map(TenantFrom::Claim),
+        Kind::ApiKey(_) => {
+            let title = "the tenant of a key stands beside its hash, in the file of keys";
+            report.push(
+                Diagnostic::error(Code::Contradiction, title).at(entry.key.span, "delete this"),
+            );
+            None
+        }
+        Kind::Mtls(mtls) => {
+            let text = text(&entry.value, "`tenant`", report)?;
+            if let Some(segment) = mtls::segment(mtls, text) {
+                return Some(TenantFrom::Segment(Box::from(segment)));
+            }
+            let expected = "a segment that every pattern has: `spiffe.ns` is the `*` behind `ns`";
+            report.push(bad_value(&entry.value, "`tenant`", expected));
+            None
+        }
+    }
 }
 
 /// A path, relative to the file that names it.

@@ -7,11 +7,12 @@ use ipnet::IpNet;
 use super::condition;
 use super::scope::fence_in;
 use super::{Draft, Use, actions, add, each_named, mode, rule_ref};
-use crate::config::decode::{self, Fields, bad_value, nearest, not_enforced, number, text, texts};
+use crate::config::decode::{self, Fields, bad_value, nearest, number, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{FROM, MAX_RANK, ROLE, RULE, TO};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
+use crate::identity::{Identity, Kind};
 use crate::model::{ActionPattern, Glob, IdentityName, Mode, TenantId};
 use crate::policy::condition::Condition;
 use crate::policy::{Callers, Effect, Role, Rule, Sources};
@@ -58,6 +59,8 @@ struct RawCallers {
     identity: Option<(String, Span)>,
     callers: Callers,
     tenants: Vec<(String, Span)>,
+    /// Where the first SPIFFE ID stands.
+    spiffe: Option<Span>,
 }
 
 impl Draft {
@@ -209,7 +212,8 @@ impl Draft {
         match &raw.identity {
             Some((name, at)) => {
                 // Granted to nobody if there is none; the mistake is told.
-                let _found = self.identity(name, *at, report);
+                let found = self.identity(name, *at, report);
+                check_spiffe(raw, found, report);
                 callers.identity = IdentityName::new(name).ok();
             }
             None if must_name_identity => self.imply_identity(raw, &mut callers, report),
@@ -222,9 +226,24 @@ impl Draft {
         if callers.groups.is_empty() && callers.ids.is_empty() {
             return;
         }
-        if let Some((only, _)) = self.only_identity(raw.at, &NOBODY, report) {
+        if let Some((only, identity)) = self.only_identity(raw.at, &NOBODY, report) {
+            check_spiffe(raw, Some((only, identity)), report);
             callers.identity = IdentityName::new(only).ok();
         }
+    }
+}
+
+/// SPIFFE IDs are names of client certificates. What a token says of itself in the same words is somebody else.
+fn check_spiffe(raw: &RawCallers, identity: Option<(&str, &Identity)>, report: &mut Diagnostics) {
+    let (Some(span), Some((name, identity))) = (raw.spiffe, identity) else {
+        return;
+    };
+    if !matches!(identity.kind, Kind::Mtls(_)) {
+        let title = format_args!(
+            "a SPIFFE ID is the name of a client certificate, and identity `{name}` is of another kind"
+        );
+        let diagnostic = Diagnostic::error(Code::Contradiction, title).at(span, "");
+        report.push(diagnostic.help("name an identity with `mtls`"));
     }
 }
 
@@ -316,6 +335,7 @@ fn read_callers(fields: &mut Fields<'_>, at: Span, report: &mut Diagnostics) -> 
     });
     let mut callers = Callers::default();
     let mut tenants = Vec::new();
+    let mut spiffe = None;
     if let Some(entry) = fields.take("groups") {
         let groups = texts(&entry.value, "`groups`", report);
         callers.groups = groups
@@ -326,8 +346,7 @@ fn read_callers(fields: &mut Fields<'_>, at: Span, report: &mut Diagnostics) -> 
     if let Some(entry) = fields.take("ids") {
         for (text, span) in texts(&entry.value, "`ids`", report) {
             if text.starts_with("spiffe://") {
-                // They match only identities of kind `mtls`, and there are none yet.
-                report.push(not_enforced("spiffe:// ids", span));
+                spiffe = spiffe.or(Some(span));
             }
             callers.ids.push(Glob::new(text));
         }
@@ -351,6 +370,7 @@ fn read_callers(fields: &mut Fields<'_>, at: Span, report: &mut Diagnostics) -> 
         identity,
         callers,
         tenants,
+        spiffe,
     }
 }
 

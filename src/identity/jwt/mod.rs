@@ -26,6 +26,14 @@ pub(super) use token::Unverified;
 
 pub(super) use keys::KeySet;
 
+/// What stands behind `Bearer` in a head.
+///
+/// # Errors
+/// As for tokens.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, CredentialError> {
+    bearer::token(headers, true)
+}
+
 /// All issuers of tokens, and the tokens that were verified.
 #[derive(Debug)]
 pub(super) struct Tokens {
@@ -52,11 +60,16 @@ impl Tokens {
                 source: keys.jwks(jwt),
                 kept: Arc::clone(&kept),
             }),
+            Kind::ApiKey(_) | Kind::Mtls(_) => None,
         };
         Self {
             issuers: config.identities.iter().filter_map(issuer).collect(),
             cache: TokenCache::default(),
         }
+    }
+
+    pub(super) const fn is_empty(&self) -> bool {
+        self.issuers.is_empty()
     }
 
     /// Who sent a request with this head, if it carries a token.
@@ -195,7 +208,7 @@ impl Issuer {
 
     fn tenant(&self, claims: &Claims) -> Result<TenantId, CredentialError> {
         let tenant = match &self.identity.tenant {
-            TenantFrom::Default => DEFAULT_TENANT,
+            TenantFrom::Default | TenantFrom::Entry | TenantFrom::Segment(_) => DEFAULT_TENANT,
             TenantFrom::Claim(path) => claims
                 .text_at(path)?
                 .ok_or_else(|| CredentialError::TenantMissing(Excerpt::new(&path.0.join("."))))?,

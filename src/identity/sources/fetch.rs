@@ -102,7 +102,7 @@ impl Fetcher {
     async fn client_config(&self, ca: Option<&Path>) -> Result<Arc<ClientConfig>, KeysError> {
         match ca {
             Some(path) => {
-                let pem = read_file(path).await?;
+                let pem = read_file(path, MAX_DOCUMENT_BYTES).await?;
                 let certificates = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
                 let roots = roots(certificates);
                 if roots.is_empty() {
@@ -118,20 +118,23 @@ impl Fetcher {
     }
 }
 
-/// Reads a file up to the size of the largest document.
-pub(super) async fn read_file(path: &Path) -> Result<Vec<u8>, KeysError> {
+/// Reads a file of at most so many bytes.
+pub(super) async fn read_file(path: &Path, most: usize) -> Result<Vec<u8>, KeysError> {
     let failed = |source| KeysError::File {
         path: path.display().to_string().into(),
         source,
     };
     let file = tokio::fs::File::open(path).await.map_err(failed)?;
     let mut bytes = Vec::new();
-    file.take(MAX_DOCUMENT_BYTES as u64 + 1)
+    file.take(most as u64 + 1)
         .read_to_end(&mut bytes)
         .await
         .map_err(failed)?;
-    if bytes.len() > MAX_DOCUMENT_BYTES {
-        return Err(KeysError::TooLarge(path.display().to_string().into()));
+    if bytes.len() > most {
+        return Err(KeysError::TooLarge {
+            name: path.display().to_string().into(),
+            most,
+        });
     }
     Ok(bytes)
 }
@@ -285,7 +288,10 @@ async fn ask(
             continue;
         };
         if bytes.len() + data.len() > MAX_DOCUMENT_BYTES {
-            return Err(KeysError::TooLarge(target.url.clone()));
+            return Err(KeysError::TooLarge {
+                name: target.url.clone(),
+                most: MAX_DOCUMENT_BYTES,
+            });
         }
         bytes.extend_from_slice(&data);
     }
@@ -321,11 +327,15 @@ pub(super) enum Origin {
 }
 
 impl Origin {
-    pub(super) async fn fetch(&self, fetcher: &Fetcher) -> Result<Document, KeysError> {
+    pub(super) async fn fetch(
+        &self,
+        fetcher: &Fetcher,
+        most: usize,
+    ) -> Result<Document, KeysError> {
         match self {
             Self::Discovery { issuer, ca } => fetcher.discover(issuer, ca.as_deref()).await,
             Self::File(path) => Ok(Document {
-                bytes: read_file(path).await?,
+                bytes: read_file(path, most).await?,
                 max_age: None,
             }),
             Self::Url { url, ca } => fetcher.get(url, ca.as_deref()).await,

@@ -79,6 +79,9 @@ impl SourceState {
 pub(in crate::identity) trait Contents:
     Sized + Send + Sync + fmt::Debug + 'static
 {
+    /// The largest document. Key sets of public issuers stay below 16 KiB.
+    const MAX_BYTES: usize = 256 * 1024;
+
     /// Reads a document.
     fn parse(document: &[u8]) -> Result<Self, KeysError>;
 
@@ -209,7 +212,7 @@ impl<T: Contents> Source<T> {
 
     /// Reads the document once and takes it over if it is good. Returns when to do so again.
     async fn refresh(&self, fetcher: &Fetcher) -> Duration {
-        let outcome = match self.origin.fetch(fetcher).await {
+        let outcome = match self.origin.fetch(fetcher, T::MAX_BYTES).await {
             Ok(document) => self.take_over(&document).map(|()| document.max_age),
             Err(error) => Err(error),
         };

@@ -1,11 +1,13 @@
 //! All sources of keys of this process, and their refreshers.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use crate::identity::api_keys::ApiKeys;
 use crate::identity::config::{Jwt, KeySource};
 use crate::identity::jwt::KeySet;
 
@@ -26,6 +28,7 @@ pub struct KeyStore {
 
 #[derive(Debug, Default)]
 struct Inner {
+    api_keys: Shelf<ApiKeys>,
     jwks: Shelf<KeySet>,
     refreshers: JoinSet<()>,
 }
@@ -66,7 +69,7 @@ impl KeyStore {
     /// How each source fares that is in use.
     pub fn state(&self) -> Vec<SourceState> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut states: Vec<_> = inner.jwks.states().collect();
+        let mut states: Vec<_> = inner.jwks.states().chain(inner.api_keys.states()).collect();
         states.sort_by(|a, b| a.source.cmp(&b.source));
         states
     }
@@ -78,6 +81,11 @@ impl KeyStore {
             std::mem::take(&mut inner.refreshers)
         };
         refreshers.shutdown().await;
+    }
+
+    /// The hashes of a party's keys, with a refresher.
+    pub(in crate::identity) fn api_keys(&self, file: &Path) -> Arc<Source<ApiKeys>> {
+        self.source(Origin::File(file.to_owned()), |inner| &mut inner.api_keys)
     }
 
     /// The keys of an issuer, with a refresher.

@@ -14,6 +14,7 @@ async fn a_good_token_of_each_algorithm_becomes_a_principal() {
             .room
             .authenticate(presented(&headers), now())
             .await
+            .map(of_caller)
             .unwrap();
         assert_eq!(principal.identity.as_str(), "corp");
         assert_eq!(principal.id.as_str(), "ana");
@@ -49,7 +50,8 @@ async fn the_tenant_must_be_named_and_be_the_issuers_to_name() {
         let outcome = fixture
             .room
             .authenticate(presented(&bearer(&mint(&changes))), now())
-            .await;
+            .await
+            .map(of_caller);
         assert_eq!(
             outcome.err().map(|refusal| refusal.reason),
             expected,
@@ -118,6 +120,7 @@ async fn the_head_decides_what_is_a_bearer_token() {
             .room
             .authenticate(presented(&head(&values)), now())
             .await
+            .map(of_caller)
     };
     for values in anonymous {
         assert!(ask(&values).await.unwrap().is_anonymous(), "{values:?}");
@@ -145,6 +148,7 @@ async fn the_head_decides_what_is_a_bearer_token() {
             .room
             .authenticate(presented(&headers), now())
             .await
+            .map(of_caller)
             .is_err()
     );
 }
@@ -156,11 +160,13 @@ async fn without_an_identity_for_it_a_token_is_ignored_but_two_are_refused() {
     let principal = room
         .authenticate(presented(&bearer("x")), now())
         .await
+        .map(of_caller)
         .unwrap();
     assert!(principal.is_anonymous());
     assert!(
         room.authenticate(presented(&head(&["Bearer x", "Bearer y"])), now())
             .await
+            .map(of_caller)
             .is_err()
     );
 }
@@ -171,7 +177,11 @@ async fn a_verified_token_is_remembered_until_it_ends() {
     let headers = bearer(&mint(&json!({"nbf": NOW})));
     let ask = async |seconds: i64| {
         let at = Timestamp::from_second(NOW + seconds).unwrap();
-        fixture.room.authenticate(presented(&headers), at).await
+        fixture
+            .room
+            .authenticate(presented(&headers), at)
+            .await
+            .map(of_caller)
     };
     let first = ask(0).await.unwrap();
     let second = ask(629).await.unwrap();
@@ -212,6 +222,7 @@ async fn two_identities_of_one_issuer_are_told_apart_by_audience() {
         let principal = room
             .authenticate(presented(&bearer(&token)), now())
             .await
+            .map(of_caller)
             .unwrap();
         assert_eq!(principal.identity.as_str(), name);
     }
@@ -243,6 +254,7 @@ async fn a_token_is_verified_with_the_keys_of_its_own_issuer_only() {
     let refusal = room
         .authenticate(presented(&bearer(&lie)), now())
         .await
+        .map(of_caller)
         .unwrap_err();
     assert!(
         refusal.detail.unwrap().starts_with("key `"),
@@ -254,6 +266,7 @@ async fn a_token_is_verified_with_the_keys_of_its_own_issuer_only() {
     assert_eq!(
         room.authenticate(presented(&bearer(&truth)), now())
             .await
+            .map(of_caller)
             .unwrap()
             .identity
             .as_str(),

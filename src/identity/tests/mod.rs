@@ -63,7 +63,9 @@ fn identity(keys: KeySource) -> Identity {
 
 /// How the tokens of an identity are verified.
 fn jwt(identity: &mut Identity) -> &mut Jwt {
-    let Kind::Jwt(jwt) = &mut identity.kind;
+    let Kind::Jwt(jwt) = &mut identity.kind else {
+        panic!("not of tokens")
+    };
     jwt
 }
 
@@ -78,6 +80,10 @@ fn presented(headers: &HeaderMap) -> Presented<'_> {
         host: None,
         client: None,
     }
+}
+
+fn of_caller(caller: Caller) -> Arc<Principal> {
+    caller.principal
 }
 
 fn claims() -> Value {

@@ -39,7 +39,9 @@ fn room(store: &KeyStore, identity: Identity) -> Authenticator {
 
 async fn ask(room: &Authenticator, minter: &TokenMinter) -> Result<Arc<Principal>, Refusal> {
     let token = minter.mint(&claims()).unwrap();
-    room.authenticate(presented(&bearer(&token)), now()).await
+    room.authenticate(presented(&bearer(&token)), now())
+        .await
+        .map(of_caller)
 }
 
 fn error_of(store: &KeyStore) -> String {
@@ -131,7 +133,10 @@ async fn discovery_leads_to_the_keys_of_the_issuer_that_it_names() {
         let token = ED25519
             .mint(&claims_with(&json!({"iss": server.base})))
             .unwrap();
-        let outcome = room.authenticate(presented(&bearer(&token)), now()).await;
+        let outcome = room
+            .authenticate(presented(&bearer(&token)), now())
+            .await
+            .map(of_caller);
         (outcome.map_err(|refusal| refusal.reason), error_of(&store))
     };
     server.put(
@@ -189,6 +194,7 @@ async fn discovery_over_https_never_leads_back_into_this_machine() {
     let refusal = room
         .authenticate(presented(&bearer(&token)), now())
         .await
+        .map(of_caller)
         .unwrap_err();
     assert_eq!(refusal.reason, Reason::KeysUnavailable);
     assert!(error_of(&store).contains("is not an https URL"));
@@ -309,7 +315,10 @@ async fn a_key_that_the_issuer_withdrew_ends_the_memory_of_its_tokens() {
     let store = KeyStore::with_timing(Handle::current(), hasty());
     let room = room(&store, identity(url(&server, None)));
     let token = bearer(&ED25519.mint(&claims()).unwrap());
-    room.authenticate(presented(&token), now()).await.unwrap();
+    room.authenticate(presented(&token), now())
+        .await
+        .map(of_caller)
+        .unwrap();
     assert_eq!(room.tokens.cached(), 1);
 
     server.put("/jwks", "", &P256.jwks());
@@ -317,6 +326,7 @@ async fn a_key_that_the_issuer_withdrew_ends_the_memory_of_its_tokens() {
     let refusal = room
         .authenticate(presented(&token), now())
         .await
+        .map(of_caller)
         .unwrap_err();
     assert!(refusal.detail.unwrap().contains("is not known"));
 }
@@ -340,10 +350,12 @@ async fn a_new_key_under_an_old_name_is_found() {
     let room = room(&store, identity(url(&server, None)));
     room.authenticate(presented(&token(&old)), now())
         .await
+        .map(of_caller)
         .unwrap();
     server.put("/jwks", "", &named(&new));
     room.authenticate(presented(&token(&new)), now())
         .await
+        .map(of_caller)
         .unwrap();
 }
 
@@ -372,6 +384,7 @@ async fn an_outage_keeps_the_last_good_keys_and_is_told() {
     let principal = room
         .authenticate(presented(&bearer(&again)), now())
         .await
+        .map(of_caller)
         .unwrap();
     assert_eq!(principal.id.as_str(), "bob");
 

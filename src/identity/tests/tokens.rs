@@ -345,6 +345,7 @@ async fn every_fault_of_a_token_is_refused_and_told_apart() {
             .room
             .authenticate(presented(&bearer(&token)), now())
             .await
+            .map(of_caller)
             .unwrap_err();
         assert_eq!(refusal.detail.as_deref(), Some(expected), "{case}");
         assert_eq!(refusal.reason, Reason::CredentialInvalid, "{case}");

@@ -159,6 +159,13 @@ pub(in crate::config) static IDENTITY_HEADERS: Record = Record::new(
         )
         .default("x-request-id"),
         Field::new(
+            "passCredentials",
+            Value::OneOrMore(&Value::Text(&FIELD_NAME)),
+            "Fields with credentials that the agent gets although it need not: it could be made to tell them.",
+        )
+        .otherwise("none: tokens, keys and proofs are taken off")
+        .examples(&["[authorization]"]),
+        Field::new(
             "assertion",
             Value::Word(ASSERTION),
             "Whether the agent also gets a signed token that says all this.",

@@ -1,7 +1,9 @@
 //! `identities`.
 
 use super::TENANT_NAME;
-use crate::config::language::text::{CLAIM, CLAIM_OR_PART, FIELD_NAME, ID, NAME, PATH, TEXT, URL};
+use crate::config::language::text::{
+    CLAIM, CLAIM_OR_PART, FIELD_NAME, NAME, PATH, SPIFFE, TEXT, URL,
+};
 use crate::config::language::{Choice, Field, Record, Value, Word};
 
 pub(in crate::config) static IDENTITY: Record = Record::new(
@@ -17,15 +19,15 @@ pub(in crate::config) static IDENTITY: Record = Record::new(
         Field::new(
             "apiKey",
             Value::Record(&API_KEY),
-            "Callers send a key in a header field.",
+            "Callers send a key in a header field. Its tenant and groups stand beside its hash.",
         )
-        .planned(),
+        .examples(&["{ header: x-api-key, keys: { file: secrets/partner-keys.json } }"]),
         Field::new(
             "mtls",
             Value::Record(&MTLS),
-            "Callers show a client certificate.",
+            "Callers show a client certificate. The listener asks for them (`tls.clientCertificates` of lictor.yaml).",
         )
-        .planned(),
+        .examples(&["{ spiffe: \"spiffe://prod.example/ns/*/sa/*\" }"]),
         Field::new(
             "signature",
             Value::Record(&SIGNATURE),
@@ -41,7 +43,8 @@ pub(in crate::config) static IDENTITY: Record = Record::new(
         Field::new(
             "tenant",
             Value::Text(&CLAIM_OR_PART),
-            "Where the tenant of a caller stands. A caller without it gets 403.",
+            "Where the tenant of a caller stands: in a claim of a token, or in a segment of a SPIFFE ID (`spiffe.ns`). A caller \
+             without it gets 403.",
         )
         .otherwise("everybody belongs to the tenant `default`")
         .examples(&["claims.org_id"]),
@@ -185,38 +188,52 @@ pub(in crate::config) static REQUIRE: Record = Record::new(
 )
 .may_be_empty();
 
-static API_KEY: Record = Record::new(
+pub(in crate::config) static API_KEY: Record = Record::new(
     "apiKey",
-    "Keys that callers send. The file holds their SHA-256 only, with tenant and groups of each.",
+    "Keys that callers send. The file holds their SHA-256 only, with tenant and groups of each. `lictor keys new` makes them.",
     &[
         Field::new(
             "header",
             Value::Text(&FIELD_NAME),
-            "The header field that holds the key.",
+            "The header field that holds the key. In `authorization` it follows `Bearer`.",
         )
         .required()
-        .examples(&["x-api-key"])
-        .planned(),
-        Field::new("keys", Value::Secret, "The hashes of the keys.")
-            .required()
-            .examples(&["{ file: secrets/partner-keys.json }"])
-            .planned(),
+        .examples(&["x-api-key"]),
+        Field::new(
+            "keys",
+            Value::Record(&KEY_FILE),
+            "Where the hashes of the keys stand.",
+        )
+        .required()
+        .examples(&["{ file: secrets/partner-keys.json }"]),
     ],
 );
 
-static MTLS: Record = Record::new(
+pub(in crate::config) static KEY_FILE: Record = Record::new(
+    "keys",
+    "A file of keys. It is read again when it changes.",
+    &[Field::new(
+        "file",
+        Value::Text(&PATH),
+        "JSON: `{ \"keys\": [ { \"id\": …, \"sha256\": …, \"tenant\": …, \"groups\": […], \"notBefore\": …, \"notAfter\": … } ] }`. \
+         Several entries may have one `id`, so that an old key and its successor count side by side. Relative to this policy file.",
+    )
+    .required()
+    .examples(&["secrets/partner-keys.json"])],
+);
+
+pub(in crate::config) static MTLS: Record = Record::new(
     "mtls",
-    "Client certificates whose name is a SPIFFE ID.",
+    "Client certificates whose name is a SPIFFE ID (X.509-SVID).",
     &[
         Field::new(
             "spiffe",
-            Value::Text(&ID),
-            "The SPIFFE IDs that are accepted. `*` is one segment of the path; `spiffe.ns` and `spiffe.sa` name the segments \
-             behind `ns` and `sa`.",
+            Value::OneOrMore(&Value::Text(&SPIFFE)),
+            "The SPIFFE IDs that are accepted. `*` is one segment of the path, `**` at the end any number of them; `spiffe.ns` and \
+             `spiffe.sa` name the segments behind `ns` and `sa`. A certificate that no identity accepts counts for nothing.",
         )
         .required()
-        .examples(&["\"spiffe://prod.example/ns/*/sa/*\""])
-        .planned(),
+        .examples(&["\"spiffe://prod.example/ns/*/sa/*\""]),
     ],
 );
 

@@ -18,7 +18,9 @@ pub(in crate::config) use self::http::{
 };
 pub(in crate::config) use actions::LEAK_ACTIONS;
 pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};
-pub(in crate::config) use identities::{ALGORITHMS, IDENTITY, JWKS, JWT, REQUIRE};
+pub(in crate::config) use identities::{
+    ALGORITHMS, API_KEY, IDENTITY, JWKS, JWT, KEY_FILE, MTLS, REQUIRE,
+};
 pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
 pub(in crate::config) use limits::{LIMIT, LIMITS};
 pub(in crate::config) use proof::{CALLER, EXPECT, OUTCOME, PERSON, RESPONSE, TEST};

@@ -9,7 +9,7 @@ use super::{Field, Presence, Record, Subject, Value, subjects};
 
 /// What the reader says of the look of a file. What it says of how things fit together is no matter here.
 const OF_LOOKS: &[&str] = &[
-    "L0100", "L0102", "L0103", "L0104", "L0105", "L0106", "L0107", "L0108", "L0201",
+    "L0100", "L0102", "L0103", "L0104", "L0105", "L0106", "L0107", "L0108", "L0201", "L0301",
 ];
 
 /// From a root down to a record: what stands around it.

@@ -11,7 +11,7 @@ use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{CALLER, PERSON};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
-use crate::identity::{DEFAULT_TENANT, Identity, TenantFrom};
+use crate::identity::{DEFAULT_TENANT, Identity, Kind, TenantFrom};
 use crate::model::{Credential, IdentityName, Principal, PrincipalId, TenantId};
 
 /// A person as they are written.
@@ -145,29 +145,47 @@ fn tenant_of(
     at: Span,
     report: &mut Diagnostics,
 ) -> Option<TenantId> {
+    let by_certificate = match &raw.id {
+        Some((id, at)) => by_certificate(identity, id, *at, report)?,
+        None => None,
+    };
     let Some((name, at)) = &raw.tenant else {
-        if identity.tenant != TenantFrom::Default {
-            let title = format_args!(
-                "a caller of identity `{}` needs `tenant`: without that claim it is refused",
-                identity.name
-            );
-            report.push(Diagnostic::error(Code::MissingField, title).at(at, ""));
-            return None;
-        }
-        return TenantId::new(DEFAULT_TENANT).ok();
+        return match (&identity.tenant, by_certificate) {
+            (_, Some(tenant)) => Some(tenant),
+            // A key whose entry names none.
+            (TenantFrom::Default | TenantFrom::Entry, None) => TenantId::new(DEFAULT_TENANT).ok(),
+            (TenantFrom::Claim(_) | TenantFrom::Segment(_), None) => {
+                let title = format_args!(
+                    "a caller of identity `{}` needs `tenant`: without that claim it is refused",
+                    identity.name
+                );
+                report.push(Diagnostic::error(Code::MissingField, title).at(at, ""));
+                None
+            }
+        };
     };
     // Checked while it was read.
     let tenant = TenantId::new(name).ok()?;
     let impossible = |title: String| {
         Diagnostic::error(Code::Contradiction, title).at(*at, "nobody can be this caller")
     };
+    if let Some(theirs) = by_certificate.filter(|theirs| *theirs != tenant) {
+        let title = format!("the id of this caller puts it in the tenant `{theirs}`");
+        report.push(impossible(title).help("leave `tenant` out: it stands in the id"));
+        return None;
+    }
     if identity.tenant == TenantFrom::Default && name != DEFAULT_TENANT {
         let title = format!(
             "identity `{}` puts every caller in the tenant `{DEFAULT_TENANT}`",
             identity.name
         );
-        report
-            .push(impossible(title).help("say where the tenant comes from: tenant: claims.org_id"));
+        let example = match identity.kind {
+            Kind::Mtls(_) => "spiffe.ns",
+            Kind::ApiKey(_) | Kind::Jwt(_) => "claims.org_id",
+        };
+        report.push(impossible(title).help(format_args!(
+            "say where the tenant comes from: tenant: {example}"
+        )));
         return None;
     }
     if !identity.tenants.is_empty() && !identity.tenants.contains(&tenant) {
@@ -181,4 +199,32 @@ fn tenant_of(
         return None;
     }
     Some(tenant)
+}
+
+/// The tenant in which a certificate with this name puts its owner, where the identity is of certificates. `None` for an id
+/// that no certificate of the identity has; the mistake is told.
+fn by_certificate(
+    identity: &Identity,
+    id: &str,
+    at: Span,
+    report: &mut Diagnostics,
+) -> Option<Option<TenantId>> {
+    let Kind::Mtls(mtls) = &identity.kind else {
+        return Some(None);
+    };
+    let Some(tenant) = mtls.tenant_of(id, &identity.tenant) else {
+        let patterns: Vec<_> = mtls.spiffe.iter().map(ToString::to_string).collect();
+        let title = format_args!(
+            "identity `{}` accepts no certificate of {}",
+            identity.name,
+            quoted(id)
+        );
+        report.push(
+            Diagnostic::error(Code::Contradiction, title)
+                .at(at, "nobody can be this caller")
+                .help(format_args!("it accepts {}", patterns.join(", "))),
+        );
+        return None;
+    };
+    Some(TenantId::new(tenant).ok())
 }

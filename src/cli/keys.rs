@@ -1,0 +1,183 @@
+//! `lictor keys`: keys for callers, and the hashes that stand in their place.
+
+use std::fs;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+
+use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, print, say};
+use crate::identity::{KeyEntry, MadeKey, key_sha256};
+
+pub(super) const EXAMPLES: &str = "Examples:
+  lictor keys new --id desk-7 --tenant acme --into policies/secrets/partner-keys.json
+      makes a key, adds its hash to the file, and prints the key
+  lictor keys new --id desk-7 --tenant acme
+      prints the key, and on the next line the entry for the file
+  printf %s \"$OLD_KEY\" | lictor keys hash --id desk-7 --not-after 2027-03-31T00:00:00Z
+      the entry for a key that a caller has already
+
+A key is printed once and kept nowhere. To change one: add a second with the same id, give it to the caller,
+and put `notAfter` to the first. Running instances read the file again when it changes.
+Exit codes: 0 done, 1 the file would not be right, 2 usage, 3 a file that cannot be read or written.";
+
+/// A key from a caller's hands that is shorter than this can be guessed.
+const SHORT_KEY: usize = 22;
+
+/// The longest key that a call may bring.
+const MOST_BYTES: u64 = 1024;
+
+#[derive(Debug, Args)]
+pub(super) struct Keys {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make a key of 256 random bits
+    New(Entry),
+    /// Hash a key that is there already; it is read from standard input
+    Hash(Entry),
+}
+
+#[derive(Debug, Args)]
+struct Entry {
+    /// Who has the key: the caller's id in policies and records
+    #[arg(long)]
+    id: String,
+    /// The party that it belongs to, whose rules and quotas apply
+    #[arg(long)]
+    tenant: Option<String>,
+    /// A group that it is in; may be given several times
+    #[arg(long = "group", value_name = "GROUP")]
+    groups: Vec<String>,
+    /// From when on the key counts, such as 2027-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<Timestamp>,
+    /// Until when the key counts
+    #[arg(long, value_name = "TIME")]
+    not_after: Option<Timestamp>,
+    /// The file of keys to which the entry is added; it is made if it is not there
+    #[arg(long, value_name = "FILE")]
+    into: Option<PathBuf>,
+}
+
+/// Why there is no key.
+enum Failure {
+    Usage(String),
+    Wrong(String),
+    Surroundings(String),
+}
+
+/// Makes a key, or hashes one.
+pub(super) fn keys(arguments: &Keys) -> u8 {
+    let made = match &arguments.what {
+        What::New(entry) => new(entry),
+        What::Hash(entry) => hash(entry),
+    };
+    let (message, code) = match made {
+        Ok(data) => return print(&data),
+        Err(Failure::Usage(message)) => (message, EXIT_USAGE),
+        Err(Failure::Wrong(message)) => (message, EXIT_NO),
+        Err(Failure::Surroundings(message)) => (message, EXIT_ENVIRONMENT),
+    };
+    say(&format!("error: {message}"));
+    code
+}
+
+fn new(entry: &Entry) -> Result<String, Failure> {
+    let key = MadeKey::random()
+        .ok_or_else(|| Failure::Surroundings("the system has no randomness to give".to_owned()))?;
+    let rest = entry.put(key.sha256())?;
+    Ok(format!("{}\n{rest}", key.reveal()))
+}
+
+fn hash(entry: &Entry) -> Result<String, Failure> {
+    let mut key = Vec::new();
+    let read = io::stdin()
+        .lock()
+        .take(MOST_BYTES + 2)
+        .read_to_end(&mut key);
+    read.map_err(|error| Failure::Surroundings(format!("cannot read the key: {error}")))?;
+    // Of the line that people type, its end is no part of the key.
+    while let [.., b'\n' | b'\r'] = &*key {
+        key.pop();
+    }
+    let is_printable = key.iter().all(u8::is_ascii_graphic);
+    if key.is_empty() || !is_printable || key.len() as u64 > MOST_BYTES {
+        let message = format!(
+            "the key must be one line of at most {MOST_BYTES} printable signs, on standard input"
+        );
+        return Err(Failure::Usage(message));
+    }
+    if key.len() < SHORT_KEY {
+        say(&format!(
+            "warning: a key of {} signs can be found out from its hash; `lictor keys new` makes a good one",
+            key.len()
+        ));
+    }
+    entry.put(key_sha256(&key))
+}
+
+impl Entry {
+    /// Puts the entry where it is wanted. Returns what is to be printed of it.
+    fn put(&self, sha256: String) -> Result<String, Failure> {
+        let entry = KeyEntry {
+            id: self.id.clone(),
+            sha256,
+            tenant: self.tenant.clone(),
+            groups: self.groups.clone(),
+            not_before: self.not_before,
+            not_after: self.not_after,
+        };
+        let Some(path) = &self.into else {
+            // It is looked at all the same.
+            let checked = entry.added_to(None);
+            checked.map_err(|error| Failure::Wrong(error.to_string()))?;
+            return Ok(format!("{}\n", entry.line()));
+        };
+        let shown = path.display();
+        let file = match fs::read(path) {
+            Ok(file) => Some(file),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                return Err(Failure::Surroundings(format!(
+                    "cannot read `{shown}`: {error}"
+                )));
+            }
+        };
+        let text = entry.added_to(file.as_deref());
+        let text = text
+            .map_err(|error| Failure::Wrong(format!("`{shown}`: {error}; nothing was changed")))?;
+        replace(path, &text)
+            .map_err(|error| Failure::Surroundings(format!("cannot write `{shown}`: {error}")))?;
+        say(&format!("added `{}` to `{shown}`", self.id));
+        Ok(String::new())
+    }
+}
+
+/// Writes a file in one step, so that whoever reads it meanwhile sees the old or the new one. Its permissions stay.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = folder.join(format!(".{name}.{}", std::process::id()));
+    let written = (|| {
+        let mut file = fs::File::create_new(&beside)?;
+        if let Ok(there) = fs::metadata(path) {
+            file.set_permissions(there.permissions())?;
+        }
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&beside, path)
+    })();
+    if written.is_err() {
+        let _gone = fs::remove_file(&beside);
+    }
+    written
+}
