@@ -439,3 +439,139 @@ fn what_is_no_key_or_no_file_of_keys_is_said() {
     }
     assert_eq!(fs::read_to_string(path.join("broken.json")).unwrap(), "{}");
 }
+
+// --- a protected resource of OAuth ------------------------------------------------------------
+
+const RESOURCE: &str = r#"lictor: v1
+http:
+  protectedResource: { resource: "https://agent.example/mcp" }
+identities:
+  corp:
+    jwt: { issuer: "https://idp.example", audience: "https://agent.example/mcp", jwks: { file: ../jwks.json } }
+    groups: claims.scope
+roles:
+  reader: { allow: ["http:GET /reports"], to: { groups: [quotes.read] } }
+  writer: { inherits: reader, allow: ["http:POST /reports"], to: { groups: [quotes.write] } }
+"#;
+
+#[tokio::test]
+async fn clients_find_out_who_issues_tokens_and_which_scope_they_lack() {
+    let upstream = Upstream::json(json!({})).await;
+    let setup = Setup::new(upstream.address).policy(RESOURCE);
+    let minter = TokenMinter::generate(Algorithm::EdDsa).unwrap();
+    fs::write(setup.home().join("jwks.json"), minter.jwks()).unwrap();
+    let lictor = setup.start().await;
+    let ask = async |method: &str, path: &str, token: Option<&str>| {
+        let token = token.map_or(String::new(), |token| {
+            format!("authorization: Bearer {token}\r\n")
+        });
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: localhost\r\n{token}content-length: 0\r\n\r\n"
+        );
+        lictor
+            .client()
+            .await
+            .exchange(method, request.as_bytes())
+            .await
+    };
+    let metadata = "/.well-known/oauth-protected-resource";
+    for path in [format!("{metadata}/mcp"), metadata.to_owned()] {
+        let answer = ask("GET", &path, None).await;
+        assert_eq!(
+            (answer.status(), answer.field("content-type")),
+            (200, Some("application/json"))
+        );
+        let expected = json!({
+            "resource": "https://agent.example/mcp",
+            "authorization_servers": ["https://idp.example"],
+            "bearer_methods_supported": ["header"],
+            "scopes_supported": ["quotes.read", "quotes.write"],
+        });
+        assert_eq!(answer.json(), expected);
+        let head = ask("HEAD", &path, None).await;
+        assert_eq!((head.status(), head.text().len()), (200, 0));
+    }
+    let token = |scope: &str| {
+        let now = lictor::clock::wall().as_second();
+        let claims = json!({"iss": "https://idp.example", "aud": "https://agent.example/mcp", "sub": "ana",
+            "scope": scope, "iat": now, "exp": now + 600});
+        minter.mint(&claims).unwrap()
+    };
+    let named =
+        "resource_metadata=\"https://agent.example/.well-known/oauth-protected-resource/mcp\"";
+    let (reads, writes, none) = (
+        token("openid quotes.read"),
+        token("quotes.write"),
+        token("openid"),
+    );
+    let cases = [
+        (
+            "GET",
+            "/reports",
+            None,
+            401,
+            format!("Bearer realm=\"lictor\", scope=\"quotes.read\", {named}"),
+        ),
+        (
+            "GET",
+            "/reports",
+            Some("x"),
+            401,
+            format!("Bearer realm=\"lictor\", error=\"invalid_token\", {named}"),
+        ),
+        (
+            "GET",
+            "/reports",
+            Some(&*none),
+            403,
+            format!(
+                "Bearer realm=\"lictor\", error=\"insufficient_scope\", scope=\"quotes.read\", {named}"
+            ),
+        ),
+        (
+            "POST",
+            "/reports",
+            Some(&*reads),
+            403,
+            format!(
+                "Bearer realm=\"lictor\", error=\"insufficient_scope\", scope=\"quotes.write\", {named}"
+            ),
+        ),
+        ("GET", "/reports", Some(&*reads), 200, String::new()),
+        ("GET", "/reports", Some(&*writes), 200, String::new()),
+        ("POST", "/reports", Some(&*writes), 200, String::new()),
+        // No scope opens what no role allows.
+        ("DELETE", "/reports", Some(&*writes), 403, String::new()),
+        (
+            "POST",
+            "/.well-known/oauth-protected-resource",
+            None,
+            401,
+            format!("Bearer realm=\"lictor\", {named}"),
+        ),
+        (
+            "GET",
+            "/.well-known/oauth-protected-resource/other",
+            None,
+            401,
+            format!("Bearer realm=\"lictor\", {named}"),
+        ),
+    ];
+    for (method, path, token, status, challenge) in cases {
+        let answer = ask(method, path, token).await;
+        assert_eq!(answer.status(), status, "{method} {path}");
+        assert_eq!(
+            answer.field("www-authenticate").unwrap_or_default(),
+            challenge,
+            "{method} {path}"
+        );
+    }
+    assert_eq!(upstream.requests().len(), 3, "only what was allowed");
+    let denied = format!("{RESOURCE}rules:\n  hidden: {{ deny: \"http:GET {metadata}/**\" }}\n");
+    lictor.rewrite_policy(&denied);
+    eventually("the rule", async || {
+        let hidden = ask("GET", &format!("{metadata}/mcp"), None).await.status() == 403;
+        hidden.then_some(())
+    })
+    .await;
+}

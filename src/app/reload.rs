@@ -15,6 +15,7 @@ use crate::drain::Guard;
 use crate::identity::{self, Authenticator, KeyStore};
 use crate::policy::{PolicySet, Reads, Revocation};
 use crate::proxy::hygiene::Hygiene;
+use crate::proxy::resource::ProtectedResource;
 use crate::proxy::{Candidate, Proxy, Snapshot};
 use crate::scan;
 use crate::telemetry::ControlMetrics;
@@ -90,6 +91,9 @@ impl Compiler {
             quotas: Arc::new(judges.quotas),
             detectors: judges.detectors,
             hygiene: Arc::new(Hygiene::compile(policies.http)),
+            resource: policies
+                .resource
+                .map(|resource| Arc::new(ProtectedResource::new(resource))),
             candidate,
             reads,
             capture: policies.capture,

@@ -36,7 +36,7 @@ pub use report::Format;
 pub use watch::Watcher;
 
 use crate::audit::Capture;
-use crate::proxy::hygiene;
+use crate::proxy::{hygiene, resource};
 use crate::{identity, policy as rules, quota, rehearsal, scan};
 
 /// What all policy files together say.
@@ -52,6 +52,8 @@ pub struct Policies {
     pub leaks: scan::Config,
     /// For `proxy::hygiene::Hygiene::compile`.
     pub http: hygiene::Config,
+    /// Where clients find out who issues tokens.
+    pub resource: Option<resource::Config>,
     /// For `audit`: what records hold besides what they always hold.
     pub capture: Capture,
     /// For `rehearsal::run`: what the policy must decide.
@@ -158,6 +160,7 @@ fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Polic
         identity: checked.identity,
         leaks: checked.leaks,
         http: checked.http,
+        resource: checked.resource,
         capture: checked.capture,
         rehearsal: checked.rehearsal,
         revocations: checked.revocations,

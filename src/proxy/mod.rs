@@ -29,6 +29,7 @@ mod read;
 mod redirect;
 mod relay;
 mod reply;
+pub mod resource;
 mod screen;
 mod snapshot;
 mod spoofable;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::{self, HeaderValue};
 use http::request;
 use http::{HeaderMap, Method, Request, Response, Version};
 
@@ -29,6 +30,7 @@ use super::inbound::{CallerBody, Inbound};
 use super::panic::unless_panic;
 use super::read::Read;
 use super::reply::{self, Addressee};
+use super::resource::ProtectedResource;
 use super::screen::{ReplyBody, Screen};
 use super::snapshot::Snapshot;
 use super::standing::{Case, Standing};
@@ -125,7 +127,12 @@ impl Proxy {
                 Response::from_parts(head, ReplyBody::whole(Bytes::new()))
             }
             Err((addressee, refusal)) => {
-                let response = reply::refuse(&addressee, &refusal, decision, &request_id);
+                let mut response = reply::refuse(&addressee, &refusal, decision, &request_id);
+                if let Some(resource) = &snapshot.resource {
+                    let record = toll.record();
+                    let (action, caller) = (record.action.as_ref(), record.principal.as_deref());
+                    resource.challenge(response.status(), response.headers_mut(), action, caller);
+                }
                 toll.refused(&refusal);
                 let leaked = refusal.reason == Reason::LeakageDetected;
                 toll.answered(response.status());
@@ -330,6 +337,9 @@ impl Walk<'_> {
             principal,
             call,
         };
+        if let Some(answered) = self.metadata(&parts, &case)? {
+            return Ok(answered);
+        }
         let admission = match self.admit(&case, &limits) {
             Ok(admission) => admission,
             Err(refusal) => {
@@ -383,6 +393,41 @@ impl Walk<'_> {
             bodiless,
         };
         answer.judge(response, admission).await
+    }
+
+    /// Says who issues tokens, to anybody whom no rule denies it: nobody can have a token before.
+    fn metadata(
+        &mut self,
+        parts: &request::Parts,
+        case: &Case,
+    ) -> Result<Option<Answered>, Refusal> {
+        let resource = self.snapshot.resource.as_ref();
+        let document = |resource: &Arc<ProtectedResource>| {
+            Some((
+                Arc::clone(resource),
+                resource.document(&parts.method, parts.uri.path())?.clone(),
+            ))
+        };
+        let Some((resource, document)) = resource.and_then(document) else {
+            return Ok(None);
+        };
+        let question = case.question(&self.proxy.parts().agent);
+        self.toll.asked(self.snapshot, &question);
+        match self.snapshot.policy.decide(&question).into_permit() {
+            Err(refusal) if refusal.reason == Reason::DenyRule => return Err(refusal),
+            Ok(_) | Err(_) => self.toll.allowed(resource.rule()),
+        }
+        let mut response = Response::new(document);
+        response.headers_mut().insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        reply::mark(response.headers_mut(), self.request_id, &[]);
+        let (head, document) = response.into_parts();
+        Ok(Some(Answered {
+            head,
+            body: Judged::Whole(document, None),
+        }))
     }
 
     /// Revocations, policy, then quota.

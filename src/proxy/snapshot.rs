@@ -10,6 +10,7 @@ use crate::scan::Detectors;
 
 use super::candidate::Candidate;
 use super::hygiene::Hygiene;
+use super::resource::ProtectedResource;
 
 /// An immutable generation of the policy. A call loads it once and keeps it to its end.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct Snapshot {
     pub detectors: Arc<Detectors>,
     /// Which fields travel, and which pages may ask.
     pub hygiene: Arc<Hygiene>,
+    /// Where clients find out who issues tokens.
+    pub resource: Option<Arc<ProtectedResource>>,
     /// What is judged beside it.
     pub candidate: Option<Arc<Candidate>>,
     /// What conditions read, the candidate's too.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Method;
 use http::header::HeaderName;
 
+use super::resource::{self, RawResource};
 use super::{defined_twice, rule_ref, set};
 use crate::config::decode::{self, Fields, bad_value};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -27,6 +28,7 @@ pub(super) struct RawHttp {
     hides_server: Option<(Span, bool)>,
     paths: Option<(Span, Paths)>,
     trace_context: Option<(Span, TraceContext)>,
+    protected_resource: Option<(Span, RawResource)>,
 }
 
 type Placed<T> = (T, Span);
@@ -79,6 +81,10 @@ impl RawHttp {
         if let Some(entry) = fields.take("origins") {
             let origins = read_guard(entry, report);
             set(&mut self.origins, entry, origins, report);
+        }
+        if let Some(entry) = fields.take("protectedResource") {
+            let read = resource::read(entry, report);
+            set(&mut self.protected_resource, entry, read, report);
         }
         self.read_words(&mut fields, report);
         let removals = [
@@ -141,6 +147,11 @@ impl RawHttp {
             );
             set(&mut self.trace_context, entry, word, report);
         }
+    }
+
+    /// Where clients find out who issues tokens, if that is said.
+    pub(super) const fn protected_resource(&self) -> Option<&(Span, RawResource)> {
+        self.protected_resource.as_ref()
     }
 
     pub(super) fn check(self, report: &mut Diagnostics) -> Config {

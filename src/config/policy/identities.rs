@@ -4,6 +4,8 @@ mod api_key;
 mod jwt;
 mod mtls;
 
+pub(super) use jwt::check_url;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 

@@ -8,6 +8,7 @@ mod leaks;
 mod limits;
 mod proof;
 mod quotas;
+mod resource;
 mod revoke;
 mod roles;
 mod scope;
@@ -26,7 +27,7 @@ use super::source::Span;
 use super::tree::{Entry, Kind, Node, quoted};
 use crate::audit::Capture;
 use crate::model::{ActionPattern, Mode, Protocol, RuleRef, TenantId};
-use crate::proxy::hygiene;
+use crate::proxy::{hygiene, resource as protected};
 use crate::{identity, policy, quota, rehearsal, scan};
 
 /// Statements by name, from all files.
@@ -64,6 +65,7 @@ pub(super) struct Checked {
     pub(super) identity: identity::Config,
     pub(super) leaks: scan::Config,
     pub(super) http: hygiene::Config,
+    pub(super) resource: Option<protected::Config>,
     pub(super) capture: Capture,
     pub(super) rehearsal: rehearsal::Config,
     pub(super) revocations: Vec<policy::Revocation>,
@@ -158,6 +160,7 @@ impl Draft {
         let rehearsal = self.check_proof(known_detectors, report);
         let revocations = self.check_revocations(report);
         let capture = self.audit.capture();
+        let resource = self.check_resource(&policy, report);
         let http = self.http.check(report);
         let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
         let reads = policy::Reads::of(conditions);
@@ -171,6 +174,7 @@ impl Draft {
             },
             leaks,
             http,
+            resource,
             capture,
             rehearsal,
             revocations,

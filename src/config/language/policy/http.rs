@@ -1,6 +1,6 @@
 //! `http`.
 
-use crate::config::language::text::{FIELD_NAME, FIELD_PATTERN, METHOD, ORIGIN};
+use crate::config::language::text::{FIELD_NAME, FIELD_PATTERN, METHOD, ORIGIN, TEXT, URL};
 use crate::config::language::{Field, Record, Value, Word};
 
 /// Whole origins, or any.
@@ -28,6 +28,14 @@ pub(in crate::config) static HTTP: Record = Record::new(
         )
         .otherwise("any")
         .examples(&["[\"https://desk.example\"]"]),
+        Field::new(
+            "protectedResource",
+            Value::Record(&PROTECTED_RESOURCE),
+            "Tells clients who issues tokens for this agent: as metadata that anybody may read (RFC 9728), and with every 401, as MCP asks \
+             of servers.",
+        )
+        .otherwise("clients have to know")
+        .examples(&["{ resource: \"https://agent.example/mcp\" }"]),
         Field::new(
             "securityHeaders",
             Value::Word(SECURITY_HEADERS),
@@ -169,3 +177,33 @@ pub(in crate::config) static TRACE_CONTEXT: &[Word] = &[
         "Each call begins a trace: for callers who must not choose the ids under which your traces are found.",
     ),
 ];
+
+pub(in crate::config) static PROTECTED_RESOURCE: Record = Record::new(
+    "protectedResource",
+    "What clients are told at `/.well-known/oauth-protected-resource`, followed by the path of the resource. A deny rule on that path \
+     hides it.",
+    &[
+        Field::new(
+            "resource",
+            Value::Text(&URL),
+            "The address of the agent as clients know it, in its one spelling. Tokens are made out for it: name it as `audience` of an \
+             identity too.",
+        )
+        .required()
+        .examples(&["\"https://agent.example/mcp\""]),
+        Field::new(
+            "authorizationServers",
+            Value::OneOrMore(&Value::Text(&URL)),
+            "Who issues tokens for it.",
+        )
+        .otherwise("the issuers of all identities with `jwt`")
+        .examples(&["\"https://idp.example\""]),
+        Field::new(
+            "scopes",
+            Value::OneOrMore(&Value::Text(&TEXT)),
+            "Which scopes there are.",
+        )
+        .otherwise("the groups that roles are given to, where an identity has `groups: claims.scope` or `claims.scp`")
+        .examples(&["[\"quotes.read\", \"quotes.write\"]"]),
+    ],
+);

@@ -166,7 +166,11 @@ fn algorithms(node: &Node, report: &mut Diagnostics) -> Vec<Algorithm> {
 }
 
 /// Keys come over TLS, or from this machine.
-fn check_url(node: &Node, what: &str, report: &mut Diagnostics) -> Option<()> {
+pub(in crate::config::policy) fn check_url(
+    node: &Node,
+    what: &str,
+    report: &mut Diagnostics,
+) -> Option<()> {
     let text = text(node, what, report)?;
     // Before anything is parsed, because what does not parse is shown.
     if holds_user(text) {
