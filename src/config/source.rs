@@ -109,6 +109,7 @@ pub(super) const SECRET_KEYS: &[&str] = &[
     "passphrase",
     "password",
     "secret",
+    "sharedkey",
     "token",
 ];
 

@@ -84,6 +84,10 @@ pub struct Jwt {
     pub algorithms: Vec<Algorithm>,
     /// Where the keys come from.
     pub keys: KeySource,
+    /// For how long keys stay in use that cannot be read anew.
+    pub max_stale: Duration,
+    /// Whether a token must say by its `typ` that it is an access token (RFC 9068, section 4).
+    pub require_access_token: bool,
     /// A token without `exp` is refused unless this is off.
     pub require_exp: bool,
     /// A token whose `iat` is older is refused, and so is one without `iat`.
@@ -99,8 +103,28 @@ pub enum Algorithm {
     EdDsa,
     /// ECDSA on P-256 with SHA-256.
     Es256,
+    /// ECDSA on P-384 with SHA-384.
+    Es384,
+    /// ECDSA on P-521 with SHA-512.
+    Es512,
+    /// HMAC with SHA-256, with a shared key only.
+    Hs256,
+    /// HMAC with SHA-384, with a shared key only.
+    Hs384,
+    /// HMAC with SHA-512, with a shared key only.
+    Hs512,
+    /// RSASSA-PSS with SHA-256.
+    Ps256,
+    /// RSASSA-PSS with SHA-384.
+    Ps384,
+    /// RSASSA-PSS with SHA-512.
+    Ps512,
     /// RSA PKCS #1 v1.5 with SHA-256.
     Rs256,
+    /// RSA PKCS #1 v1.5 with SHA-384.
+    Rs384,
+    /// RSA PKCS #1 v1.5 with SHA-512.
+    Rs512,
 }
 
 /// Where an issuer's keys come from.
@@ -113,6 +137,13 @@ pub enum KeySource {
     },
     /// A JWKS in a file, read again when it changes.
     File(PathBuf),
+    /// No key set, but one key that lictor shares with the issuer.
+    Shared {
+        /// Where it lies.
+        place: SecretSource,
+        /// How many bytes it has at least.
+        least: usize,
+    },
     /// A JWKS at a URL.
     Url {
         /// `https://...`, or `http://` on loopback.
@@ -120,6 +151,15 @@ pub enum KeySource {
         /// A CA file to trust instead of the system's.
         ca: Option<PathBuf>,
     },
+}
+
+/// Where a secret lies. Its bytes are the secret, but for one line break at their end.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SecretSource {
+    /// In a file, read again when it changes.
+    File(PathBuf),
+    /// In an environment variable.
+    Variable(String),
 }
 
 /// Names of nested claims, outermost first: `claims.realm.org` is `["realm", "org"]`. Never empty.

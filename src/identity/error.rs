@@ -85,12 +85,18 @@ pub enum CredentialError {
     /// Two fields hold API keys of two callers.
     #[error("two API keys are of two callers")]
     KeysDiffer,
+    /// The issuer's keys could not be read anew for longer than the policy's `maxStale`.
+    #[error("the keys of identity `{0}` could not be read again for too long")]
+    KeysStale(Box<str>),
     /// The issuer's keys were never loaded.
     #[error("the keys of identity `{0}` are not loaded")]
     KeysUnavailable(Box<str>),
     /// Not JSON, or not a JSON object of the right shape.
     #[error("the token's {0} is malformed")]
     Malformed(Part),
+    /// `cty` says that the payload is a token itself (RFC 7519, section 5.2).
+    #[error("the token holds another token (`cty`)")]
+    Nested,
     /// Before `nbf` minus the allowed clock skew (RFC 7519, section 4.1.5).
     #[error("token is not valid for another {0:?}")]
     NotYetValid(Duration),
@@ -113,6 +119,9 @@ pub enum CredentialError {
     /// Older than the policy's `maxAge`.
     #[error("token is {0:?} older than allowed")]
     TooOld(Duration),
+    /// No `typ`, where the policy demands the one of an access token (RFC 9068, section 4).
+    #[error("the token has no type (`typ`)")]
+    TypeMissing,
     /// No identity of the policy has this issuer.
     #[error("issuer `{0}` is not known")]
     UnknownIssuer(Excerpt),
@@ -131,7 +140,7 @@ impl CredentialError {
     /// The closed-list reason for the refusal.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::KeysUnavailable(_) => Reason::KeysUnavailable,
+            Self::KeysStale(_) | Self::KeysUnavailable(_) => Reason::KeysUnavailable,
             Self::TenantMissing(_) | Self::TenantNotAllowed(_) | Self::TenantsDiffer(..) => {
                 Reason::TenantUnknown
             }
@@ -156,10 +165,12 @@ impl CredentialError {
             | Self::KeyUnknown
             | Self::KeysDiffer
             | Self::Malformed(_)
+            | Self::Nested
             | Self::NotYetValid(_)
             | Self::ProofRequired
             | Self::TooLarge
             | Self::TooOld(_)
+            | Self::TypeMissing
             | Self::UnknownIssuer(_)
             | Self::UnknownKey(_)
             | Self::WrongAudience(_)
@@ -171,7 +182,7 @@ impl CredentialError {
 impl From<CredentialError> for Refusal {
     fn from(error: CredentialError) -> Self {
         let mut refusal = Self::new(error.reason()).detail(&error);
-        if matches!(error, CredentialError::KeysUnavailable(_)) {
+        if error.reason() == Reason::KeysUnavailable {
             refusal.retry_after = Some(KEYS_RETRY_AFTER);
         }
         refusal
@@ -266,8 +277,13 @@ pub enum KeysError {
     #[error("the key set is malformed: {0}")]
     Malformed(Box<str>),
     /// Every key was of a kind that we do not use.
-    #[error("the key set holds no usable key (RSA of at least 2048 bits, P-256 or Ed25519)")]
+    #[error(
+        "the key set holds no usable key (RSA of at least 2048 bits, P-256, P-384, P-521 or Ed25519)"
+    )]
     NoUsableKey,
+    /// A shared key that is shorter than the hash that it is for (RFC 7518, section 3.2).
+    #[error("the shared key has less than {0} bytes")]
+    SharedKeyShort(usize),
     /// An answer other than 200. Redirects are not followed: they would let the server choose whom we trust.
     #[error("`{url}` answered {status}")]
     Status {
@@ -290,6 +306,9 @@ pub enum KeysError {
         /// How many it may have.
         most: usize,
     },
+    /// The environment variable is not set, or not text.
+    #[error("the environment variable `{0}` is not set")]
+    Variable(Box<str>),
     /// Neither `https://` nor `http://` on loopback.
     #[error("`{0}` is not an https URL, nor an http URL on loopback")]
     Url(Excerpt),

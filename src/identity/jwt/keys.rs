@@ -4,8 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256,
-    RsaPublicKeyComponents,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+    RSA_PKCS1_2048_8192_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384,
+    RSA_PSS_2048_8192_SHA512, RsaParameters, RsaPublicKeyComponents,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -73,7 +75,7 @@ impl KeySet {
                 .filter(|key| wanted.is_none() || key.id.as_deref() == wanted)
         };
         let mut fitting = named()
-            .filter(|key| key.algorithm == token.algorithm)
+            .filter_map(|key| Some((key, key.verifier(token.algorithm)?)))
             .take(MAX_TRIES)
             .peekable();
         if fitting.peek().is_none() {
@@ -86,41 +88,23 @@ impl KeySet {
             });
         }
         fitting
-            .find(|key| key.made(token.signed, &token.signature))
-            .map(|key| key.id.clone())
+            .find(|(_, key)| key.verify_sig(token.signed, &token.signature).is_ok())
+            .map(|(key, _)| key.id.clone())
             .ok_or(CredentialError::BadSignature)
     }
 }
 
-impl Algorithm {
-    /// The name in `alg` (RFC 7518, section 3.1; RFC 8037, section 3.1).
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-            Self::Rs256 => "RS256",
-        }
-    }
-
-    /// Whether a JWK with this `alg` is for this algorithm.
-    fn is_named(self, name: &str) -> bool {
-        // RFC 9864 gives Ed25519 a name of its own.
-        name == self.as_str() || (self == Self::EdDsa && name == "Ed25519")
-    }
-}
-
-/// One public key, parsed once.
+/// One public key.
 struct Key {
     id: Option<Arc<str>>,
-    algorithm: Algorithm,
-    verifier: ParsedPublicKey,
+    /// Parsed once for each algorithm that it is for: one, unless it is an RSA key without `alg`.
+    verifiers: Vec<(Algorithm, ParsedPublicKey)>,
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Key")
             .field("id", &self.id)
-            .field("algorithm", &self.algorithm)
             .finish_non_exhaustive()
     }
 }
@@ -128,34 +112,44 @@ impl fmt::Debug for Key {
 impl Key {
     /// The key of a JWK, if it is one that verifies signatures of ours.
     fn parse(jwk: &Map<String, Value>) -> Option<Self> {
-        // A private key that lies in a public document is no longer private.
-        if jwk.contains_key("d") {
-            return None;
-        }
-        let (algorithm, verifier) = match jwk.get("kty")?.as_str()? {
-            "EC" => (Algorithm::Es256, p256(jwk)?),
-            "OKP" => (Algorithm::EdDsa, ed25519(jwk)?),
-            "RSA" => (Algorithm::Rs256, rsa(jwk)?),
-            _ => return None,
-        };
         let id = match jwk.get("kid") {
             None => None,
             Some(id) => Some(Arc::from(id.as_str()?)),
         };
-        is_for_signatures(jwk, algorithm)?.then_some(Self {
-            id,
-            algorithm,
-            verifier,
-        })
+        if !is_for_signatures(jwk)? {
+            return None;
+        }
+        let mut verifiers = public_key(jwk)?;
+        if let Some(name) = jwk.get("alg") {
+            let named = Algorithm::named(name.as_str()?)?;
+            verifiers.retain(|(algorithm, _)| *algorithm == named);
+        }
+        (!verifiers.is_empty()).then_some(Self { id, verifiers })
     }
 
-    fn made(&self, signed: &[u8], signature: &[u8]) -> bool {
-        self.verifier.verify_sig(signed, signature).is_ok()
+    fn verifier(&self, algorithm: Algorithm) -> Option<&ParsedPublicKey> {
+        let mut verifiers = self.verifiers.iter();
+        let found = verifiers.find(|(own, _)| *own == algorithm)?;
+        Some(&found.1)
     }
 }
 
-/// Whether `use`, `key_ops` and `alg`, where they stand, agree (RFC 7517, sections 4.2 to 4.4).
-fn is_for_signatures(jwk: &Map<String, Value>, algorithm: Algorithm) -> Option<bool> {
+/// The public key of a JWK, for each algorithm that keys of its kind are for; `None` where it is of no such kind.
+/// A private or a shared key is none: one that lies in a public document is no longer secret.
+pub(super) fn public_key(jwk: &Map<String, Value>) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
+    if jwk.contains_key("d") || jwk.contains_key("k") {
+        return None;
+    }
+    match jwk.get("kty")?.as_str()? {
+        "EC" => Some(vec![elliptic(jwk)?]),
+        "OKP" => Some(vec![(Algorithm::EdDsa, ed25519(jwk)?)]),
+        "RSA" => rsa(jwk),
+        _ => None,
+    }
+}
+
+/// Whether `use` and `key_ops`, where they stand, agree (RFC 7517, sections 4.2 and 4.3).
+fn is_for_signatures(jwk: &Map<String, Value>) -> Option<bool> {
     let usage = match jwk.get("use") {
         None => true,
         Some(usage) => usage.as_str()? == "sig",
@@ -164,24 +158,24 @@ fn is_for_signatures(jwk: &Map<String, Value>, algorithm: Algorithm) -> Option<b
         None => true,
         Some(operations) => operations.as_array()?.iter().any(|item| item == "verify"),
     };
-    let named = match jwk.get("alg") {
-        None => true,
-        Some(name) => algorithm.is_named(name.as_str()?),
-    };
-    Some(usage && operations && named)
+    Some(usage && operations)
 }
 
-/// A point on P-256 (RFC 7518, section 6.2.1); the library checks that it is on the curve.
-fn p256(jwk: &Map<String, Value>) -> Option<ParsedPublicKey> {
-    if jwk.get("crv")?.as_str()? != "P-256" {
-        return None;
-    }
+/// A point on the curve of an ECDSA algorithm (RFC 7518, section 6.2.1); the library checks that it is on it.
+fn elliptic(jwk: &Map<String, Value>) -> Option<(Algorithm, ParsedPublicKey)> {
+    let (algorithm, size, parameters) = match jwk.get("crv")?.as_str()? {
+        "P-256" => (Algorithm::Es256, 32, &ECDSA_P256_SHA256_FIXED),
+        "P-384" => (Algorithm::Es384, 48, &ECDSA_P384_SHA384_FIXED),
+        "P-521" => (Algorithm::Es512, 66, &ECDSA_P521_SHA512_FIXED),
+        _ => return None,
+    };
     let (x, y) = (number(jwk, "x")?, number(jwk, "y")?);
-    if x.len() != 32 || y.len() != 32 {
+    if x.len() != size || y.len() != size {
         return None;
     }
     let point = [&[4], &*x, &*y].concat();
-    ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).ok()
+    let key = ParsedPublicKey::new(parameters, point).ok()?;
+    Some((algorithm, key))
 }
 
 /// RFC 8037, section 2.
@@ -194,7 +188,15 @@ fn ed25519(jwk: &Map<String, Value>) -> Option<ParsedPublicKey> {
 }
 
 /// RFC 7518, section 6.3.1. 2048 bits are the least (section 3.3).
-fn rsa(jwk: &Map<String, Value>) -> Option<ParsedPublicKey> {
+fn rsa(jwk: &Map<String, Value>) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
+    static PARAMETERS: &[(Algorithm, &RsaParameters)] = &[
+        (Algorithm::Ps256, &RSA_PSS_2048_8192_SHA256),
+        (Algorithm::Ps384, &RSA_PSS_2048_8192_SHA384),
+        (Algorithm::Ps512, &RSA_PSS_2048_8192_SHA512),
+        (Algorithm::Rs256, &RSA_PKCS1_2048_8192_SHA256),
+        (Algorithm::Rs384, &RSA_PKCS1_2048_8192_SHA384),
+        (Algorithm::Rs512, &RSA_PKCS1_2048_8192_SHA512),
+    ];
     let (modulus, exponent) = (number(jwk, "n")?, number(jwk, "e")?);
     // Some issuers write the sign byte of DER before the modulus; its value is the same.
     let modulus = modulus.strip_prefix(&[0]).unwrap_or(&modulus);
@@ -204,12 +206,15 @@ fn rsa(jwk: &Map<String, Value>) -> Option<ParsedPublicKey> {
     if !(2048..=8192).contains(&bits) || !exponent_is_sane {
         return None;
     }
-    RsaPublicKeyComponents {
+    let key = RsaPublicKeyComponents {
         n: modulus,
         e: &exponent,
-    }
-    .to_parsed_public_key(&RSA_PKCS1_2048_8192_SHA256)
-    .ok()
+    };
+    let parse = |(algorithm, parameters): &(Algorithm, &'static RsaParameters)| {
+        let key = key.to_parsed_public_key(parameters).ok()?;
+        Some((*algorithm, key))
+    };
+    PARAMETERS.iter().map(parse).collect()
 }
 
 fn number(jwk: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {

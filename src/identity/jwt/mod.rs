@@ -1,30 +1,35 @@
 //! JSON Web Tokens (RFC 7519): found in the head, verified with the keys of their issuer, and remembered.
 
+mod algorithm;
 mod bearer;
 mod cache;
 mod claims;
 mod keys;
 pub mod mint;
+mod shared;
 mod token;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use jiff::Timestamp;
 
 use crate::model::{Credential, Principal, PrincipalId, TenantId};
 
-use super::sources::Source;
+use super::sources::{Origin, Source};
 use super::{
-    Config, CredentialError, DEFAULT_TENANT, Excerpt, Identity, Jwt, KeyStore, Kind, TenantFrom,
-    name,
+    Config, CredentialError, DEFAULT_TENANT, Excerpt, Identity, Jwt, KeySource, KeyStore, Kind,
+    TenantFrom, name,
 };
 
 use cache::{Digest, Entry, TokenCache};
 use claims::Claims;
+use token::Type;
 pub(super) use token::Unverified;
 
 pub(super) use keys::KeySet;
+pub(super) use shared::SharedKey;
 
 /// What stands behind `Bearer` in a head.
 ///
@@ -46,7 +51,7 @@ pub(super) struct Tokens {
 struct Issuer {
     identity: Identity,
     jwt: Jwt,
-    source: Arc<Source<KeySet>>,
+    keys: Keys,
     kept: Arc<[Box<str>]>,
 }
 
@@ -57,7 +62,7 @@ impl Tokens {
             Kind::Jwt(jwt) => Some(Issuer {
                 identity: identity.clone(),
                 jwt: jwt.clone(),
-                source: keys.jwks(jwt),
+                keys: Keys::of(jwt, keys),
                 kept: Arc::clone(&kept),
             }),
             Kind::ApiKey(_) | Kind::Mtls(_) => None,
@@ -99,13 +104,16 @@ impl Tokens {
 
     #[cfg(test)]
     pub(super) fn source(&self, issuer: usize) -> &Arc<Source<KeySet>> {
-        &self.issuers[issuer].source
+        match &self.issuers[issuer].keys {
+            Keys::Set(source) => source,
+            Keys::Shared(_) => panic!("no key set"),
+        }
     }
 
     fn is_current(&self, entry: &Entry) -> bool {
         self.issuers
             .get(entry.issuer)
-            .is_some_and(|issuer| issuer.source.is_at(entry.generation))
+            .is_some_and(|issuer| issuer.keys.is_at(entry.generation, issuer.jwt.max_stale))
     }
 
     /// Everything that makes a token count, signature first: nothing it says matters before that, but who
@@ -144,6 +152,54 @@ impl Tokens {
     }
 }
 
+/// With what the tokens of an issuer are verified: a set of public keys, or one key that is shared with it. Never
+/// both, so that no public key can be taken for a shared one (RFC 8725, section 2.1).
+#[derive(Debug)]
+enum Keys {
+    Set(Arc<Source<KeySet>>),
+    Shared(Arc<Source<SharedKey>>),
+}
+
+impl Keys {
+    fn of(jwt: &Jwt, store: &KeyStore) -> Self {
+        let origin = match jwt.keys.clone() {
+            KeySource::Discovery { ca } => Origin::Discovery {
+                issuer: jwt.issuer.clone(),
+                ca,
+            },
+            KeySource::File(path) => Origin::File(path),
+            KeySource::Url { url, ca } => Origin::Url { url, ca },
+            KeySource::Shared { place, least } => {
+                return Self::Shared(store.shared_key(place, least, jwt.max_stale));
+            }
+        };
+        Self::Set(store.jwks(origin, jwt.max_stale))
+    }
+
+    /// Whether the keys are still these, and not too old.
+    fn is_at(&self, generation: u64, max_stale: Duration) -> bool {
+        let is_same = match self {
+            Self::Set(source) => source.is_at(generation),
+            Self::Shared(source) => source.is_at(generation),
+        };
+        is_same && self.stale_for() <= max_stale
+    }
+
+    fn stale_for(&self) -> Duration {
+        match self {
+            Self::Set(source) => source.stale_for(),
+            Self::Shared(source) => source.stale_for(),
+        }
+    }
+
+    async fn refetch(&self) {
+        match self {
+            Self::Set(source) => source.refetch().await,
+            Self::Shared(source) => source.refetch().await,
+        }
+    }
+}
+
 /// By what a token was found to be signed.
 struct Signed {
     key: Option<Arc<str>>,
@@ -153,6 +209,13 @@ struct Signed {
 
 impl Issuer {
     async fn check_signature(&self, token: &Unverified<'_>) -> Result<Signed, CredentialError> {
+        if self.jwt.require_access_token {
+            match token.kind {
+                Type::AccessToken => {}
+                Type::Missing => return Err(CredentialError::TypeMissing),
+                Type::Token => return Err(CredentialError::WrongType(Excerpt::new("JWT"))),
+            }
+        }
         if !self.jwt.algorithms.contains(&token.algorithm) {
             let name = Excerpt::new(token.algorithm.as_str());
             return Err(CredentialError::AlgorithmNotAllowed(name));
@@ -165,23 +228,39 @@ impl Issuer {
         if !matches!(
             error,
             CredentialError::BadSignature
+                | CredentialError::KeysStale(_)
                 | CredentialError::KeysUnavailable(_)
                 | CredentialError::UnknownKey(_)
         ) {
             return Err(error);
         }
-        self.source.refetch().await;
+        self.keys.refetch().await;
         self.try_signature(token)
     }
 
     fn try_signature(&self, token: &Unverified<'_>) -> Result<Signed, CredentialError> {
-        let keys = self.source.loaded().ok_or_else(|| {
-            CredentialError::KeysUnavailable(Box::from(self.identity.name.as_str()))
-        })?;
-        Ok(Signed {
-            key: keys.contents.verify(token)?,
-            generation: keys.generation,
-        })
+        let name = || Box::from(self.identity.name.as_str());
+        if self.keys.stale_for() > self.jwt.max_stale {
+            return Err(CredentialError::KeysStale(name()));
+        }
+        let unavailable = || CredentialError::KeysUnavailable(name());
+        match &self.keys {
+            Keys::Set(source) => {
+                let keys = source.loaded().ok_or_else(unavailable)?;
+                Ok(Signed {
+                    key: keys.contents.verify(token)?,
+                    generation: keys.generation,
+                })
+            }
+            Keys::Shared(source) => {
+                let key = source.loaded().ok_or_else(unavailable)?;
+                key.contents.verify(token)?;
+                Ok(Signed {
+                    key: None,
+                    generation: key.generation,
+                })
+            }
+        }
     }
 
     fn principal(

@@ -19,6 +19,7 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(in crate::identity) struct Unverified<'a> {
     pub(super) algorithm: Algorithm,
+    pub(super) kind: Type,
     pub(super) key_id: Option<String>,
     pub(super) claims: Claims,
     /// What the signature is over: `header.payload` as it came.
@@ -41,9 +42,11 @@ impl<'a> Unverified<'a> {
             return Err(malformed);
         }
         let header = object(Part::Header, header)?;
+        let kind = token_type(&header)?;
         let algorithm = check_header(&header)?;
         Ok(Self {
             algorithm,
+            kind,
             key_id: key_id(&header)?,
             claims: Claims::new(object(Part::Payload, payload)?)?,
             signed: signed.as_bytes(),
@@ -55,38 +58,55 @@ impl<'a> Unverified<'a> {
 /// What the header may say (RFC 7515, section 4.1). `jku`, `jwk`, `x5u` and `x5c` are never followed: they
 /// let a token bring its own key.
 fn check_header(header: &Map<String, Value>) -> Result<Algorithm, CredentialError> {
-    if header.contains_key("crit") {
+    // `b64` changes what is signed, and counts in `crit` only (RFC 7797, section 6): without it, readers differ.
+    if header.contains_key("crit") || header.contains_key("b64") {
         return Err(CredentialError::CriticalExtension);
     }
     let malformed = || CredentialError::Malformed(Part::Header);
-    match header.get("typ") {
+    match header.get("cty") {
         None => {}
-        Some(Value::String(kind)) if is_access_token(kind) => {}
-        Some(Value::String(kind)) => return Err(CredentialError::WrongType(Excerpt::new(kind))),
+        Some(Value::String(kind)) if !is_of_type(kind, "jwt") => {}
+        Some(Value::String(_)) => return Err(CredentialError::Nested),
         Some(_) => return Err(malformed()),
     }
     let name = header
         .get("alg")
         .and_then(Value::as_str)
         .ok_or_else(malformed)?;
-    match name {
-        // RFC 9864 gives the one curve that `EdDSA` means here its own name.
-        "EdDSA" | "Ed25519" => Ok(Algorithm::EdDsa),
-        "ES256" => Ok(Algorithm::Es256),
-        "RS256" => Ok(Algorithm::Rs256),
-        _ if name.eq_ignore_ascii_case("none") => Err(CredentialError::AlgorithmNone),
-        _ => Err(CredentialError::AlgorithmNotAllowed(Excerpt::new(name))),
+    match Algorithm::named(name) {
+        Some(algorithm) => Ok(algorithm),
+        None if name.eq_ignore_ascii_case("none") => Err(CredentialError::AlgorithmNone),
+        None => Err(CredentialError::AlgorithmNotAllowed(Excerpt::new(name))),
     }
 }
 
-/// `at+jwt` is what RFC 9068 asks for, `JWT` what most issuers write. Any other type is a token for another
-/// purpose (a proof, a logout, a transaction), which must not pass for a credential.
-fn is_access_token(kind: &str) -> bool {
+/// What `typ` says. `at+jwt` is what RFC 9068 asks for, `JWT` or nothing what most issuers write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    AccessToken,
+    Missing,
+    Token,
+}
+
+/// Any type but these is a token for another purpose (a proof, a logout, a transaction), which must not pass for a
+/// credential.
+fn token_type(header: &Map<String, Value>) -> Result<Type, CredentialError> {
+    match header.get("typ") {
+        None => Ok(Type::Missing),
+        Some(Value::String(kind)) if is_of_type(kind, "at+jwt") => Ok(Type::AccessToken),
+        Some(Value::String(kind)) if is_of_type(kind, "jwt") => Ok(Type::Token),
+        Some(Value::String(kind)) => Err(CredentialError::WrongType(Excerpt::new(kind))),
+        Some(_) => Err(CredentialError::Malformed(Part::Header)),
+    }
+}
+
+/// Whether a media type is this one; `application/` may be left out (RFC 7515, section 4.1.9).
+pub(super) fn is_of_type(kind: &str, wanted: &str) -> bool {
     let kind = match kind.split_at_checked("application/".len()) {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
         _ => kind,
     };
-    kind.eq_ignore_ascii_case("jwt") || kind.eq_ignore_ascii_case("at+jwt")
+    kind.eq_ignore_ascii_case(wanted)
 }
 
 fn key_id(header: &Map<String, Value>) -> Result<Option<String>, CredentialError> {

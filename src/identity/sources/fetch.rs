@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
 
+use crate::identity::config::SecretSource;
 use crate::identity::error::{Excerpt, KeysError};
 use crate::identity::json;
 
@@ -317,11 +318,13 @@ fn max_age(headers: &http::HeaderMap) -> Option<Duration> {
 
 /// Where a document is fetched from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Origin {
+pub(in crate::identity) enum Origin {
     /// By discovery from an issuer.
     Discovery { issuer: String, ca: Option<PathBuf> },
     /// From a file.
     File(PathBuf),
+    /// A secret of at least so many bytes, and no document.
+    Secret { place: SecretSource, least: usize },
     /// From a URL.
     Url { url: String, ca: Option<PathBuf> },
 }
@@ -338,7 +341,29 @@ impl Origin {
                 bytes: read_file(path, most).await?,
                 max_age: None,
             }),
+            Self::Secret { place, least } => secret(place, *least, most).await,
             Self::Url { url, ca } => fetcher.get(url, ca.as_deref()).await,
         }
     }
+}
+
+/// The bytes of a secret. A line break at the end is an editor's and no part of it.
+async fn secret(place: &SecretSource, least: usize, most: usize) -> Result<Document, KeysError> {
+    let mut bytes = match place {
+        SecretSource::File(path) => read_file(path, most).await?,
+        SecretSource::Variable(name) => match std::env::var(name) {
+            Ok(value) => value.into_bytes(),
+            Err(_) => return Err(KeysError::Variable(Box::from(name.as_str()))),
+        },
+    };
+    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let length = text.strip_suffix(b"\r").unwrap_or(text).len();
+    bytes.truncate(length);
+    if bytes.len() < least {
+        return Err(KeysError::SharedKeyShort(least));
+    }
+    Ok(Document {
+        bytes,
+        max_age: None,
+    })
 }

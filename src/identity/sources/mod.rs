@@ -4,6 +4,7 @@ mod fetch;
 mod source;
 mod store;
 
+pub(super) use fetch::Origin;
 pub use source::SourceState;
 #[cfg(test)]
 pub(super) use source::Timing;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
 use crate::clock;
+use crate::identity::config::SecretSource;
 use crate::identity::error::KeysError;
 use crate::telemetry::chain;
 
@@ -56,11 +57,11 @@ impl Default for Timing {
 pub struct SourceState {
     /// The file, the URL or the issuer.
     pub source: Box<str>,
-    /// Usable keys; zero while none were ever loaded.
+    /// Usable keys; zero while none were ever loaded, and when they could not be read anew for too long.
     pub keys: usize,
     /// When the document was last read without an error.
     pub loaded_at: Option<Timestamp>,
-    /// Since when reading it fails. Keys that were loaded before stay in use.
+    /// Since when reading it fails. Keys that were loaded before stay in use for a while.
     pub stale_since: Option<Timestamp>,
     /// Why it fails.
     pub error: Option<Box<str>>,
@@ -90,12 +91,21 @@ pub(in crate::identity) trait Contents:
 }
 
 /// A document that was read, as of one change of it.
-#[derive(Debug)]
 pub(in crate::identity) struct Loaded<T> {
     /// Different for each document that this process read.
     pub(in crate::identity) generation: u64,
     digest: blake3::Hash,
     pub(in crate::identity) contents: T,
+}
+
+impl<T: fmt::Debug> fmt::Debug for Loaded<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the digest: by that of a secret, guesses could be tried.
+        f.debug_struct("Loaded")
+            .field("generation", &self.generation)
+            .field("contents", &self.contents)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<T: Contents> Loaded<T> {
@@ -117,6 +127,10 @@ pub(in crate::identity) struct Source<T> {
     loaded: ArcSwapOption<Loaded<T>>,
     progress: watch::Sender<Progress>,
     wake: Arc<Notify>,
+    /// For how long reading has failed, in milliseconds, as of the last attempt. Calls look at it, so it is no clock.
+    stale_millis: AtomicU64,
+    /// When that is too long, in milliseconds.
+    max_stale_millis: AtomicU64,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -125,6 +139,7 @@ struct Progress {
     /// When the last attempt ended.
     ended: Option<Instant>,
     failures_in_a_row: u32,
+    failing_since: Option<Instant>,
     loaded_at: Option<Timestamp>,
     stale_since: Option<Timestamp>,
     error: Option<Box<str>>,
@@ -145,7 +160,20 @@ impl<T: Contents> Source<T> {
             loaded: ArcSwapOption::empty(),
             progress: watch::Sender::new(Progress::default()),
             wake: Arc::new(Notify::new()),
+            stale_millis: AtomicU64::new(0),
+            max_stale_millis: AtomicU64::new(u64::MAX),
         }
+    }
+
+    /// Tells after how long keys that cannot be read anew are too old, for the state that is shown.
+    pub(super) fn keep_for(&self, max_stale: Duration) {
+        self.max_stale_millis
+            .store(millis(max_stale), Ordering::Relaxed);
+    }
+
+    /// For how long the keys could not be read anew: exact to the time between two attempts, a minute at most.
+    pub(in crate::identity) fn stale_for(&self) -> Duration {
+        Duration::from_millis(self.stale_millis.load(Ordering::Relaxed))
     }
 
     /// The last good document.
@@ -174,6 +202,9 @@ impl<T: Contents> Source<T> {
     }
 
     fn usable(&self) -> usize {
+        if self.stale_for() > Duration::from_millis(self.max_stale_millis.load(Ordering::Relaxed)) {
+            return 0;
+        }
         let loaded = self.loaded.load();
         loaded.as_ref().map_or(0, |loaded| loaded.contents.keys())
     }
@@ -202,7 +233,7 @@ impl<T: Contents> Source<T> {
 
     fn has_cooled_down(&self, progress: &Progress) -> bool {
         let cool_down = match self.origin {
-            Origin::File(_) => self.timing.file_cool_down,
+            Origin::File(_) | Origin::Secret { .. } => self.timing.file_cool_down,
             Origin::Discovery { .. } | Origin::Url { .. } => self.timing.cool_down,
         };
         progress
@@ -247,11 +278,13 @@ impl<T: Contents> Source<T> {
             tracing::info!(keys.source = %self.origin, "key set can be read again");
         }
         progress.failures_in_a_row = 0;
+        progress.failing_since = None;
         progress.stale_since = None;
+        self.stale_millis.store(0, Ordering::Relaxed);
         progress.loaded_at = Some(clock::wall());
         let timing = &self.timing;
         match self.origin {
-            Origin::File(_) => timing.file_poll,
+            Origin::File(_) | Origin::Secret { .. } => timing.file_poll,
             Origin::Discovery { .. } | Origin::Url { .. } => {
                 let fresh = max_age.unwrap_or(timing.fresh_default);
                 let fresh = fresh.clamp(timing.fresh_least, timing.fresh_most);
@@ -269,6 +302,10 @@ impl<T: Contents> Source<T> {
         }
         progress.error = Some(text);
         progress.stale_since.get_or_insert_with(clock::wall);
+        let now = clock::now();
+        let since = *progress.failing_since.get_or_insert(now);
+        let stale = millis(now.saturating_duration_since(since));
+        self.stale_millis.store(stale, Ordering::Relaxed);
         let doublings = progress.failures_in_a_row.min(16);
         progress.failures_in_a_row = progress.failures_in_a_row.saturating_add(1);
         let timing = &self.timing;
@@ -277,6 +314,10 @@ impl<T: Contents> Source<T> {
             .saturating_mul(1 << doublings)
             .min(timing.retry_most)
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Keeps a source fresh until nobody uses it.
@@ -311,7 +352,15 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Discovery { issuer, .. } => f.write_str(issuer),
-            Self::File(path) => path.display().fmt(f),
+            Self::File(path)
+            | Self::Secret {
+                place: SecretSource::File(path),
+                ..
+            } => path.display().fmt(f),
+            Self::Secret {
+                place: SecretSource::Variable(name),
+                ..
+            } => f.write_str(name),
             Self::Url { url, .. } => f.write_str(url),
         }
     }

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
 use crate::identity::api_keys::ApiKeys;
-use crate::identity::config::{Jwt, KeySource};
-use crate::identity::jwt::KeySet;
+use crate::identity::config::SecretSource;
+use crate::identity::jwt::{KeySet, SharedKey};
 
 use super::fetch::{Fetcher, Origin};
 use super::source::{Contents, Source, SourceState, Timing, keep_fresh};
@@ -30,6 +31,7 @@ pub struct KeyStore {
 struct Inner {
     api_keys: Shelf<ApiKeys>,
     jwks: Shelf<KeySet>,
+    shared_keys: Shelf<SharedKey>,
     refreshers: JoinSet<()>,
 }
 
@@ -69,7 +71,8 @@ impl KeyStore {
     /// How each source fares that is in use.
     pub fn state(&self) -> Vec<SourceState> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut states: Vec<_> = inner.jwks.states().chain(inner.api_keys.states()).collect();
+        let keys = inner.api_keys.states().chain(inner.shared_keys.states());
+        let mut states: Vec<_> = inner.jwks.states().chain(keys).collect();
         states.sort_by(|a, b| a.source.cmp(&b.source));
         states
     }
@@ -88,17 +91,29 @@ impl KeyStore {
         self.source(Origin::File(file.to_owned()), |inner| &mut inner.api_keys)
     }
 
-    /// The keys of an issuer, with a refresher.
-    pub(in crate::identity) fn jwks(&self, jwt: &Jwt) -> Arc<Source<KeySet>> {
-        let origin = match jwt.keys.clone() {
-            KeySource::Discovery { ca } => Origin::Discovery {
-                issuer: jwt.issuer.clone(),
-                ca,
-            },
-            KeySource::File(path) => Origin::File(path),
-            KeySource::Url { url, ca } => Origin::Url { url, ca },
-        };
-        self.source(origin, |inner| &mut inner.jwks)
+    /// The keys of an issuer, with a refresher. What is said of their age holds for readiness; of several
+    /// issuers with the same keys, the last one's.
+    pub(in crate::identity) fn jwks(
+        &self,
+        origin: Origin,
+        max_stale: Duration,
+    ) -> Arc<Source<KeySet>> {
+        let source = self.source(origin, |inner| &mut inner.jwks);
+        source.keep_for(max_stale);
+        source
+    }
+
+    /// A key that is shared with an issuer and has at least so many bytes, with a refresher.
+    pub(in crate::identity) fn shared_key(
+        &self,
+        place: SecretSource,
+        least: usize,
+        max_stale: Duration,
+    ) -> Arc<Source<SharedKey>> {
+        let origin = Origin::Secret { place, least };
+        let source = self.source(origin, |inner| &mut inner.shared_keys);
+        source.keep_for(max_stale);
+        source
     }
 
     fn source<T: Contents>(

@@ -6,8 +6,14 @@ use super::*;
 
 #[tokio::test]
 async fn a_good_token_of_each_algorithm_becomes_a_principal() {
+    let asymmetric = Algorithm::ALL
+        .iter()
+        .filter(|algorithm| !algorithm.is_shared());
+    let minters: Vec<_> = asymmetric.map(|algorithm| minter(*algorithm)).collect();
     let fixture = Fixture::new(|_| {});
-    for minter in [&*ED25519, &*P256, &*RSA] {
+    let set = jwks(&minters.iter().collect::<Vec<_>>());
+    std::fs::write(fixture.file(), set).unwrap();
+    for minter in &minters {
         let token = minter.mint(&claims()).unwrap();
         let headers = bearer(&token);
         let principal = fixture
@@ -24,6 +30,147 @@ async fn a_good_token_of_each_algorithm_becomes_a_principal() {
             [Box::from("analysts"), Box::from("staff")]
         );
     }
+}
+
+#[tokio::test]
+async fn an_rsa_key_that_does_not_say_for_what_serves_every_rsa_algorithm() {
+    let named = |key: &str| {
+        let mut jwk = RSA.jwk();
+        jwk["alg"] = json!(key);
+        jwk
+    };
+    let mut any = RSA.jwk();
+    any.as_object_mut().unwrap().remove("alg");
+    let all = ["PS256", "PS384", "PS512", "RS256", "RS384", "RS512"];
+    for (key, verifies) in [
+        (named("RS256"), &["RS256"][..]),
+        (named("PS512"), &["PS512"][..]),
+        (any, &all[..]),
+    ] {
+        let fixture = Fixture::new(|_| {});
+        std::fs::write(fixture.file(), json!({"keys": [key]}).to_string()).unwrap();
+        for algorithm in all {
+            // RSA signs as RS256 here: with the right key and another algorithm it is the signature that is wrong.
+            let header = json!({"alg": algorithm, "kid": RSA.key_id()}).to_string();
+            let token = RSA.sign(header.as_bytes(), claims().to_string().as_bytes());
+            let outcome = fixture.verify(&token.unwrap()).await;
+            let expected = match (verifies.contains(&algorithm), algorithm) {
+                (true, "RS256") => None,
+                (true, _) => Some(CredentialError::BadSignature),
+                (false, _) => Some(CredentialError::AlgorithmMismatch(
+                    Algorithm::named(algorithm).unwrap().as_str(),
+                )),
+            };
+            assert_eq!(outcome.err(), expected, "{key} {algorithm}");
+        }
+    }
+}
+
+fn with_shared_key(key: &[u8], change: impl FnOnce(&mut Identity)) -> Fixture {
+    // An editor's line break is no part of it.
+    let key = [key, b"\r\n"].concat();
+    Fixture::new(move |identity| {
+        let rules = jwt(identity);
+        let KeySource::File(file) = rules.keys.clone() else {
+            unreachable!("the fixture's keys lie in a file");
+        };
+        let file = file.with_file_name("shared");
+        std::fs::write(&file, key).unwrap();
+        let place = SecretSource::File(file);
+        rules.keys = KeySource::Shared { place, least: 32 };
+        let all = Algorithm::ALL.iter().copied();
+        rules.algorithms = all.filter(|algorithm| algorithm.is_shared()).collect();
+        change(identity);
+    })
+}
+
+#[tokio::test]
+async fn a_shared_key_verifies_what_it_is_long_enough_for_and_nothing_else() {
+    for algorithm in [Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512] {
+        let minter = minter(algorithm);
+        let key = minter.shared_key().unwrap();
+        let fixture = with_shared_key(key, |identity| jwt(identity).algorithms = vec![algorithm]);
+        let token = minter.mint(&claims()).unwrap();
+        assert_eq!(fixture.verify(&token).await.unwrap().id.as_str(), "ana");
+        let (signed, _) = token.rsplit_once('.').unwrap();
+        for forged in [
+            self::minter(algorithm).mint(&claims()).unwrap(),
+            format!("{signed}.AAAA"),
+            format!("{signed}."),
+        ] {
+            let error = fixture.verify(&forged).await.unwrap_err();
+            assert_eq!(error, CredentialError::BadSignature);
+        }
+        let error = fixture.verify(&mint(&json!({}))).await.unwrap_err();
+        let name = Excerpt::new("EdDSA");
+        assert_eq!(error, CredentialError::AlgorithmNotAllowed(name));
+    }
+    let short = minter(Algorithm::Hs256);
+    let fixture = with_shared_key(short.shared_key().unwrap(), |identity| {
+        if let KeySource::Shared { least, .. } = &mut jwt(identity).keys {
+            *least = 48;
+        }
+    });
+    let error = fixture.verify(&short.mint(&claims()).unwrap()).await;
+    assert!(matches!(
+        error.unwrap_err(),
+        CredentialError::KeysUnavailable(_)
+    ));
+    let state = &fixture.store.state()[0];
+    let told = state.error.as_deref().unwrap();
+    assert_eq!(told, "the shared key has less than 48 bytes");
+    assert!(!state.is_loaded());
+}
+
+#[tokio::test]
+async fn a_shared_key_is_read_again_and_never_shown() {
+    let (old, new) = (minter(Algorithm::Hs256), minter(Algorithm::Hs256));
+    let fixture = with_shared_key(old.shared_key().unwrap(), |_| {});
+    let token = old.mint(&claims()).unwrap();
+    fixture.verify(&token).await.unwrap();
+    let shown = format!("{:?} {:?}", fixture.room, fixture.store);
+    let secret = old.shared_key().unwrap();
+    let digest = blake3::hash(secret).to_hex().to_string();
+    assert!(!shown.contains(&digest) && !shown.contains(&format!("{secret:?}")));
+    let file = fixture.file().with_file_name("shared");
+    let next = [new.shared_key().unwrap(), b"\n"].concat();
+    std::fs::write(&file, next).unwrap();
+    let fresh = new.mint(&claims()).unwrap();
+    for _ in 0..200 {
+        if fixture.verify(&fresh).await.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    fixture.verify(&fresh).await.unwrap();
+    let error = fixture.verify(&token).await.unwrap_err();
+    assert_eq!(error, CredentialError::BadSignature);
+}
+
+#[tokio::test]
+async fn a_policy_can_demand_an_access_token_by_its_type() {
+    let fixture = Fixture::new(|identity| jwt(identity).require_access_token = true);
+    let with_type = |kind: Value| {
+        let mut header = json!({"alg": "EdDSA", "kid": ED25519.key_id()});
+        if !kind.is_null() {
+            header["typ"] = kind;
+        }
+        let payload = claims().to_string();
+        ED25519
+            .sign(header.to_string().as_bytes(), payload.as_bytes())
+            .unwrap()
+    };
+    for kind in ["at+jwt", "application/AT+JWT"] {
+        assert!(fixture.verify(&with_type(json!(kind))).await.is_ok());
+    }
+    assert_eq!(
+        fixture.verify(&with_type(json!("JWT"))).await.unwrap_err(),
+        CredentialError::WrongType(Excerpt::new("JWT"))
+    );
+    assert_eq!(
+        fixture.verify(&with_type(Value::Null)).await.unwrap_err(),
+        CredentialError::TypeMissing
+    );
 }
 
 #[tokio::test]

@@ -49,8 +49,14 @@ fn identity(keys: KeySource) -> Identity {
         kind: Kind::Jwt(Jwt {
             issuer: ISSUER.to_owned(),
             audiences: vec!["quotes-agent".to_owned()],
-            algorithms: vec![Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256],
+            algorithms: Algorithm::ALL
+                .iter()
+                .copied()
+                .filter(|algorithm| !algorithm.is_shared())
+                .collect(),
             keys,
+            max_stale: Duration::from_hours(24),
+            require_access_token: false,
             require_exp: true,
             max_age: None,
             leeway: Duration::from_secs(30),

@@ -407,6 +407,42 @@ async fn an_outage_keeps_the_last_good_keys_and_is_told() {
 }
 
 #[tokio::test]
+async fn keys_that_cannot_be_read_again_for_too_long_are_no_keys() {
+    let server = KeyServer::http().await;
+    server.put("/jwks", "cache-control: max-age=0\r\n", &ED25519.jwks());
+    let timing = Timing {
+        fresh_least: Duration::from_millis(20),
+        cool_down: Duration::from_hours(1),
+        ..hasty()
+    };
+    let store = KeyStore::with_timing(Handle::current(), timing);
+    let mut identity = identity(url(&server, None));
+    jwt(&mut identity).max_stale = Duration::from_millis(200);
+    let room = room(&store, identity);
+    let token = bearer(&mint(&json!({})));
+    let again = async || room.authenticate(presented(&token), now()).await;
+    again().await.unwrap();
+    server.put_raw(
+        "/jwks",
+        "HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n".to_owned(),
+    );
+    until(&store, |state| state.stale_since.is_some()).await;
+    again().await.unwrap();
+    until(&store, |state| !state.is_loaded()).await;
+    // Also who was verified before.
+    let refusal = again().await.unwrap_err();
+    assert_eq!(refusal.reason, Reason::KeysUnavailable);
+    assert!(refusal.retry_after.is_some());
+    assert_eq!(
+        refusal.detail.as_deref(),
+        Some("the keys of identity `corp` could not be read again for too long")
+    );
+    server.put("/jwks", "", &ED25519.jwks());
+    until(&store, SourceState::is_loaded).await;
+    again().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_key_file_is_read_again_when_it_changes() {
     let fixture = Fixture::new(|_| {});
     assert!(ask(&fixture.room, &P256).await.is_ok());
@@ -504,6 +540,9 @@ fn only_keys_that_verify_signatures_of_ours_are_kept() {
         with("alg", json!("ES256")),
         with("key_ops", json!(["sign"])),
         with("d", json!("AAAA")),
+        with("k", json!("AAAA")),
+        with("alg", json!("HS256")),
+        with("alg", json!("RSA-OAEP")),
         with("kty", json!("oct")),
         with("crv", json!("X25519")),
         with("x", json!("AAAA")),

@@ -101,9 +101,10 @@ pub(in crate::config) static JWT: Record = Record::new(
         Field::new(
             "algorithms",
             Value::OneOrMore(&Value::Word(ALGORITHMS)),
-            "By which algorithms tokens may be signed. `none` and those with a shared key (`HS256`, …) are never accepted.",
+            "By which algorithms tokens may be signed. Those with a shared key (`HS256`, `HS384`, `HS512`) need `sharedKey`, and \
+             there are no others with it. `none` is never accepted.",
         )
-        .default("[ES256, EdDSA, RS256]"),
+        .otherwise("`[ES256, EdDSA, RS256]`; with `sharedKey` those that the key is long enough for"),
         Field::new(
             "jwks",
             Value::Record(&JWKS),
@@ -111,6 +112,15 @@ pub(in crate::config) static JWT: Record = Record::new(
         )
         .otherwise("OpenID Connect discovery below `issuer`")
         .examples(&["{ file: keys/jwks.json }"]),
+        Field::new(
+            "sharedKey",
+            Value::Secret,
+            "A key that lictor shares with the issuer, in place of `jwks`: at least 32 bytes for `HS256`, 48 for `HS384`, 64 for \
+             `HS512` (RFC 7518, section 3.2). A line break at its end is no part of it. Whoever can verify with it can also \
+             sign, so prefer keys of the issuer's own.",
+        )
+        .otherwise("none is shared")
+        .examples(&["{ file: secrets/token-key }"]),
         Field::new(
             "require",
             Value::Record(&REQUIRE),
@@ -130,19 +140,25 @@ pub(in crate::config) static JWT: Record = Record::new(
 pub(in crate::config) static ALGORITHMS: &[Word] = &[
     Word::new("ES256", "ECDSA over P-256 with SHA-256."),
     Word::new("EdDSA", "Ed25519."),
-    Word::new("RS256", "RSA with SHA-256, keys of 2048 bits or more."),
-    Word::new("ES384", "ECDSA over P-384 with SHA-384.").planned(),
-    Word::new("ES512", "ECDSA over P-521 with SHA-512.").planned(),
-    Word::new("PS256", "RSASSA-PSS with SHA-256.").planned(),
-    Word::new("PS384", "RSASSA-PSS with SHA-384.").planned(),
-    Word::new("PS512", "RSASSA-PSS with SHA-512.").planned(),
-    Word::new("RS384", "RSA with SHA-384.").planned(),
-    Word::new("RS512", "RSA with SHA-512.").planned(),
+    Word::new(
+        "RS256",
+        "RSA with SHA-256. RSA keys have 2048 bits or more.",
+    ),
+    Word::new("ES384", "ECDSA over P-384 with SHA-384."),
+    Word::new("ES512", "ECDSA over P-521 with SHA-512."),
+    Word::new("PS256", "RSASSA-PSS with SHA-256."),
+    Word::new("PS384", "RSASSA-PSS with SHA-384."),
+    Word::new("PS512", "RSASSA-PSS with SHA-512."),
+    Word::new("RS384", "RSA with SHA-384."),
+    Word::new("RS512", "RSA with SHA-512."),
+    Word::new("HS256", "HMAC with SHA-256 and `sharedKey`."),
+    Word::new("HS384", "HMAC with SHA-384 and `sharedKey`."),
+    Word::new("HS512", "HMAC with SHA-512 and `sharedKey`."),
 ];
 
 pub(in crate::config) static JWKS: Record = Record::new(
     "jwks",
-    "Where keys come from: `file` or `url`. With `ca` alone they are discovered, and the issuer's TLS is vouched for by `ca`.",
+    "Where keys come from: `file` or `url`. Without both they are discovered below `issuer`.",
     &[
         Field::new(
             "file",
@@ -163,6 +179,13 @@ pub(in crate::config) static JWKS: Record = Record::new(
         )
         .otherwise("the system's")
         .examples(&["idp-ca.pem"]),
+        Field::new(
+            "maxStale",
+            Value::Duration,
+            "For how long keys stay in use when they cannot be read anew. Then tokens of this issuer are answered with 503 until \
+             they can.",
+        )
+        .default("24h"),
     ],
 )
 .hints(&[("path", "file"), ("uri", "url")]);
@@ -184,9 +207,21 @@ pub(in crate::config) static REQUIRE: Record = Record::new(
         )
         .otherwise("`exp` alone")
         .examples(&["1h"]),
+        Field::new(
+            "typ",
+            Value::Word(TYPES),
+            "What the token must say that it is. A token that says to be something else than a token is refused in either case.",
+        )
+        .otherwise("`at+jwt`, `JWT` or nothing"),
     ],
 )
 .may_be_empty();
+
+/// What `typ` of a token may be made to say.
+pub(in crate::config) static TYPES: &[Word] = &[Word::new(
+    "at+jwt",
+    "An access token as RFC 9068 has it, and not for example an ID token.",
+)];
 
 pub(in crate::config) static API_KEY: Record = Record::new(
     "apiKey",

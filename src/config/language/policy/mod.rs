@@ -18,8 +18,10 @@ pub(in crate::config) use self::http::{
 };
 pub(in crate::config) use actions::LEAK_ACTIONS;
 pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};
+#[cfg(test)]
+pub(in crate::config) use identities::ALGORITHMS;
 pub(in crate::config) use identities::{
-    ALGORITHMS, API_KEY, IDENTITY, JWKS, JWT, KEY_FILE, MTLS, REQUIRE,
+    API_KEY, IDENTITY, JWKS, JWT, KEY_FILE, MTLS, REQUIRE, TYPES,
 };
 pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
 pub(in crate::config) use limits::{LIMIT, LIMITS};

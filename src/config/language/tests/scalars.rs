@@ -101,6 +101,10 @@ fn with(record: &'static Record, field: &'static Field, value: Json) -> Json {
     if record.name == "jwks" {
         fields.clear();
     }
+    // Algorithms with a shared key need one, which the reader alone knows.
+    if record.name == "jwt" && value.to_string().contains("HS") {
+        fields.insert("sharedKey".to_owned(), json!({ "file": "key" }));
+    }
     fields.insert(field.name.to_owned(), value);
     smallest
 }

@@ -3,22 +3,36 @@
 use std::time::Duration;
 
 use super::{holds_user, is_loopback, path};
-use crate::config::decode::{self, Fields, bad_value, list, nearest, not_enforced, text, texts};
+use crate::config::decode::{self, Fields, bad_value, list, nearest, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::config::language::is_planned;
-use crate::config::language::policy::{self as shapes, JWKS, JWT, REQUIRE};
-use crate::config::tree::{Entry, Node, quoted};
-use crate::identity::{Algorithm, Jwt, KeySource};
+use crate::config::language::operator::SECRET;
+use crate::config::language::policy::{JWKS, JWT, REQUIRE, TYPES};
+use crate::config::tree::{Entry, Kind, Node, quoted};
+use crate::identity::{Algorithm, Jwt, KeySource, SecretSource};
 use crate::model::IdentityName;
 
 /// How much the clocks of an issuer and of ours may differ. Both keep time by NTP today; half a minute
 /// covers the ones that do it badly.
 const LEEWAY: Duration = Duration::from_secs(30);
 
-const ALGORITHMS: &[(&str, Algorithm)] = &[
-    ("ES256", Algorithm::Es256),
-    ("EdDSA", Algorithm::EdDsa),
-    ("RS256", Algorithm::Rs256),
+/// A day: an issuer that is down over night locks nobody out, and a key that it withdrew is not good for ever.
+const MAX_STALE: Duration = Duration::from_hours(24);
+
+/// In the order in which messages offer them; the first three are what holds where none is named.
+const ALGORITHMS: &[Algorithm] = &[
+    Algorithm::Es256,
+    Algorithm::EdDsa,
+    Algorithm::Rs256,
+    Algorithm::Es384,
+    Algorithm::Es512,
+    Algorithm::Ps256,
+    Algorithm::Ps384,
+    Algorithm::Ps512,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Hs256,
+    Algorithm::Hs384,
+    Algorithm::Hs512,
 ];
 
 /// Everything by default, and nothing that must be written.
@@ -28,6 +42,8 @@ pub(super) const fn defaults() -> Jwt {
         audiences: Vec::new(),
         algorithms: Vec::new(),
         keys: KeySource::Discovery { ca: None },
+        max_stale: MAX_STALE,
+        require_access_token: false,
         require_exp: true,
         max_age: None,
         leeway: LEEWAY,
@@ -46,11 +62,8 @@ pub(super) fn read_jwt(
     let issuer_text = issuer.and_then(|entry| text(&entry.value, "`issuer`", report));
     let audience = fields.require("audience", report);
     let audiences = audience.map(|entry| texts(&entry.value, "`audience`", report));
-    let algorithms = match fields.take("algorithms") {
-        Some(entry) => algorithms(&entry.value, report),
-        None => ALGORITHMS.iter().map(|(_, algorithm)| *algorithm).collect(),
-    };
-    let jwks = fields.take("jwks");
+    let named = fields.take("algorithms");
+    let (jwks, shared) = (fields.take("jwks"), fields.take("sharedKey"));
     let mut jwt = Jwt {
         issuer: issuer_text.unwrap_or_default().to_owned(),
         audiences: audiences
@@ -58,20 +71,41 @@ pub(super) fn read_jwt(
             .flatten()
             .map(|(text, _)| text.to_owned())
             .collect(),
-        algorithms,
-        keys: KeySource::Discovery { ca: None },
-        require_exp: true,
-        max_age: None,
-        leeway: LEEWAY,
+        algorithms: match named {
+            Some(entry) => algorithms(&entry.value, shared.is_some(), report),
+            None if shared.is_some() => Vec::new(),
+            None => ALGORITHMS.iter().take(3).copied().collect(),
+        },
+        ..defaults()
     };
     if let Some(entry) = fields.take("require") {
         read_require(entry, &mut jwt, report);
     }
     fields.finish(report);
-    if let Some(jwks) = jwks
-        && let Some(keys) = read_jwks(jwks, report)
-    {
-        jwt.keys = keys;
+    if let (Some(jwks), Some(shared)) = (jwks, shared) {
+        let title = "`jwt` takes `jwks` or `sharedKey`, not both";
+        report.push(
+            Diagnostic::error(Code::Contradiction, title)
+                .at(shared.key.span, "")
+                .also(jwks.key.span, "")
+                .help("delete one: a public key must not be taken for a shared one"),
+        );
+        return None;
+    }
+    if let Some(jwks) = jwks {
+        read_jwks(jwks, &mut jwt, report);
+    }
+    if let Some(shared) = shared {
+        let place = secret(shared, "sharedKey", report)?;
+        // Where none is named it may be too short for some, but not for all.
+        let named = jwt.algorithms.iter();
+        let least = named.map(|algorithm| algorithm.least_key_bytes()).max();
+        let least = least.unwrap_or(Algorithm::Hs256.least_key_bytes());
+        jwt.keys = KeySource::Shared { place, least };
+        if jwt.algorithms.is_empty() {
+            let all = Algorithm::ALL.iter().copied();
+            jwt.algorithms = all.filter(|algorithm| algorithm.is_shared()).collect();
+        }
     }
     if let (KeySource::Discovery { .. }, Some(issuer)) = (&jwt.keys, issuer)
         && issuer_text.is_some()
@@ -100,30 +134,51 @@ fn read_require(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
     if let Some(age) = fields.take("maxAge") {
         jwt.max_age = decode::duration(&age.value, "`maxAge`", report);
     }
+    if let Some(kind) = fields.take("typ") {
+        let word = decode::word(&kind.value, "`typ`", TYPES, &[("at+jwt", ())], report);
+        jwt.require_access_token = word.is_some();
+    }
     fields.finish(report);
 }
 
-fn read_jwks(entry: &Entry, report: &mut Diagnostics) -> Option<KeySource> {
-    let mut fields = Fields::of(&JWKS, &entry.value, "`jwks`", Some(entry.key.span), report)?;
+fn read_jwks(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
+    let at = Some(entry.key.span);
+    let Some(mut fields) = Fields::of(&JWKS, &entry.value, "`jwks`", at, report) else {
+        return;
+    };
     let [file, url, ca] = [fields.take("file"), fields.take("url"), fields.take("ca")];
+    let max_stale = fields.take("maxStale");
     fields.finish(report);
+    if let Some(age) = max_stale
+        && let Some(age) = decode::duration(&age.value, "`maxStale`", report)
+    {
+        jwt.max_stale = age;
+    }
     let ca = ca.and_then(|ca| path(&ca.value, "`ca`", report));
     if let (Some(file), Some(_)) = (file, &ca) {
         let title = "`ca` is for keys that come over TLS, not from a file";
         report.push(Diagnostic::error(Code::Contradiction, title).at(file.key.span, ""));
     }
     match (file, url) {
-        (Some(file), None) => path(&file.value, "`file`", report).map(KeySource::File),
-        (None, Some(url)) => {
-            check_url(&url.value, "`url`", report)?;
-            let url = text(&url.value, "`url`", report)?.to_owned();
-            Some(KeySource::Url { url, ca })
+        (Some(file), None) => {
+            if let Some(path) = path(&file.value, "`file`", report) {
+                jwt.keys = KeySource::File(path);
+            }
         }
-        (None, None) if ca.is_some() => Some(KeySource::Discovery { ca }),
+        (None, Some(url)) => {
+            if check_url(&url.value, "`url`", report).is_some()
+                && let Some(url) = text(&url.value, "`url`", report)
+            {
+                let url = url.to_owned();
+                jwt.keys = KeySource::Url { url, ca };
+            }
+        }
+        (None, None) if ca.is_some() || max_stale.is_some() => {
+            jwt.keys = KeySource::Discovery { ca };
+        }
         (None, None) => {
             let title = "`jwks` needs `file` or `url`";
             report.push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
-            None
         }
         (Some(file), Some(url)) => {
             let title = "`jwks` takes `file` or `url`, not both";
@@ -133,27 +188,62 @@ fn read_jwks(entry: &Entry, report: &mut Diagnostics) -> Option<KeySource> {
                     .also(file.key.span, "")
                     .help("delete one: keys come from one place"),
             );
+        }
+    }
+}
+
+/// A secret says where it lies, and never what it is.
+fn secret(entry: &Entry, name: &str, report: &mut Diagnostics) -> Option<SecretSource> {
+    if matches!(&*entry.value.kind, Kind::Text { .. }) {
+        // Refused and hidden already, as every secret that is written out.
+        return None;
+    }
+    let at = Some(entry.key.span);
+    let what = format!("`{name}`");
+    let mut fields = Fields::of(&SECRET, &entry.value, &what, at, report)?;
+    let (file, env) = (fields.take("file"), fields.take("env"));
+    fields.finish(report);
+    match (file, env) {
+        (Some(file), None) => path(&file.value, "`file`", report).map(SecretSource::File),
+        (None, Some(env)) => {
+            let name = text(&env.value, "`env`", report)?;
+            Some(SecretSource::Variable(name.to_owned()))
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            let title = format_args!("{what} needs `file` or `env`, one of them");
+            report.push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
             None
         }
     }
 }
 
-fn algorithms(node: &Node, report: &mut Diagnostics) -> Vec<Algorithm> {
+/// The algorithms that are named, of those that go with a shared key or of the others.
+fn algorithms(node: &Node, shared: bool, report: &mut Diagnostics) -> Vec<Algorithm> {
     let mut algorithms = Vec::new();
+    let offered = ALGORITHMS
+        .iter()
+        .filter(|algorithm| algorithm.is_shared() == shared);
+    let names: Vec<_> = offered.map(|algorithm| algorithm.as_str()).collect();
     for (text, span) in texts(node, "`algorithms`", report) {
-        if let Some((_, algorithm)) = ALGORITHMS.iter().find(|(name, _)| *name == text) {
-            if !algorithms.contains(algorithm) {
-                algorithms.push(*algorithm);
+        let found = ALGORITHMS
+            .iter()
+            .find(|algorithm| algorithm.as_str() == text);
+        match found {
+            Some(algorithm) if algorithm.is_shared() == shared => {
+                if !algorithms.contains(algorithm) {
+                    algorithms.push(*algorithm);
+                }
+                continue;
             }
-            continue;
+            Some(_) | None => {}
         }
-        let names: Vec<_> = ALGORITHMS.iter().map(|(name, _)| *name).collect();
         let bad = |title: String| Diagnostic::error(Code::BadValue, title).at(span, "");
-        report.push(if text.starts_with("HS") || text == "none" {
+        report.push(if found.is_some() && shared {
+            bad(format!("{} is not for a shared key", quoted(text)))
+                .help(format_args!("one with a shared key is {}", list(&names)))
+        } else if found.is_some() || text == "none" {
             bad(format!("{} is never accepted with a key set", quoted(text)))
                 .help(format_args!("an asymmetric algorithm is {}", list(&names)))
-        } else if is_planned(shapes::ALGORITHMS, text) {
-            not_enforced(text, span)
         } else {
             let unknown = bad(format!("{} is not an algorithm", quoted(text)));
             match nearest(text, names.iter().copied()) {
