@@ -76,6 +76,8 @@ pub struct ApiKey {
 /// How the tokens of one issuer are verified (RFC 7519, RFC 9068).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Jwt {
+    /// The field that holds the token and nothing else; without it, `authorization` with a scheme.
+    pub header: Option<HeaderName>,
     /// The `iss` that a token must carry.
     pub issuer: String,
     /// A token must name at least one of these in `aud`. Never empty.
@@ -86,6 +88,8 @@ pub struct Jwt {
     pub keys: KeySource,
     /// For how long keys stay in use that cannot be read anew.
     pub max_stale: Duration,
+    /// Whether a token must be bound to a key of the caller (RFC 9449).
+    pub require_dpop: bool,
     /// Whether a token must say by its `typ` that it is an access token (RFC 9068, section 4).
     pub require_access_token: bool,
     /// A token without `exp` is refused unless this is off.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::model::{NameError, Reason, Refusal};
+use crate::model::{Challenge, NameError, Reason, Refusal};
 
 /// Why a bearer token did not become a principal. One variant for each fact, in alphabetical order.
 ///
@@ -25,15 +25,30 @@ pub enum CredentialError {
     /// More than one `authorization` field: whose word would count?
     #[error("more than one `authorization` field")]
     AuthorizationRepeated,
+    /// A field that holds a token and nothing else holds something else.
+    #[error("the `{0}` field is malformed")]
+    AssertionMalformed(Excerpt),
+    /// More than one such field: whose word would count?
+    #[error("more than one `{0}` field")]
+    AssertionRepeated(Excerpt),
     /// Padding, white space, another alphabet or trailing bits (RFC 7515, section 2).
     #[error("the token's {0} is not canonical base64url")]
     BadBase64(Part),
     /// No key of the issuer made this signature.
     #[error("the signature does not verify")]
     BadSignature,
+    /// The policy wants tokens that are bound to a key (`require: { dpop: true }`).
+    #[error("the token is not bound to a key, as the policy demands")]
+    BindingRequired,
     /// A client certificate that names a workload, but not as X.509-SVID asks.
     #[error("the client certificate {0}")]
     CertificateInvalid(&'static str),
+    /// `cnf` binds the token to a client certificate that is not the connection's (RFC 8705, section 3).
+    #[error("the token is bound to another client certificate")]
+    CertificateMismatch,
+    /// `cnf` binds the token to a client certificate, and the connection has none (RFC 8705, section 3).
+    #[error("the token is bound to a client certificate and was presented without one")]
+    CertificateRequired,
     /// The claim cannot be used as a name.
     #[error("claim `{claim}`: {error}")]
     ClaimInvalid {
@@ -53,6 +68,9 @@ pub enum CredentialError {
         /// What it should be.
         expected: &'static str,
     },
+    /// `cnf` binds the token to something that we cannot check (RFC 7800, section 3.1).
+    #[error("the token is bound (`cnf`) in a way that is not understood: `{0}`")]
+    ConfirmationUnknown(Excerpt),
     /// `crit` lists extensions, and we have none (RFC 7515, section 4.1.11).
     #[error("the token demands an extension (`crit`) that is not understood")]
     CriticalExtension,
@@ -97,11 +115,17 @@ pub enum CredentialError {
     /// `cty` says that the payload is a token itself (RFC 7519, section 5.2).
     #[error("the token holds another token (`cty`)")]
     Nested,
+    /// The scheme is `DPoP` and the token is not bound to a key (RFC 9449, section 7.1).
+    #[error("the token is not bound to a key and was presented as if it were")]
+    NotBound,
     /// Before `nbf` minus the allowed clock skew (RFC 7519, section 4.1.5).
     #[error("token is not valid for another {0:?}")]
     NotYetValid(Duration),
-    /// `cnf` binds the token to a key that the caller must prove (RFC 7800; RFC 9449, section 7.1): whoever
-    /// presents it as a mere bearer token may have stolen it.
+    /// The proof that comes with a token is wrong (RFC 9449, section 4.3).
+    #[error("the DPoP proof {0}")]
+    Proof(#[from] ProofError),
+    /// `cnf` binds the token to a key that the caller must prove to hold (RFC 9449, section 7.1): whoever presents it as
+    /// a mere bearer token may have stolen it.
     #[error("the token is bound to a key (`cnf`) and was presented without a proof")]
     ProofRequired,
     /// The tenant claim is missing.
@@ -122,6 +146,9 @@ pub enum CredentialError {
     /// No `typ`, where the policy demands the one of an access token (RFC 9068, section 4).
     #[error("the token has no type (`typ`)")]
     TypeMissing,
+    /// What is wrong with a token that came with the scheme `DPoP`, so that the caller is asked for such a one.
+    #[error(transparent)]
+    UnderDpop(Box<Self>),
     /// No identity of the policy has this issuer.
     #[error("issuer `{0}` is not known")]
     UnknownIssuer(Excerpt),
@@ -144,17 +171,25 @@ impl CredentialError {
             Self::TenantMissing(_) | Self::TenantNotAllowed(_) | Self::TenantsDiffer(..) => {
                 Reason::TenantUnknown
             }
+            Self::Proof(ProofError::TooMany) => Reason::Overloaded,
+            Self::UnderDpop(error) => error.reason(),
             Self::AlgorithmMismatch(_)
             | Self::AlgorithmNone
             | Self::AlgorithmNotAllowed(_)
+            | Self::AssertionMalformed(_)
+            | Self::AssertionRepeated(_)
             | Self::AuthorizationMalformed
             | Self::AuthorizationRepeated
             | Self::BadBase64(_)
             | Self::BadSignature
+            | Self::BindingRequired
             | Self::CertificateInvalid(_)
+            | Self::CertificateMismatch
+            | Self::CertificateRequired
             | Self::ClaimInvalid { .. }
             | Self::ClaimMissing(_)
             | Self::ClaimType { .. }
+            | Self::ConfirmationUnknown(_)
             | Self::CriticalExtension
             | Self::DuplicateKey { .. }
             | Self::Expired(_)
@@ -166,7 +201,9 @@ impl CredentialError {
             | Self::KeysDiffer
             | Self::Malformed(_)
             | Self::Nested
+            | Self::NotBound
             | Self::NotYetValid(_)
+            | Self::Proof(_)
             | Self::ProofRequired
             | Self::TooLarge
             | Self::TooOld(_)
@@ -179,14 +216,115 @@ impl CredentialError {
     }
 }
 
+impl CredentialError {
+    /// What the caller is asked for, where it is not a bearer token (RFC 9449, section 7.1).
+    const fn challenge(&self) -> Option<Challenge> {
+        match self {
+            Self::Proof(_) => Some(Challenge::DpopProof),
+            Self::BindingRequired | Self::NotBound | Self::ProofRequired => {
+                Some(Challenge::DpopToken)
+            }
+            Self::UnderDpop(error) => match error.challenge() {
+                None => Some(Challenge::DpopToken),
+                some => some,
+            },
+            _ => None,
+        }
+    }
+}
+
 impl From<CredentialError> for Refusal {
     fn from(error: CredentialError) -> Self {
         let mut refusal = Self::new(error.reason()).detail(&error);
-        if error.reason() == Reason::KeysUnavailable {
+        refusal.challenge = error.challenge();
+        if matches!(error.reason(), Reason::KeysUnavailable | Reason::Overloaded) {
             refusal.retry_after = Some(KEYS_RETRY_AFTER);
         }
         refusal
     }
+}
+
+/// Why a DPoP proof does not prove that the caller holds the key of its token (RFC 9449, section 4.3). Part of a
+/// sentence that begins with "the DPoP proof".
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// `alg` is not an asymmetric algorithm that we have.
+    #[error("is signed with `{0}`, which is not allowed")]
+    AlgorithmNotAllowed(Excerpt),
+    /// Padding, white space, another alphabet or trailing bits (RFC 7515, section 2).
+    #[error("has a {0} that is not canonical base64url")]
+    BadBase64(Part),
+    /// The key in the proof did not make its signature.
+    #[error("has a signature that does not verify")]
+    BadSignature,
+    /// A claim that must be there is not.
+    #[error("lacks the claim `{0}`")]
+    ClaimMissing(&'static str),
+    /// The claim has the wrong JSON type.
+    #[error("has a claim `{0}` of the wrong type")]
+    ClaimType(&'static str),
+    /// `crit` lists extensions, and we have none (RFC 7515, section 4.1.11).
+    #[error("demands an extension (`crit`) that is not understood")]
+    CriticalExtension,
+    /// Two readers could see two different proofs.
+    #[error("has a {part} that names `{key}` twice")]
+    DuplicateKey {
+        /// Where.
+        part: Part,
+        /// Which key.
+        key: Excerpt,
+    },
+    /// `iat` is in the future, beyond the allowed clock skew.
+    #[error("is issued in the future")]
+    IssuedInFuture,
+    /// The key is not the one that the token is bound to (`cnf.jkt`).
+    #[error("is signed with another key than the token is bound to")]
+    KeyMismatch,
+    /// No `jwk` in the header.
+    #[error("brings no key")]
+    KeyMissing,
+    /// The key has a private part, so it is no secret any more.
+    #[error("brings a private key")]
+    KeyPrivate,
+    /// The key is not one for the algorithm, or not one at all.
+    #[error("brings a key that cannot be used")]
+    KeyUnusable,
+    /// Not a compact JWS of JSON objects.
+    #[error("has a malformed {0}")]
+    Malformed(Part),
+    /// No `dpop` field.
+    #[error("is missing")]
+    Missing,
+    /// More than one `dpop` field.
+    #[error("stands there more than once")]
+    Repeated,
+    /// It came before.
+    #[error("was used before")]
+    Replayed,
+    /// What the request is for cannot be told.
+    #[error("is for a target, and the request has no clear one")]
+    TargetUnknown,
+    /// Above 8 KiB.
+    #[error("is longer than 8 KiB")]
+    TooLarge,
+    /// There is no place to remember it.
+    #[error("cannot be remembered: too many came within two minutes")]
+    TooMany,
+    /// More than a minute old, beyond the allowed clock skew.
+    #[error("is too old")]
+    TooOld,
+    /// `htm` is another method.
+    #[error("is for the method `{0}`")]
+    WrongMethod(Excerpt),
+    /// `htu` is another target.
+    #[error("is for the target `{0}`")]
+    WrongTarget(Excerpt),
+    /// `ath` is not the hash of the token.
+    #[error("is for another token")]
+    WrongToken,
+    /// `typ` is not `dpop+jwt`.
+    #[error("is not of the type `dpop+jwt`")]
+    WrongType,
 }
 
 /// What a caller is told to wait while keys are being fetched: about two attempts of the refresher.

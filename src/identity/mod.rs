@@ -32,7 +32,7 @@ use crate::model::{ANONYMOUS, IdentityName, NameError, Principal, Refusal, Tenan
 pub use api_keys::{KeyEntry, MadeKey, key_sha256};
 pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
-pub use error::{CredentialError, Excerpt, KeysError, Part};
+pub use error::{CredentialError, Excerpt, KeysError, Part, ProofError};
 pub use jwt::mint;
 pub use sources::{KeyStore, SourceState};
 
@@ -90,7 +90,7 @@ impl Authenticator {
     }
 
     /// Who sent a request. Every credential of a kind that some identity accepts has to be good; the strongest of them
-    /// names the caller: a token, an API key, a client certificate. Waits only for keys that are needed and not there.
+    /// names the caller: a token, one that a proxy before us asserts, an API key, a client certificate. Waits only for keys that are needed and not there.
     ///
     /// # Errors
     /// When a credential is present and wrong (`CredentialInvalid`), when its tenant is missing or not the
@@ -103,7 +103,9 @@ impl Authenticator {
         let certificate = self.certificates.authenticate(presented.client)?;
         let key = self.keys.authenticate(presented.headers, now).await?;
         let bearer = self.bearer(presented, now).await?;
-        Ok(Caller::strongest([bearer, key, certificate])?)
+        let asserted = self.tokens.asserted(presented, now).await?;
+        let found = bearer.into_iter().chain(asserted);
+        Ok(Caller::strongest(found.chain(key).chain(certificate))?)
     }
 
     /// Who is named by `Authorization: Bearer …`, which is an API key or a token.
@@ -116,16 +118,17 @@ impl Authenticator {
             && let Some(text) = jwt::bearer(presented.headers)?
         {
             let key = self.keys.find(&AUTHORIZATION, text.as_bytes(), now).await?;
-            if key.is_some() || self.tokens.is_empty() {
+            if key.is_some() || !self.tokens.read_authorization() {
                 return key.ok_or(CredentialError::KeyUnknown).map(Some);
             }
         }
-        self.tokens.authenticate(presented.headers, now).await
+        self.tokens.authenticate(presented, now).await
     }
 
     /// The fields in which the identities look for credentials, beside `authorization`.
     pub fn fields(&self) -> impl Iterator<Item = &HeaderName> {
-        self.keys.fields()
+        let own = self.tokens.fields().iter().chain([&jwt::PROOF_FIELD]);
+        own.chain(self.keys.fields())
     }
 
     /// Whether the policy still lets this caller's identity vouch for it, and for its tenant: what was verified under
@@ -144,10 +147,7 @@ impl Caller {
     ///
     /// # Errors
     /// When they are of two tenants: whose rules would count?
-    fn strongest<const N: usize>(
-        found: [Option<Arc<Principal>>; N],
-    ) -> Result<Self, CredentialError> {
-        let mut found = found.into_iter().flatten();
+    fn strongest(mut found: impl Iterator<Item = Arc<Principal>>) -> Result<Self, CredentialError> {
         let principal = found.next().unwrap_or_else(Principal::anonymous);
         let beside: Vec<_> = found.collect();
         // A credential that names no tenant contradicts nobody.

@@ -163,10 +163,21 @@ pub struct Refusal {
     pub rule: Option<Arc<RuleRef>>,
     /// What the author wants the caller to read instead of the catalogue's sentence.
     pub say: Option<Arc<str>>,
+    /// What a caller without a good credential is asked for, where it is not a bearer token.
+    pub challenge: Option<Challenge>,
     /// When the same call would pass.
     pub retry_after: Option<Duration>,
     /// The standing of the quotas that were looked at; the refusing one is first.
     pub standings: Vec<Standing>,
+}
+
+/// What a caller is asked for with a 401 (RFC 9110, section 11.6.1), where it is not a bearer token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Challenge {
+    /// A good proof that it holds the key of its token (RFC 9449, section 4.3).
+    DpopProof,
+    /// A good token that is bound to a key (RFC 9449, section 7.1).
+    DpopToken,
 }
 
 impl Refusal {
@@ -177,6 +188,7 @@ impl Refusal {
             detail: None,
             rule: None,
             say: None,
+            challenge: None,
             retry_after: None,
             standings: Vec::new(),
         }

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
-use crate::model::{Call, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId, Standing};
+use crate::model::{
+    Call, Challenge, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId, Standing,
+};
 use crate::protocol::{self, Malformed, Observer, PublicError, Voice};
 
 /// `RateLimit` (draft-ietf-httpapi-ratelimit-headers, section 4).
@@ -303,6 +305,13 @@ pub fn status(reason: Reason, dialect: Dialect) -> StatusCode {
     }
 }
 
+/// By which algorithms proofs may be signed (RFC 9449, section 7.1).
+macro_rules! dpop_algorithms {
+    () => {
+        "algs=\"ES256 EdDSA RS256 ES384 ES512 PS256 PS384 PS512 RS384 RS512\""
+    };
+}
+
 /// The whole answer to a call that was refused before its answer began.
 pub(super) fn refuse(
     addressee: &Addressee,
@@ -327,10 +336,17 @@ pub(super) fn refuse(
         insert(headers, DECISION_ID, &decision.to_string());
     }
     if status == StatusCode::UNAUTHORIZED {
-        let challenge = if refusal.reason == Reason::CredentialInvalid {
-            "Bearer realm=\"lictor\", error=\"invalid_token\""
-        } else {
-            "Bearer realm=\"lictor\""
+        let challenge = match (refusal.challenge, refusal.reason) {
+            (Some(Challenge::DpopProof), _) => concat!(
+                "DPoP realm=\"lictor\", error=\"invalid_dpop_proof\", ",
+                dpop_algorithms!()
+            ),
+            (Some(Challenge::DpopToken), _) => concat!(
+                "DPoP realm=\"lictor\", error=\"invalid_token\", ",
+                dpop_algorithms!()
+            ),
+            (None, Reason::CredentialInvalid) => "Bearer realm=\"lictor\", error=\"invalid_token\"",
+            (None, _) => "Bearer realm=\"lictor\"",
         };
         headers.insert(
             header::WWW_AUTHENTICATE,

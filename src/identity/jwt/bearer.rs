@@ -1,20 +1,60 @@
-//! Finds the bearer token in a request's head (RFC 6750, section 2.1).
+//! Finds the tokens in a request's head (RFC 6750, section 2.1; RFC 9449, section 7.1).
 //!
 //! Tokens in the query or in a form are never read: they end up in logs (RFC 9700, section 4.3.2).
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::identity::error::CredentialError;
+use crate::identity::error::{CredentialError, Excerpt};
 
-/// The token, if the request carries one that is ours to judge.
+/// A token, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::identity) struct Carried<'a> {
+    pub(in crate::identity) text: &'a str,
+    pub(in crate::identity) place: Place<'a>,
+}
+
+/// Where a token stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::identity) enum Place<'a> {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// `Authorization: DPoP …`, with a proof in a field of its own.
+    Dpop,
+    /// A field with the token and nothing else, in which a proxy before us vouches for the caller.
+    Field(&'a HeaderName),
+}
+
+/// The token of a field that holds one and nothing else, if the request has it.
 ///
 /// # Errors
-/// When there are several `authorization` fields, or the scheme is `Bearer` and no token follows.
-pub(super) fn token(
+/// When it stands there several times, or holds something else.
+pub(in crate::identity) fn assertion<'a>(
+    headers: &'a HeaderMap,
+    name: &'a HeaderName,
+) -> Result<Option<Carried<'a>>, CredentialError> {
+    let excerpt = || Excerpt::new(name.as_str());
+    let mut fields = headers.get_all(name).iter();
+    let Some(field) = fields.next() else {
+        return Ok(None);
+    };
+    if fields.next().is_some() {
+        return Err(CredentialError::AssertionRepeated(excerpt()));
+    }
+    let text = field.to_str().ok().filter(|text| is_graphic(text));
+    let text = text.ok_or_else(|| CredentialError::AssertionMalformed(excerpt()))?;
+    let place = Place::Field(name);
+    Ok(Some(Carried { text, place }))
+}
+
+/// The token of `authorization`, if the request carries one that is ours to judge.
+///
+/// # Errors
+/// When there are several `authorization` fields, or the scheme is `Bearer` or `DPoP` and no token follows.
+pub(in crate::identity) fn authorization(
     headers: &HeaderMap,
     is_accepted: bool,
-) -> Result<Option<&str>, CredentialError> {
+) -> Result<Option<Carried<'_>>, CredentialError> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let Some(field) = fields.next() else {
         return Ok(None);
@@ -28,26 +68,32 @@ pub(super) fn token(
         return Ok(None);
     }
     // Visible ASCII only, which is all that a scheme and a token are made of.
-    let field = field
-        .to_str()
-        .map_err(|_| CredentialError::AuthorizationMalformed)?;
+    let field = HeaderValue::to_str(field).map_err(|_| CredentialError::AuthorizationMalformed)?;
     let (scheme, rest) = split_scheme(field);
     if scheme.is_empty() {
         return Err(CredentialError::AuthorizationMalformed);
     }
-    if !scheme.eq_ignore_ascii_case("bearer") {
+    let place = if scheme.eq_ignore_ascii_case("bearer") {
+        Place::Bearer
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Place::Dpop
+    } else {
         return Ok(None);
-    }
-    let token = rest.trim_start_matches(' ');
-    let is_separated = token.len() < rest.len();
-    // Without an early end, so that many bytes are looked at at once: each call brings a token.
-    let is_graphic = token
-        .bytes()
-        .fold(true, |graphic, byte| graphic & byte.is_ascii_graphic());
-    if !is_separated || token.is_empty() || !is_graphic {
+    };
+    let text = rest.trim_start_matches(' ');
+    let is_separated = text.len() < rest.len();
+    if !is_separated || !is_graphic(text) {
         return Err(CredentialError::AuthorizationMalformed);
     }
-    Ok(Some(token))
+    Ok(Some(Carried { text, place }))
+}
+
+/// Without an early end, so that many bytes are looked at at once: each call brings a token.
+fn is_graphic(text: &str) -> bool {
+    !text.is_empty()
+        & text
+            .bytes()
+            .fold(true, |graphic, byte| graphic & byte.is_ascii_graphic())
 }
 
 /// The scheme is a token (RFC 9110, section 5.6.2): `Bearer:` is a malformed `Bearer`, not another scheme.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::model::Principal;
 
+use super::binding::Binding;
 use super::claims::Validity;
 
 /// So many locks that two workers seldom meet; a power of two.
@@ -45,12 +46,14 @@ impl std::hash::Hash for Digest {
 }
 
 /// What was verified, and what it depends on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::identity) struct Entry {
     pub(in crate::identity) principal: Arc<Principal>,
     /// Which issuer, and which of its key sets.
     pub(super) issuer: usize,
     pub(super) generation: u64,
+    /// What the caller has to prove each time, besides that it has the token.
+    pub(super) binding: Binding,
     pub(super) validity: Validity,
 }
 
@@ -69,16 +72,16 @@ impl fmt::Debug for TokenCache {
 }
 
 impl TokenCache {
-    /// The principal of a token that was verified, if the entry still counts. One that does not is removed.
+    /// What is known of a token that was verified, if the entry still counts. One that does not is removed.
     pub(super) fn get(
         &self,
         digest: &Digest,
         counts: impl FnOnce(&Entry) -> bool,
-    ) -> Option<Arc<Principal>> {
+    ) -> Option<Entry> {
         let mut shard = self.lock(digest)?;
         let entry = shard.get(digest)?;
         if counts(entry) {
-            return Some(Arc::clone(&entry.principal));
+            return Some(entry.clone());
         }
         shard.remove(digest);
         None
@@ -144,6 +147,7 @@ mod tests {
                 principal: Principal::anonymous(),
                 issuer: 0,
                 generation: 0,
+                binding: Binding::default(),
                 validity: Validity::ALWAYS,
             };
             cache.insert(digest, entry);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use super::binding::Binding;
 use crate::identity::config::{ClaimPath, Jwt};
 use crate::identity::error::{CredentialError, Excerpt};
 
@@ -12,6 +13,7 @@ use crate::identity::error::{CredentialError, Excerpt};
 #[derive(Debug)]
 pub(super) struct Claims {
     pub(super) issuer: String,
+    pub(super) binding: Binding,
     subject: Option<String>,
     audiences: Vec<String>,
     expires: Option<Millis>,
@@ -21,7 +23,7 @@ pub(super) struct Claims {
 }
 
 /// Milliseconds since the epoch.
-type Millis = i64;
+pub(super) type Millis = i64;
 
 /// When a token counts: from the first to before the second, the allowed clock skew included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,11 +52,8 @@ impl Validity {
 impl Claims {
     /// Reads the typed claims of a payload. `iss` must be there: without it no key can be chosen.
     pub(super) fn new(all: Map<String, Value>) -> Result<Self, CredentialError> {
-        // A token bound to a key proves nothing without that proof, which we cannot check yet.
-        if all.contains_key("cnf") {
-            return Err(CredentialError::ProofRequired);
-        }
         Ok(Self {
+            binding: Binding::read(&all)?,
             issuer: text(&all, "iss")?.ok_or(CredentialError::ClaimMissing("iss"))?,
             subject: text(&all, "sub")?,
             audiences: audiences(&all)?,
@@ -208,7 +207,10 @@ fn audiences(all: &Map<String, Value>) -> Result<Vec<String>, CredentialError> {
 
 /// A NumericDate: seconds since the epoch, fractions allowed (RFC 7519, section 2). Beyond the year 9999
 /// it is a mistake, most often milliseconds, and would be a token without an end.
-fn date(all: &Map<String, Value>, name: &'static str) -> Result<Option<Millis>, CredentialError> {
+pub(super) fn date(
+    all: &Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<Millis>, CredentialError> {
     const END: f64 = 253_402_300_800.0;
     let Some(value) = all.get(name) else {
         return Ok(None);
@@ -236,7 +238,7 @@ fn wrong_path(path: &ClaimPath, expected: &'static str) -> CredentialError {
     wrong(&path.0.join("."), expected)
 }
 
-fn millis(duration: Duration) -> Millis {
+pub(super) fn millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }
 

@@ -119,11 +119,11 @@ impl Key {
         if !is_for_signatures(jwk)? {
             return None;
         }
-        let mut verifiers = public_key(jwk)?;
-        if let Some(name) = jwk.get("alg") {
-            let named = Algorithm::named(name.as_str()?)?;
-            verifiers.retain(|(algorithm, _)| *algorithm == named);
-        }
+        let named = match jwk.get("alg") {
+            None => None,
+            Some(name) => Some(Algorithm::named(name.as_str()?)?),
+        };
+        let verifiers = public_key(jwk, named)?;
         (!verifiers.is_empty()).then_some(Self { id, verifiers })
     }
 
@@ -134,18 +134,24 @@ impl Key {
     }
 }
 
-/// The public key of a JWK, for each algorithm that keys of its kind are for; `None` where it is of no such kind.
-/// A private or a shared key is none: one that lies in a public document is no longer secret.
-pub(super) fn public_key(jwk: &Map<String, Value>) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
+/// The public key of a JWK, for the algorithm or for each that keys of its kind are for; `None` where it is of no such
+/// kind. A private or a shared key is none: one that lies in a public document is no longer secret.
+pub(super) fn public_key(
+    jwk: &Map<String, Value>,
+    only: Option<Algorithm>,
+) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
     if jwk.contains_key("d") || jwk.contains_key("k") {
         return None;
     }
-    match jwk.get("kty")?.as_str()? {
-        "EC" => Some(vec![elliptic(jwk)?]),
-        "OKP" => Some(vec![(Algorithm::EdDsa, ed25519(jwk)?)]),
-        "RSA" => rsa(jwk),
-        _ => None,
-    }
+    let is_wanted = |algorithm: Algorithm| only.is_none_or(|only| only == algorithm);
+    let mut keys = match jwk.get("kty")?.as_str()? {
+        "EC" => vec![elliptic(jwk)?],
+        "OKP" => vec![(Algorithm::EdDsa, ed25519(jwk)?)],
+        "RSA" => rsa(jwk, is_wanted)?,
+        _ => return None,
+    };
+    keys.retain(|(algorithm, _)| is_wanted(*algorithm));
+    Some(keys)
 }
 
 /// Whether `use` and `key_ops`, where they stand, agree (RFC 7517, sections 4.2 and 4.3).
@@ -188,7 +194,10 @@ fn ed25519(jwk: &Map<String, Value>) -> Option<ParsedPublicKey> {
 }
 
 /// RFC 7518, section 6.3.1. 2048 bits are the least (section 3.3).
-fn rsa(jwk: &Map<String, Value>) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
+fn rsa(
+    jwk: &Map<String, Value>,
+    is_wanted: impl Fn(Algorithm) -> bool,
+) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
     static PARAMETERS: &[(Algorithm, &RsaParameters)] = &[
         (Algorithm::Ps256, &RSA_PSS_2048_8192_SHA256),
         (Algorithm::Ps384, &RSA_PSS_2048_8192_SHA384),
@@ -214,7 +223,10 @@ fn rsa(jwk: &Map<String, Value>) -> Option<Vec<(Algorithm, ParsedPublicKey)>> {
         let key = key.to_parsed_public_key(parameters).ok()?;
         Some((*algorithm, key))
     };
-    PARAMETERS.iter().map(parse).collect()
+    let wanted = PARAMETERS
+        .iter()
+        .filter(|(algorithm, _)| is_wanted(*algorithm));
+    wanted.map(parse).collect()
 }
 
 fn number(jwk: &Map<String, Value>, name: &str) -> Option<Vec<u8>> {

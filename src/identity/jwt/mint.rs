@@ -42,7 +42,7 @@ enum SigningKey {
     /// With the size of a coordinate in bytes, and the name of the curve.
     Elliptic(EcdsaKeyPair, usize, &'static str),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
-    Shared(hmac::Key, Vec<u8>),
+    Shared(Box<hmac::Key>, Vec<u8>),
 }
 
 impl fmt::Debug for TokenMinter {
@@ -193,5 +193,8 @@ impl SigningKey {
 fn shared(hash: hmac::Algorithm, algorithm: Algorithm) -> Result<SigningKey, MintError> {
     let mut bytes = vec![0; algorithm.least_key_bytes()];
     SystemRandom::new().fill(&mut bytes)?;
-    Ok(SigningKey::Shared(hmac::Key::new(hash, &bytes), bytes))
+    Ok(SigningKey::Shared(
+        Box::new(hmac::Key::new(hash, &bytes)),
+        bytes,
+    ))
 }

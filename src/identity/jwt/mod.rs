@@ -2,17 +2,20 @@
 
 mod algorithm;
 mod bearer;
+mod binding;
 mod cache;
 mod claims;
 mod keys;
 pub mod mint;
+mod proof;
+mod replay;
 mod shared;
 mod token;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
 
 use crate::model::{Credential, Principal, PrincipalId, TenantId};
@@ -20,15 +23,19 @@ use crate::model::{Credential, Principal, PrincipalId, TenantId};
 use super::sources::{Origin, Source};
 use super::{
     Config, CredentialError, DEFAULT_TENANT, Excerpt, Identity, Jwt, KeySource, KeyStore, Kind,
-    TenantFrom, name,
+    Presented, TenantFrom, name,
 };
 
+pub(super) use bearer::{Carried, Place};
+use binding::Binding;
 use cache::{Digest, Entry, TokenCache};
 use claims::Claims;
 use token::Type;
 pub(super) use token::Unverified;
 
 pub(super) use keys::KeySet;
+pub(super) use proof::FIELD as PROOF_FIELD;
+pub(super) use replay::Replays;
 pub(super) use shared::SharedKey;
 
 /// What stands behind `Bearer` in a head.
@@ -36,14 +43,21 @@ pub(super) use shared::SharedKey;
 /// # Errors
 /// As for tokens.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, CredentialError> {
-    bearer::token(headers, true)
+    let carried = bearer::authorization(headers, true)?;
+    let borne = carried.filter(|carried| carried.place == Place::Bearer);
+    Ok(borne.map(|carried| carried.text))
 }
 
 /// All issuers of tokens, and the tokens that were verified.
 #[derive(Debug)]
 pub(super) struct Tokens {
     issuers: Vec<Issuer>,
+    /// Whether some issuer's tokens stand in `authorization`.
+    reads_authorization: bool,
+    /// The fields in which the others' stand, without repetition, in the order of their issuers.
+    fields: Vec<HeaderName>,
     cache: TokenCache,
+    replays: Arc<Replays>,
 }
 
 /// One issuer of the policy.
@@ -67,34 +81,130 @@ impl Tokens {
             }),
             Kind::ApiKey(_) | Kind::Mtls(_) => None,
         };
+        let issuers: Vec<_> = config.identities.iter().filter_map(issuer).collect();
+        let mut fields = Vec::new();
+        for field in issuers
+            .iter()
+            .filter_map(|issuer| issuer.jwt.header.as_ref())
+        {
+            if !fields.contains(field) {
+                fields.push(field.clone());
+            }
+        }
         Self {
-            issuers: config.identities.iter().filter_map(issuer).collect(),
+            reads_authorization: issuers.iter().any(|issuer| issuer.jwt.header.is_none()),
+            issuers,
+            fields,
             cache: TokenCache::default(),
+            replays: keys.replays(),
         }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.issuers.is_empty()
+    /// Whether some issuer's tokens stand in `authorization`.
+    pub(super) const fn read_authorization(&self) -> bool {
+        self.reads_authorization
     }
 
-    /// Who sent a request with this head, if it carries a token.
+    /// The fields beside `authorization` in which tokens stand.
+    pub(super) fn fields(&self) -> &[HeaderName] {
+        &self.fields
+    }
+
+    /// Whom the token of `authorization` names, if there is one.
     pub(super) async fn authenticate(
         &self,
-        headers: &HeaderMap,
+        presented: Presented<'_>,
         now: Timestamp,
     ) -> Result<Option<Arc<Principal>>, CredentialError> {
-        let Some(token) = bearer::token(headers, !self.issuers.is_empty())? else {
-            return Ok(None);
-        };
-        let digest = Digest::of(token);
-        let counts = |entry: &Entry| entry.validity.contains(now) && self.is_current(entry);
-        if let Some(principal) = self.cache.get(&digest, counts) {
-            return Ok(Some(principal));
+        match bearer::authorization(presented.headers, self.reads_authorization)? {
+            None => Ok(None),
+            Some(carried) => {
+                let judged = self.judge(carried, presented, now).await;
+                if carried.place == Place::Dpop {
+                    return judged
+                        .map(Some)
+                        .map_err(|error| CredentialError::UnderDpop(Box::new(error)));
+                }
+                judged.map(Some)
+            }
         }
-        let entry = self.verify(token, now).await?;
-        let principal = Arc::clone(&entry.principal);
-        self.cache.insert(digest, entry);
-        Ok(Some(principal))
+    }
+
+    /// Whom the tokens of other fields name.
+    pub(super) async fn asserted(
+        &self,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Result<Vec<Arc<Principal>>, CredentialError> {
+        let mut found = Vec::new();
+        for name in &self.fields {
+            if let Some(carried) = bearer::assertion(presented.headers, name)? {
+                found.push(self.judge(carried, presented, now).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whom a token names. It is verified once and remembered; what the caller has to prove besides is checked each time.
+    async fn judge(
+        &self,
+        carried: Carried<'_>,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Result<Arc<Principal>, CredentialError> {
+        let digest = Digest::of(carried.text);
+        let counts = |entry: &Entry| {
+            entry.validity.contains(now)
+                && self.issuers.get(entry.issuer).is_some_and(|issuer| {
+                    issuer.reads(carried.place)
+                        && issuer.keys.is_at(entry.generation, issuer.jwt.max_stale)
+                })
+        };
+        let entry = match self.cache.get(&digest, counts) {
+            Some(entry) => entry,
+            None => {
+                let entry = self.verify(carried, now).await?;
+                self.cache.insert(digest, entry.clone());
+                entry
+            }
+        };
+        let rules = self.issuers.get(entry.issuer).map(|issuer| &issuer.jwt);
+        if let Some(rules) = rules {
+            self.check_binding(entry.binding, rules, carried, presented, now)?;
+        }
+        Ok(entry.principal)
+    }
+
+    fn check_binding(
+        &self,
+        binding: Binding,
+        rules: &Jwt,
+        carried: Carried<'_>,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Result<(), CredentialError> {
+        if let Some(certificate) = binding.certificate {
+            match presented.client {
+                None => return Err(CredentialError::CertificateRequired),
+                Some(client) if *client.sha256() == certificate => {}
+                Some(_) => return Err(CredentialError::CertificateMismatch),
+            }
+        }
+        match (binding.key, carried.place) {
+            (Some(key), Place::Dpop) => {
+                let wanted = proof::Wanted {
+                    presented,
+                    token: carried.text,
+                    key,
+                    leeway: rules.leeway,
+                };
+                Ok(proof::check(&wanted, &self.replays, now)?)
+            }
+            (Some(_), _) => Err(CredentialError::ProofRequired),
+            (None, Place::Dpop) => Err(CredentialError::NotBound),
+            (None, _) if rules.require_dpop => Err(CredentialError::BindingRequired),
+            (None, _) => Ok(()),
+        }
     }
 
     #[cfg(test)]
@@ -110,21 +220,15 @@ impl Tokens {
         }
     }
 
-    fn is_current(&self, entry: &Entry) -> bool {
-        self.issuers
-            .get(entry.issuer)
-            .is_some_and(|issuer| issuer.keys.is_at(entry.generation, issuer.jwt.max_stale))
-    }
-
     /// Everything that makes a token count, signature first: nothing it says matters before that, but who
     /// should have signed it.
     pub(super) async fn verify(
         &self,
-        token: &str,
+        carried: Carried<'_>,
         now: Timestamp,
     ) -> Result<Entry, CredentialError> {
-        let token = Unverified::parse(token)?;
-        let (index, issuer) = self.issuer_of(&token.claims)?;
+        let token = Unverified::parse(carried.text)?;
+        let (index, issuer) = self.issuer_of(&token.claims, carried.place)?;
         let signed = issuer.check_signature(&token).await?;
         token.claims.check_audience(&issuer.jwt)?;
         let validity = token.claims.check_time(&issuer.jwt, now)?;
@@ -132,18 +236,24 @@ impl Tokens {
             principal: Arc::new(issuer.principal(&token.claims, signed.key)?),
             issuer: index,
             generation: signed.generation,
+            binding: token.claims.binding,
             validity,
         })
     }
 
     /// The issuer that a token claims. Several identities may share one issuer for different audiences; then
-    /// the audience chooses, and what it chose is verified like any other claim.
-    fn issuer_of(&self, claims: &Claims) -> Result<(usize, &Issuer), CredentialError> {
+    /// the audience chooses, and what it chose is verified like any other claim. Only those count whose tokens stand where
+    /// this one was found.
+    fn issuer_of(
+        &self,
+        claims: &Claims,
+        place: Place<'_>,
+    ) -> Result<(usize, &Issuer), CredentialError> {
         let named = || {
             self.issuers
                 .iter()
                 .enumerate()
-                .filter(|(_, issuer)| issuer.jwt.issuer == claims.issuer)
+                .filter(|(_, issuer)| issuer.jwt.issuer == claims.issuer && issuer.reads(place))
         };
         named()
             .find(|(_, issuer)| claims.is_for(&issuer.jwt.audiences))
@@ -208,6 +318,14 @@ struct Signed {
 }
 
 impl Issuer {
+    /// Whether tokens of this issuer stand there.
+    fn reads(&self, place: Place<'_>) -> bool {
+        match (place, &self.jwt.header) {
+            (Place::Bearer | Place::Dpop, own) => own.is_none(),
+            (Place::Field(name), own) => own.as_ref() == Some(name),
+        }
+    }
+
     async fn check_signature(&self, token: &Unverified<'_>) -> Result<Signed, CredentialError> {
         if self.jwt.require_access_token {
             match token.kind {

@@ -31,26 +31,48 @@ impl<'a> Unverified<'a> {
     /// # Errors
     /// On the first thing that is not as the RFC has it.
     pub(in crate::identity) fn parse(token: &'a str) -> Result<Self, CredentialError> {
-        if token.len() > MAX_TOKEN_BYTES {
-            return Err(CredentialError::TooLarge);
-        }
-        // Three parts: five would be an encrypted token, which we could not read.
-        let malformed = CredentialError::Malformed(Part::Token);
-        let (signed, signature) = token.rsplit_once('.').ok_or_else(|| malformed.clone())?;
-        let (header, payload) = signed.split_once('.').ok_or_else(|| malformed.clone())?;
-        if payload.contains('.') {
-            return Err(malformed);
-        }
-        let header = object(Part::Header, header)?;
+        let parts = Parts::split(token, MAX_TOKEN_BYTES)?;
+        let header = object(Part::Header, parts.header)?;
         let kind = token_type(&header)?;
         let algorithm = check_header(&header)?;
         Ok(Self {
             algorithm,
             kind,
             key_id: key_id(&header)?,
-            claims: Claims::new(object(Part::Payload, payload)?)?,
+            claims: Claims::new(object(Part::Payload, parts.payload)?)?,
+            signed: parts.signed,
+            signature: base64url(Part::Signature, parts.signature)?,
+        })
+    }
+}
+
+/// The three parts of a compact JWS.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) header: &'a str,
+    pub(super) payload: &'a str,
+    /// `header.payload`.
+    pub(super) signed: &'a [u8],
+    pub(super) signature: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    /// Three parts: five would be an encrypted token, which we could not read.
+    pub(super) fn split(text: &'a str, most: usize) -> Result<Self, CredentialError> {
+        if text.len() > most {
+            return Err(CredentialError::TooLarge);
+        }
+        let malformed = CredentialError::Malformed(Part::Token);
+        let (signed, signature) = text.rsplit_once('.').ok_or_else(|| malformed.clone())?;
+        let (header, payload) = signed.split_once('.').ok_or_else(|| malformed.clone())?;
+        if payload.contains('.') {
+            return Err(malformed);
+        }
+        Ok(Self {
+            header,
+            payload,
             signed: signed.as_bytes(),
-            signature: base64url(Part::Signature, signature)?,
+            signature,
         })
     }
 }
@@ -117,7 +139,7 @@ fn key_id(header: &Map<String, Value>) -> Result<Option<String>, CredentialError
     }
 }
 
-fn object(part: Part, text: &str) -> Result<Map<String, Value>, CredentialError> {
+pub(super) fn object(part: Part, text: &str) -> Result<Map<String, Value>, CredentialError> {
     json::object(&base64url(part, text)?).map_err(|error| match error {
         JsonError::Duplicate(key) => CredentialError::DuplicateKey {
             part,
@@ -128,7 +150,7 @@ fn object(part: Part, text: &str) -> Result<Map<String, Value>, CredentialError>
 }
 
 /// The engine refuses padding, foreign characters and trailing bits, so that each value has one spelling.
-fn base64url(part: Part, text: &str) -> Result<Vec<u8>, CredentialError> {
+pub(super) fn base64url(part: Part, text: &str) -> Result<Vec<u8>, CredentialError> {
     URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|_| CredentialError::BadBase64(part))

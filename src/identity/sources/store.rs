@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::identity::api_keys::ApiKeys;
 use crate::identity::config::SecretSource;
-use crate::identity::jwt::{KeySet, SharedKey};
+use crate::identity::jwt::{KeySet, Replays, SharedKey};
 
 use super::fetch::{Fetcher, Origin};
 use super::source::{Contents, Source, SourceState, Timing, keep_fresh};
@@ -24,6 +24,7 @@ pub struct KeyStore {
     runtime: Handle,
     fetcher: Arc<Fetcher>,
     timing: Timing,
+    replays: Arc<Replays>,
     inner: Mutex<Inner>,
 }
 
@@ -64,6 +65,7 @@ impl KeyStore {
             runtime,
             fetcher: Arc::new(Fetcher::default()),
             timing,
+            replays: Arc::default(),
             inner: Mutex::default(),
         }
     }
@@ -75,6 +77,11 @@ impl KeyStore {
         let mut states: Vec<_> = inner.jwks.states().chain(keys).collect();
         states.sort_by(|a, b| a.source.cmp(&b.source));
         states
+    }
+
+    /// The proofs that were seen.
+    pub(in crate::identity) fn replays(&self) -> Arc<Replays> {
+        Arc::clone(&self.replays)
     }
 
     /// Ends the refreshers and waits until they have ended. Keys that were loaded stay usable.

@@ -72,7 +72,7 @@ fn with_shared_key(key: &[u8], change: impl FnOnce(&mut Identity)) -> Fixture {
     Fixture::new(move |identity| {
         let rules = jwt(identity);
         let KeySource::File(file) = rules.keys.clone() else {
-            unreachable!("the fixture's keys lie in a file");
+            panic!("the fixture's keys lie in a file");
         };
         let file = file.with_file_name("shared");
         std::fs::write(&file, key).unwrap();

@@ -1,6 +1,7 @@
 //! The whole room, with real keys and real key servers on loopback.
 
 mod callers;
+mod proofs;
 mod server;
 mod sources;
 mod tokens;
@@ -16,6 +17,7 @@ use tokio::runtime::Handle;
 
 use crate::model::IdentityName;
 
+use super::jwt::{Carried, Place};
 use super::mint::TokenMinter;
 use super::sources::Timing;
 use super::*;
@@ -47,6 +49,7 @@ fn identity(keys: KeySource) -> Identity {
     Identity {
         name: IdentityName::new("corp").unwrap(),
         kind: Kind::Jwt(Jwt {
+            header: None,
             issuer: ISSUER.to_owned(),
             audiences: vec!["quotes-agent".to_owned()],
             algorithms: Algorithm::ALL
@@ -56,6 +59,7 @@ fn identity(keys: KeySource) -> Identity {
                 .collect(),
             keys,
             max_stale: Duration::from_hours(24),
+            require_dpop: false,
             require_access_token: false,
             require_exp: true,
             max_age: None,
@@ -167,7 +171,11 @@ impl Fixture {
     }
 
     async fn verify(&self, token: &str) -> Result<Arc<Principal>, CredentialError> {
-        let entry = self.room.tokens.verify(token, now()).await?;
+        let carried = Carried {
+            text: token,
+            place: Place::Bearer,
+        };
+        let entry = self.room.tokens.verify(carried, now()).await?;
         Ok(entry.principal)
     }
 }

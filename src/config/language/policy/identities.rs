@@ -13,7 +13,8 @@ pub(in crate::config) static IDENTITY: Record = Record::new(
         Field::new(
             "jwt",
             Value::Record(&JWT),
-            "Callers send a JSON Web Token as `Authorization: Bearer …` (RFC 6750).",
+            "Callers send a JSON Web Token as `Authorization: Bearer …` (RFC 6750), or as `Authorization: DPoP …` with a proof that \
+             they hold the key that it is bound to (RFC 9449); or a proxy before lictor sends one in a field of its own.",
         )
         .examples(&["{ issuer: \"https://idp.example\", audience: quotes-agent }"]),
         Field::new(
@@ -80,7 +81,8 @@ pub(in crate::config) static IDENTITY: Record = Record::new(
 
 pub(in crate::config) static JWT: Record = Record::new(
     "jwt",
-    "How tokens of an issuer are verified. Tokens are never passed on to the agent.",
+    "How tokens of an issuer are verified. Tokens are never passed on to the agent. A token that is bound to a key or to a client \
+     certificate (`cnf`) is good only with a proof of that key (RFC 9449), or on a connection with that certificate (RFC 8705).",
     &[
         Field::new(
             "issuer",
@@ -121,6 +123,14 @@ pub(in crate::config) static JWT: Record = Record::new(
         )
         .otherwise("none is shared")
         .examples(&["{ file: secrets/token-key }"]),
+        Field::new(
+            "header",
+            Value::Text(&FIELD_NAME),
+            "The header field that holds the token and nothing else, where a proxy before lictor vouches for the caller, such as a \
+             cloud's. It may stand there once, and the agent does not get it.",
+        )
+        .otherwise("`authorization`, behind `Bearer` or `DPoP`")
+        .examples(&["x-goog-iap-jwt-assertion"]),
         Field::new(
             "require",
             Value::Record(&REQUIRE),
@@ -207,6 +217,13 @@ pub(in crate::config) static REQUIRE: Record = Record::new(
         )
         .otherwise("`exp` alone")
         .examples(&["1h"]),
+        Field::new(
+            "dpop",
+            Value::Boolean,
+            "Whether a token must be bound to a key of the caller, which then proves with each request that it holds it \
+             (RFC 9449). One that is bound needs its proof in either case.",
+        )
+        .default("false"),
         Field::new(
             "typ",
             Value::Word(TYPES),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::HeaderName;
+
 use super::{holds_user, is_loopback, path};
 use crate::config::decode::{self, Fields, bad_value, list, nearest, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -38,11 +40,13 @@ const ALGORITHMS: &[Algorithm] = &[
 /// Everything by default, and nothing that must be written.
 pub(super) const fn defaults() -> Jwt {
     Jwt {
+        header: None,
         issuer: String::new(),
         audiences: Vec::new(),
         algorithms: Vec::new(),
         keys: KeySource::Discovery { ca: None },
         max_stale: MAX_STALE,
+        require_dpop: false,
         require_access_token: false,
         require_exp: true,
         max_age: None,
@@ -78,6 +82,9 @@ pub(super) fn read_jwt(
         },
         ..defaults()
     };
+    if let Some(entry) = fields.take("header") {
+        jwt.header = header(&entry.value, report);
+    }
     if let Some(entry) = fields.take("require") {
         read_require(entry, &mut jwt, report);
     }
@@ -115,6 +122,43 @@ pub(super) fn read_jwt(
     Some(jwt)
 }
 
+/// A field that can hold a token: none that means something else to whoever reads it.
+fn header(node: &Node, report: &mut Diagnostics) -> Option<HeaderName> {
+    let text = text(node, "`header`", report)?;
+    let Ok(name) = HeaderName::from_bytes(text.as_bytes()) else {
+        let expected = "the name of a header field such as x-goog-iap-jwt-assertion";
+        report.push(bad_value(node, "`header`", expected));
+        return None;
+    };
+    if name == http::header::AUTHORIZATION {
+        let title = "a token in `authorization` has a scheme: leave `header` out";
+        report.push(Diagnostic::error(Code::Contradiction, title).at(node.span, ""));
+        return None;
+    }
+    if TAKEN.contains(&name.as_str()) {
+        let title = format_args!("{} holds something else than a token", quoted(text));
+        report.push(Diagnostic::error(Code::Contradiction, title).at(node.span, ""));
+        return None;
+    }
+    Some(name)
+}
+
+/// Fields that requests need for something else.
+const TAKEN: &[&str] = &[
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "cookie",
+    "dpop",
+    "host",
+    "proxy-authorization",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
 fn read_require(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
     let at = Some(entry.key.span);
     let Some(mut fields) = Fields::of(&REQUIRE, &entry.value, "`require`", at, report) else {
@@ -133,6 +177,15 @@ fn read_require(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
     }
     if let Some(age) = fields.take("maxAge") {
         jwt.max_age = decode::duration(&age.value, "`maxAge`", report);
+    }
+    if let Some(dpop) = fields.take("dpop")
+        && let Some(required) = decode::boolean(&dpop.value, "`dpop`", report)
+    {
+        jwt.require_dpop = required;
+        if required && jwt.header.is_some() {
+            let title = "a proof goes with `authorization`, not with a `header` of its own";
+            report.push(Diagnostic::error(Code::Contradiction, title).at(dpop.key.span, ""));
+        }
     }
     if let Some(kind) = fields.take("typ") {
         let word = decode::word(&kind.value, "`typ`", TYPES, &[("at+jwt", ())], report);
@@ -238,7 +291,7 @@ fn algorithms(node: &Node, shared: bool, report: &mut Diagnostics) -> Vec<Algori
             Some(_) | None => {}
         }
         let bad = |title: String| Diagnostic::error(Code::BadValue, title).at(span, "");
-        report.push(if found.is_some() && shared {
+        report.push(if shared && (found.is_some() || text == "none") {
             bad(format!("{} is not for a shared key", quoted(text)))
                 .help(format_args!("one with a shared key is {}", list(&names)))
         } else if found.is_some() || text == "none" {

@@ -1,0 +1,352 @@
+//! DPoP proofs: a caller shows that it holds the key that its token is bound to (RFC 9449, section 4.3).
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderName, Uri, header};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::identity::Presented;
+use crate::identity::config::Algorithm;
+use crate::identity::error::{CredentialError, Excerpt, Part, ProofError};
+
+use super::binding::Thumbprint;
+use super::claims::{date, millis};
+use super::keys::public_key;
+use super::replay::Replays;
+use super::token::{Parts, base64url, is_of_type, object};
+
+/// Where a proof stands (RFC 9449, section 4.1).
+pub(in crate::identity) static FIELD: HeaderName = HeaderName::from_static("dpop");
+
+/// The longest proof that is read. One with an RSA key of 8192 bits stays below it.
+const MAX_PROOF_BYTES: usize = 8 * 1024;
+
+/// How long after its `iat` a proof counts, besides what the clocks may differ: "on the order of seconds or minutes"
+/// (RFC 9449, section 11.1). It is also how long it has to be remembered.
+const MAX_AGE: Duration = Duration::from_secs(60);
+
+/// The longest `jti`: RFC 9449 speaks of 96 random bits, and all of them are texts of less than 64 bytes.
+const MAX_ID_BYTES: usize = 512;
+
+/// Members of a JWK that are nobody's business (RFC 7518, section 6).
+const PRIVATE: [&str; 8] = ["d", "dp", "dq", "k", "oth", "p", "q", "qi"];
+
+/// What a proof has to fit.
+pub(super) struct Wanted<'a> {
+    /// The request.
+    pub(super) presented: Presented<'a>,
+    /// The token that comes with it.
+    pub(super) token: &'a str,
+    /// The key that the token is bound to.
+    pub(super) key: Thumbprint,
+    /// How much our clock and the caller's may differ.
+    pub(super) leeway: Duration,
+}
+
+/// Checks the one proof of a request, and takes it: it does not count again. The steps are those of RFC 9449, section
+/// 4.3, but that the key is compared before its signature is verified, so that only its holder can make us verify.
+pub(super) fn check(
+    wanted: &Wanted<'_>,
+    replays: &Replays,
+    now: Timestamp,
+) -> Result<(), ProofError> {
+    let mut fields = wanted.presented.headers.get_all(&FIELD).iter();
+    let field = fields.next().ok_or(ProofError::Missing)?;
+    if fields.next().is_some() {
+        return Err(ProofError::Repeated);
+    }
+    let text = field
+        .to_str()
+        .map_err(|_| ProofError::Malformed(Part::Token))?;
+    let parts = Parts::split(text, MAX_PROOF_BYTES)?;
+    let header = object(Part::Header, parts.header)?;
+    check_signature(&header, &parts, &wanted.key)?;
+    let claims = object(Part::Payload, parts.payload)?;
+    check_request(&claims, wanted)?;
+    let until = check_age(&claims, wanted.leeway, now)?;
+    let id = text_of(&claims, "jti")?;
+    if id.is_empty() || id.len() > MAX_ID_BYTES {
+        return Err(ProofError::ClaimType("jti"));
+    }
+    replays.take(&wanted.key, id, until, now)
+}
+
+/// Steps 4 to 7, and that the key is the token's.
+fn check_signature(
+    header: &Map<String, Value>,
+    parts: &Parts<'_>,
+    wanted: &Thumbprint,
+) -> Result<(), ProofError> {
+    let malformed = || ProofError::Malformed(Part::Header);
+    match header.get("typ") {
+        Some(Value::String(kind)) if is_of_type(kind, "dpop+jwt") => {}
+        _ => return Err(ProofError::WrongType),
+    }
+    if header.contains_key("crit") || header.contains_key("b64") {
+        return Err(ProofError::CriticalExtension);
+    }
+    let name = header
+        .get("alg")
+        .and_then(Value::as_str)
+        .ok_or_else(malformed)?;
+    let algorithm = Algorithm::named(name)
+        .filter(|algorithm| !algorithm.is_shared())
+        .ok_or_else(|| ProofError::AlgorithmNotAllowed(Excerpt::new(name)))?;
+    let Some(Value::Object(jwk)) = header.get("jwk") else {
+        return Err(ProofError::KeyMissing);
+    };
+    if PRIVATE.iter().any(|member| jwk.contains_key(*member)) {
+        return Err(ProofError::KeyPrivate);
+    }
+    let keys = public_key(jwk, Some(algorithm)).ok_or(ProofError::KeyUnusable)?;
+    let (_, key) = keys.first().ok_or(ProofError::KeyUnusable)?;
+    if thumbprint(jwk).ok_or(ProofError::KeyUnusable)? != *wanted {
+        return Err(ProofError::KeyMismatch);
+    }
+    let signature = base64url(Part::Signature, parts.signature)?;
+    key.verify_sig(parts.signed, &signature)
+        .map_err(|_| ProofError::BadSignature)
+}
+
+/// Steps 8 and 9, and that the proof is for this token (`ath`).
+fn check_request(claims: &Map<String, Value>, wanted: &Wanted<'_>) -> Result<(), ProofError> {
+    let method = text_of(claims, "htm")?;
+    if method != wanted.presented.method.as_str() {
+        return Err(ProofError::WrongMethod(Excerpt::new(method)));
+    }
+    let target = text_of(claims, "htu")?;
+    let ours = Target::of(&wanted.presented).ok_or(ProofError::TargetUnknown)?;
+    if Target::parse(target).as_ref() != Some(&ours) {
+        return Err(ProofError::WrongTarget(Excerpt::new(target)));
+    }
+    let hash = digest(&SHA256, wanted.token.as_bytes());
+    if text_of(claims, "ath")? != URL_SAFE_NO_PAD.encode(hash) {
+        return Err(ProofError::WrongToken);
+    }
+    Ok(())
+}
+
+/// Step 11. Gives until when the proof counts, in milliseconds since the epoch.
+fn check_age(
+    claims: &Map<String, Value>,
+    leeway: Duration,
+    now: Timestamp,
+) -> Result<i64, ProofError> {
+    let now = now.as_millisecond();
+    let issued = date(claims, "iat").map_err(|_| ProofError::ClaimType("iat"))?;
+    let issued = issued.ok_or(ProofError::ClaimMissing("iat"))?;
+    if issued.saturating_sub(millis(leeway)) > now {
+        return Err(ProofError::IssuedInFuture);
+    }
+    let until = issued.saturating_add(millis(MAX_AGE + leeway));
+    if now >= until {
+        return Err(ProofError::TooOld);
+    }
+    Ok(until)
+}
+
+fn text_of<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, ProofError> {
+    match claims.get(name) {
+        None => Err(ProofError::ClaimMissing(name)),
+        Some(Value::String(text)) => Ok(text),
+        Some(_) => Err(ProofError::ClaimType(name)),
+    }
+}
+
+/// RFC 7638, section 3.2, of a key that was read: its members are base64url and need no escapes.
+fn thumbprint(jwk: &Map<String, Value>) -> Option<Thumbprint> {
+    let text = |name: &str| jwk.get(name)?.as_str();
+    let canonical = match text("kty")? {
+        "EC" => format!(
+            r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#,
+            text("crv")?,
+            text("x")?,
+            text("y")?
+        ),
+        "OKP" => format!(
+            r#"{{"crv":"{}","kty":"OKP","x":"{}"}}"#,
+            text("crv")?,
+            text("x")?
+        ),
+        "RSA" => format!(
+            r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
+            text("e")?,
+            text("n")?
+        ),
+        _ => return None,
+    };
+    digest(&SHA256, canonical.as_bytes())
+        .as_ref()
+        .try_into()
+        .ok()
+}
+
+/// A target without query and fragment, normalised by syntax and scheme (RFC 3986, sections 6.2.2 and 6.2.3). Segments
+/// of dots are left as they are: who writes them is refused rather than understood.
+#[derive(Debug, PartialEq, Eq)]
+struct Target {
+    secure: bool,
+    host: String,
+    port: u16,
+    path: String,
+}
+
+impl Target {
+    fn parse(text: &str) -> Option<Self> {
+        let uri: Uri = text.parse().ok()?;
+        let secure = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        Self::new(secure, uri.authority()?, uri.path())
+    }
+
+    /// What the caller asked for, by our own eyes and by the word of a trusted peer.
+    fn of(presented: &Presented<'_>) -> Option<Self> {
+        let host = || presented.headers.get(header::HOST);
+        let authority = match (presented.host, presented.uri.authority()) {
+            (Some(host), _) => Cow::Owned(host.to_str().ok()?.parse().ok()?),
+            (None, Some(authority)) => Cow::Borrowed(authority),
+            (None, None) => Cow::Owned(host()?.to_str().ok()?.parse().ok()?),
+        };
+        Self::new(presented.is_tls, &authority, presented.uri.path())
+    }
+
+    fn new(secure: bool, authority: &http::uri::Authority, path: &str) -> Option<Self> {
+        if authority.as_str().contains('@') {
+            return None;
+        }
+        // A port that cannot be read must not pass for the usual one.
+        let rest = authority.as_str().strip_prefix(authority.host())?;
+        let port = match rest {
+            "" | ":" => {
+                if secure {
+                    443
+                } else {
+                    80
+                }
+            }
+            _ => authority.port_u16()?,
+        };
+        Some(Self {
+            secure,
+            host: authority.host().to_ascii_lowercase(),
+            port,
+            path: match path {
+                "" => "/".to_owned(),
+                path => unreserved(path),
+            },
+        })
+    }
+}
+
+/// The path with its percent-encodings in one spelling: of unreserved characters none, of others in capitals.
+fn unreserved(path: &str) -> String {
+    let mut normal = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        normal.push_str(before);
+        let byte = after
+            .split_at_checked(2)
+            .filter(|(digits, _)| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
+            .and_then(|(digits, after)| Some((u8::from_str_radix(digits, 16).ok()?, after)));
+        rest = match byte {
+            Some((byte, after)) => {
+                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                    normal.push(char::from(byte));
+                } else {
+                    normal.push_str(&format!("%{byte:02X}"));
+                }
+                after
+            }
+            None => {
+                normal.push('%');
+                after
+            }
+        };
+    }
+    normal.push_str(rest);
+    normal
+}
+
+impl From<CredentialError> for ProofError {
+    /// What reading the form of a token finds wrong with it is wrong with a proof.
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::BadBase64(part) => Self::BadBase64(part),
+            CredentialError::DuplicateKey { part, key } => Self::DuplicateKey { part, key },
+            CredentialError::Malformed(part) => Self::Malformed(part),
+            CredentialError::TooLarge => Self::TooLarge,
+            _ => Self::Malformed(Part::Token),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_thumbprint_is_the_one_of_the_standard() {
+        // RFC 7638, section 3.1.
+        let jwk = json!({
+            "kty": "RSA", "alg": "RS256", "kid": "2011-04-29", "e": "AQAB",
+            "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMs\
+                  tn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbO\
+                  pbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+        });
+        let found = thumbprint(jwk.as_object().unwrap()).unwrap();
+        assert_eq!(
+            URL_SAFE_NO_PAD.encode(found),
+            "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"
+        );
+    }
+
+    #[test]
+    fn targets_that_mean_the_same_are_the_same() {
+        let same = [
+            "https://agent.example/a/b",
+            "HTTPS://AGENT.example:443/a/b?query#fragment",
+            "https://agent.example:/%61/b",
+        ];
+        let ours = Target::parse(same[0]).unwrap();
+        for text in same {
+            assert_eq!(Target::parse(text).as_ref(), Some(&ours), "{text}");
+        }
+        assert_eq!(
+            Target::parse("https://agent.example/%2f"),
+            Target::parse("https://agent.example/%2F")
+        );
+        assert_eq!(
+            Target::parse("https://agent.example"),
+            Target::parse("https://agent.example/")
+        );
+        let others = [
+            "http://agent.example/a/b",
+            "https://agent.example:8443/a/b",
+            "https://agent.example:99999/a/b",
+            "https://agent.example/a/b/",
+            "https://agent.example/A/b",
+            "https://agent.example/a%2Fb",
+            "https://agent.example/x/../a/b",
+            "https://agent.example.evil/a/b",
+            "https://u@agent.example/a/b",
+            "//agent.example/a/b",
+            "/a/b",
+            "",
+            "urn:x",
+            "wss://agent.example/a/b",
+        ];
+        for text in others {
+            assert_ne!(Target::parse(text).as_ref(), Some(&ours), "{text}");
+        }
+    }
+}
