@@ -33,7 +33,7 @@ use crate::audit::{self, Audit, OnFull, Origin};
 use crate::clock;
 use crate::config::{Diagnostics, Operator, PUBLIC, Watcher};
 use crate::drain::{self, Drain, Guard};
-use crate::identity::KeyStore;
+use crate::identity::{Assertions, KeyStore};
 use crate::ledger::{self, Ledger};
 use crate::proxy::{self, Agent, Agents, IdentityHeaders, Proxy};
 use crate::quota::Store;
@@ -133,7 +133,12 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         keys: Arc::clone(&keys),
     };
     let names = &operator.identity_headers;
+    let assertions = names.assertion.clone().map(Assertions::new).transpose();
+    let assertions = assertions
+        .map_err(|error| StartError::Environment(error.into()))?
+        .map(Arc::new);
     let parts = proxy::Parts {
+        assertions: assertions.clone(),
         agent: Arc::from(operator.agent_name.as_str()),
         audit,
         calls: metrics.calls,
@@ -145,6 +150,10 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
             tenant: names.tenant.clone(),
             principal: names.principal.clone(),
             request_id: names.request_id.clone(),
+            assertion: names
+                .assertion
+                .as_ref()
+                .map(|assertion| assertion.header.clone()),
             passed: names.passed.clone(),
         },
     };
@@ -203,6 +212,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         health,
         names: Vec::new(),
         registry,
+        jwks: assertions.map(|assertions| assertions.jwks()),
         desk: operator.admin.token.clone().map(|token| {
             let desk = PolicyDesk {
                 reloader: Arc::clone(&reloader),

@@ -575,3 +575,65 @@ async fn clients_find_out_who_issues_tokens_and_which_scope_they_lack() {
     })
     .await;
 }
+
+// --- what lictor asserts ----------------------------------------------------------------------
+
+#[tokio::test]
+async fn the_agent_gets_a_signed_word_on_who_calls() {
+    use lictor::identity::{Authenticator, Config, KeyStore, Presented};
+    let stage = Stage::new("identityHeaders: { assertion: { audience: quotes-agent } }").await;
+    let token = format!("Bearer {}", stage.token("acme"));
+    let forged = ("x-lictor-assertion", "forged");
+    let answer = stage.ask(None, &[("authorization", &token), forged]).await;
+    assert_eq!(answer.status(), 200);
+    let seen = stage.upstream.requests();
+    let seen = seen
+        .iter()
+        .find(|seen| seen.target() == "/reports")
+        .unwrap();
+    let assertion: Vec<_> = seen.values("x-lictor-assertion").collect();
+    let [assertion] = &*assertion else {
+        panic!("{assertion:?}")
+    };
+
+    // As an agent verifies it: by the keys of the admin port, and strictly.
+    let url = format!("http://{}/jwks.json", stage.lictor.admin);
+    let policies = lictor::config::parse_policy(
+        "agent.yaml",
+        &format!(
+            "lictor: v1\nidentities: {{ lictor: {{ jwt: {{ issuer: lictor, audience: quotes-agent, algorithms: ES256, \
+             jwks: {{ url: \"{url}\" }}, require: {{ maxAge: 2m }} }}, tenant: claims.tenant }} }}\n"
+        ),
+        lictor::scan::known_names(),
+    );
+    let config: Config = policies.unwrap().identity;
+    let store = KeyStore::new(tokio::runtime::Handle::current());
+    let agent = Authenticator::new(&config, &store);
+    let mut headers = http::HeaderMap::new();
+    headers.insert(
+        "authorization",
+        format!("Bearer {assertion}").parse().unwrap(),
+    );
+    let uri = http::Uri::from_static("http://agent/");
+    let presented = Presented {
+        headers: &headers,
+        method: &http::Method::GET,
+        uri: &uri,
+        is_tls: false,
+        host: None,
+        client: None,
+    };
+    let caller = agent
+        .authenticate(presented, lictor::clock::wall())
+        .await
+        .unwrap()
+        .principal;
+    assert_eq!(
+        (caller.id.as_str(), caller.tenant.as_str()),
+        ("ana", "acme")
+    );
+
+    // Nobody is asserted of who shows nothing.
+    let answer = stage.ask(None, &[forged]).await;
+    assert_eq!(answer.status(), 401);
+}

@@ -20,6 +20,7 @@ pub(super) async fn reply(state: &State, request: Request<Incoming>) -> Response
         return text(status);
     }
     let page: fn(&State) -> Response<Full<Bytes>> = match request.uri().path() {
+        "/jwks.json" if state.jwks.is_some() => jwks,
         "/livez" => |_| text(StatusCode::OK),
         "/metrics" => metrics,
         "/readyz" => ready,
@@ -100,6 +101,11 @@ fn metrics(state: &State) -> Response<Full<Bytes>> {
         Registry::CONTENT_TYPE,
         state.registry.encode(),
     )
+}
+
+fn jwks(state: &State) -> Response<Full<Bytes>> {
+    let keys = state.jwks.clone().unwrap_or_default();
+    response(StatusCode::OK, "application/jwk-set+json", keys)
 }
 
 fn ready(state: &State) -> Response<Full<Bytes>> {

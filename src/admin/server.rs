@@ -29,6 +29,8 @@ pub struct State {
     pub names: Vec<Box<str>>,
     /// The metrics.
     pub registry: Registry,
+    /// The keys by which the agent verifies what lictor asserts of callers, as a JWKS; `None` where it does not.
+    pub jwks: Option<String>,
     /// Who answers whoever shows the token; `None` is nobody.
     pub desk: Option<(TokenSource, Arc<dyn Desk>)>,
 }
@@ -194,6 +196,7 @@ mod tests {
             health,
             names: Vec::new(),
             registry,
+            jwks: None,
             desk: None,
         };
         let (drain, guard) = drain::channel();

@@ -11,6 +11,7 @@ use std::time::Duration;
 use http::HeaderName;
 
 use crate::config::policy::identities::holds_user;
+use crate::identity::AssertionConfig;
 use crate::{admin, audit, listener, tls, upstream};
 
 pub use listening::Listening;
@@ -75,6 +76,8 @@ pub struct HeaderNames {
     pub request_id: HeaderName,
     /// Fields with credentials that the agent gets all the same.
     pub passed: Vec<HeaderName>,
+    /// What the agent is told of the caller with a signature.
+    pub assertion: Option<AssertionConfig>,
 }
 
 impl Default for HeaderNames {
@@ -84,6 +87,7 @@ impl Default for HeaderNames {
             principal: HeaderName::from_static("x-user-id"),
             request_id: HeaderName::from_static("x-request-id"),
             passed: Vec::new(),
+            assertion: None,
         }
     }
 }

@@ -10,6 +10,7 @@
 //! Must not follow what a token says about its own keys, nor verify a token with another issuer's keys.
 
 mod api_keys;
+mod assertion;
 mod certificates;
 mod config;
 mod error;
@@ -30,6 +31,7 @@ use jiff::Timestamp;
 use crate::model::{ANONYMOUS, IdentityName, NameError, Principal, Refusal, TenantId};
 
 pub use api_keys::{KeyEntry, MadeKey, key_sha256};
+pub use assertion::{AssertionConfig, Assertions};
 pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
 pub use error::{CredentialError, Excerpt, KeysError, Part, ProofError};

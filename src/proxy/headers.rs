@@ -25,6 +25,8 @@ pub struct IdentityHeaders {
     pub principal: HeaderName,
     /// Carries the request id.
     pub request_id: HeaderName,
+    /// Carries what lictor asserts, if it does.
+    pub assertion: Option<HeaderName>,
     /// Fields with credentials that the agent gets all the same, because the operator wants it.
     pub passed: Vec<HeaderName>,
 }
@@ -35,6 +37,7 @@ impl Default for IdentityHeaders {
             tenant: HeaderName::from_static("x-customer-id"),
             principal: HeaderName::from_static("x-user-id"),
             request_id: REQUEST_ID,
+            assertion: None,
             passed: Vec::new(),
         }
     }
@@ -139,7 +142,8 @@ impl IdentityHeaders {
     /// Whether only lictor may set the field.
     fn is_ours(&self, name: &str) -> bool {
         let ours = [&self.tenant, &self.principal, &self.request_id];
-        ours.iter().any(|ours| is_same(name, ours.as_str())) || is_spoofable(name)
+        let mut ours = ours.into_iter().chain(&self.assertion);
+        ours.any(|ours| is_same(name, ours.as_str())) || is_spoofable(name)
     }
 }
 

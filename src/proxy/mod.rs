@@ -46,6 +46,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::audit::Audit;
+use crate::identity::Assertions;
 use crate::policy::Revocations;
 use crate::quota::Store;
 use crate::telemetry::{CallMetrics, TransportMetrics};
@@ -102,6 +103,8 @@ pub struct Parts {
     pub first_byte: Duration,
     /// How the agent learns who calls.
     pub identity_headers: IdentityHeaders,
+    /// What lictor asserts of callers towards the agent, signed.
+    pub assertions: Option<Arc<Assertions>>,
 }
 
 impl Proxy {

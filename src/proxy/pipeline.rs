@@ -486,7 +486,7 @@ impl Walk<'_> {
         limits: &Limits,
     ) -> Result<Forwarded, Refusal> {
         let proxy = self.parts();
-        self.towards_agent(&mut parts, principal);
+        self.towards_agent(&mut parts, principal)?;
         let body = inbound
             .into_request_body(
                 limits.request_bytes,
@@ -503,7 +503,14 @@ impl Walk<'_> {
     }
 
     /// Makes the caller's head into the one that the agent gets.
-    pub(super) fn towards_agent(&self, parts: &mut request::Parts, principal: &Principal) {
+    ///
+    /// # Errors
+    /// When the assertion that the agent counts on cannot be signed.
+    pub(super) fn towards_agent(
+        &self,
+        parts: &mut request::Parts,
+        principal: &Principal,
+    ) -> Result<(), Refusal> {
         let scanned = !self.snapshot.detectors.is_empty();
         self.snapshot.hygiene.strip_request(&mut parts.headers);
         self.parts().identity_headers.towards_agent(
@@ -518,7 +525,14 @@ impl Walk<'_> {
             .identity_headers
             .remove_credentials(&mut parts.headers, fields);
         let is_known = !principal.is_anonymous();
+        if let (Some(assertions), true) = (&self.parts().assertions, is_known) {
+            let assertion = assertions.of(principal, clock::wall());
+            let assertion =
+                assertion.map_err(|error| Refusal::new(Reason::Internal).detail(error))?;
+            parts.headers.insert(assertions.header(), assertion);
+        }
         self.trace.towards_agent(&mut parts.headers, is_known);
+        Ok(())
     }
 
     pub(super) fn deadlines(&self, limits: &Limits) -> Deadlines {

@@ -22,6 +22,7 @@ use crate::config::policy::check_version;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Kind, Node, quoted};
 use crate::config::{folder, tree};
+use crate::identity::AssertionConfig;
 use crate::upstream::Endpoint;
 
 const STATE_DIR: &str = "/var/lib/lictor";
@@ -295,9 +296,60 @@ impl Reader<'_> {
             }
         }
         if let Some(entry) = fields.take("assertion") {
-            let _off = self.word(entry, shapes::ASSERTION, &[("off", ())]);
+            let assertion = self.assertion(entry);
+            if let Some(assertion) = &assertion
+                && seen.contains(&assertion.header)
+            {
+                let title = format_args!(
+                    "two facts would share the header field `{}`",
+                    assertion.header
+                );
+                self.report
+                    .push(Diagnostic::error(Code::Contradiction, title).at(entry.key.span, ""));
+            }
+            operator.identity_headers.assertion = assertion;
         }
         fields.finish(self.report);
+    }
+
+    /// What the agent is told with a signature; `None` for `off`.
+    fn assertion(&mut self, entry: &Entry) -> Option<AssertionConfig> {
+        if matches!(&*entry.value.kind, Kind::Text { .. }) {
+            let _off = self.word(entry, shapes::OFF_ALONE, &[("off", ())]);
+            return None;
+        }
+        let mut fields = self.section(&shapes::ASSERTION, Some(entry))?;
+        let audience = fields.require("audience", self.report);
+        let audience = audience.and_then(|entry| text(&entry.value, "`audience`", self.report));
+        let mut assertion = AssertionConfig {
+            header: HeaderName::from_static("x-lictor-assertion"),
+            issuer: "lictor".to_owned(),
+            audience: audience.unwrap_or_default().to_owned(),
+            lifetime: Duration::from_secs(60),
+        };
+        if let Some(entry) = fields.take("header")
+            && let Some(name) = header_name(&entry.value, "header", self.report)
+        {
+            assertion.header = name;
+        }
+        if let Some(entry) = fields.take("issuer")
+            && let Some(issuer) = text(&entry.value, "`issuer`", self.report)
+        {
+            issuer.clone_into(&mut assertion.issuer);
+        }
+        if let Some(entry) = fields.take("lifetime")
+            && let Some(lifetime) = duration(&entry.value, "`lifetime`", self.report)
+        {
+            let most = Duration::from_secs(3600);
+            if (Duration::from_secs(10)..=most).contains(&lifetime) {
+                assertion.lifetime = lifetime;
+            } else {
+                let diagnostic = bad_value(&entry.value, "`lifetime`", "a time from 10s to 1h");
+                self.report.push(diagnostic);
+            }
+        }
+        fields.finish(self.report);
+        Some(assertion)
     }
 
     fn audit(&mut self, mut fields: Fields<'_>, operator: &mut Operator) {

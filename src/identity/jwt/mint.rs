@@ -1,6 +1,4 @@
-//! Makes tokens, for the guided tour and for tests: an issuer in a box, with a fresh key.
-//!
-//! Nothing on the path of a call uses it.
+//! Makes tokens, for the guided tour, for tests, and for what lictor itself asserts: an issuer in a box, with a fresh key.
 
 use std::fmt;
 

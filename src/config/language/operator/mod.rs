@@ -167,18 +167,44 @@ pub(in crate::config) static IDENTITY_HEADERS: Record = Record::new(
         .examples(&["[authorization]"]),
         Field::new(
             "assertion",
-            Value::Word(ASSERTION),
-            "Whether the agent also gets a signed token that says all this.",
+            Value::Either(&[Value::Word(OFF_ALONE), Value::Record(&ASSERTION)]),
+            "A signed token that says who calls, for agents that do not trust header fields alone.",
         )
-        .default("off"),
+        .default("off")
+        .examples(&["{ audience: quotes-agent }"]),
     ],
 )
 .may_be_empty();
 
-pub(in crate::config) static ASSERTION: &[Word] = &[
-    Word::new("off", "It does not."),
-    Word::new("on", "It does.").planned(),
-];
+pub(in crate::config) static OFF_ALONE: &[Word] = &[Word::new("off", "Never.")];
+
+pub(in crate::config) static ASSERTION: Record = Record::new(
+    "assertion",
+    "A JSON Web Token by lictor (ES256) with `sub`, `tenant`, `identity` and `groups` of the caller. Callers without a credential have \
+     none. Its keys are at `/jwks.json` of the admin port; each process makes its own when it starts.",
+    &[
+        Field::new(
+            "audience",
+            Value::Text(&TEXT),
+            "For whom it is made out: `aud`.",
+        )
+        .required()
+        .examples(&["quotes-agent"]),
+        Field::new(
+            "header",
+            Value::Text(&FIELD_NAME),
+            "The field that carries it.",
+        )
+        .default("x-lictor-assertion"),
+        Field::new("issuer", Value::Text(&TEXT), "Who says it: `iss`.").default("lictor"),
+        Field::new(
+            "lifetime",
+            Value::Duration,
+            "How long it counts, from 10s to 1h. One is used for half of it.",
+        )
+        .default("60s"),
+    ],
+);
 
 pub(in crate::config) static RUNTIME: Record = Record::new(
     "runtime",
