@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use http::HeaderMap;
 use lictor::identity::signature::{
     Acceptance, Algorithm, Component, Fields, KeyKind, MemoryStore, Message, Plan, Profile,
-    Remembered, Request, Signatures, SigningKey, VerifyingKeys, accept, content_digest,
+    Remembered, Request, Signatures, SigningKey, VerifyingKeys, choose, content_digest,
 };
 
 const NOW: i64 = 1_780_000_000;
@@ -101,7 +101,9 @@ fn verify(criterion: &mut Criterion) {
                 let fields = Fields::of(headers).unwrap().unwrap();
                 let signatures = Signatures::parse(&fields).unwrap();
                 let message = Message::Request(request(headers));
-                let accepted = accept(&signatures, &identities, &message, true, NOW).unwrap();
+                let accepted = choose(&signatures, &identities)
+                    .and_then(|chosen| chosen.verify(&message, true, NOW))
+                    .unwrap();
                 let (nonce, until) = accepted.nonce.unwrap();
                 let remembered = store.remember(nonce, until, NOW);
                 assert!(remembered != Remembered::Full);

@@ -22,7 +22,7 @@ mod asked;
 mod json;
 mod record;
 mod request;
-mod saved;
+pub(super) mod saved;
 mod text;
 
 pub(super) const EXAMPLES: &str = "Examples:

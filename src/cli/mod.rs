@@ -11,6 +11,7 @@ mod recorded;
 mod replay;
 mod run;
 mod schema;
+mod sign;
 mod test;
 
 use std::io::{self, IsTerminal, Write};
@@ -69,6 +70,9 @@ enum Verb {
     /// Print the JSON Schema of a file, for editors
     #[command(after_help = schema::EXAMPLES)]
     Schema(schema::Schema),
+    /// Sign a request, as callers of an identity with `signature` or `hmac` do
+    #[command(after_help = sign::EXAMPLES)]
+    Sign(sign::Sign),
     /// A guided tour on an embedded sample agent
     #[command(after_help = quickstart::EXAMPLES)]
     Quickstart(quickstart::Quickstart),
@@ -97,6 +101,7 @@ pub fn main() -> ExitCode {
         Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Schema(arguments) => schema::schema(&arguments),
+        Verb::Sign(arguments) => sign::sign(&arguments),
         Verb::Test(arguments) => test::test(&arguments),
     });
     match ended {

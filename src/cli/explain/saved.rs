@@ -7,16 +7,16 @@ use crate::http1::{self, Framing, HeadError};
 
 /// A saved request.
 #[derive(Debug)]
-pub(super) struct Saved {
-    pub(super) parts: Parts,
-    pub(super) body: Vec<u8>,
+pub(in crate::cli) struct Saved {
+    pub(in crate::cli) parts: Parts,
+    pub(in crate::cli) body: Vec<u8>,
     /// What the head says of the body's length, where the body is another.
-    pub(super) claimed: Option<u64>,
+    pub(in crate::cli) claimed: Option<u64>,
 }
 
 /// Why a text is no request.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SavedError {
+pub(in crate::cli) enum SavedError {
     #[error(
         "the body is not there, and `content-length` says {0} bytes; put it behind the blank line (`curl -v` does not show it)"
     )]
@@ -34,7 +34,7 @@ pub(super) enum SavedError {
 }
 
 /// Reads it. Lines may end with CRLF or with LF alone, as on no connection.
-pub(super) fn read(text: &[u8]) -> Result<Saved, SavedError> {
+pub(in crate::cli) fn read(text: &[u8]) -> Result<Saved, SavedError> {
     let text = text.trim_ascii_start();
     if text.is_empty() {
         return Err(SavedError::Empty);

@@ -40,40 +40,68 @@ pub struct Accepted<'a> {
     pub nonce: Option<(Nonce, i64)>,
 }
 
-/// Finds the signature that is meant for one of these identities, and verifies it.
+/// The signature that is meant for us, and by whose key it should be. Nothing of it is verified.
+#[derive(Debug)]
+pub struct Chosen<'s, 'f, 'a> {
+    /// By which of the identities, as they were given.
+    pub identity: usize,
+    signature: &'s Signature<'f>,
+    acceptance: Acceptance<'a>,
+    key: &'a VerifyingKey,
+}
+
+/// Finds the signature that is meant for one of these identities.
 ///
 /// # Errors
-/// When there is not exactly one, or it does not count.
-pub fn accept<'a>(
-    signatures: &Signatures<'_>,
+/// When there is not exactly one, or nobody has its key.
+pub fn choose<'s, 'f, 'a>(
+    signatures: &'s Signatures<'f>,
     identities: &[Acceptance<'a>],
-    message: &Message<'_>,
-    has_content: bool,
-    now: i64,
-) -> Result<Accepted<'a>, SignatureError> {
+) -> Result<Chosen<'s, 'f, 'a>, SignatureError> {
     let signature = ours(signatures, identities)?;
-    let (index, identity, key) = signer(signature, identities)?;
-    let examined = identity
-        .requirements
-        .examine(signature, message, has_content, now)?;
-    if identity
-        .algorithm
-        .is_some_and(|only| only != key.algorithm())
-    {
-        return Err(SignatureError::AlgorithmNotAllowed(
-            key.algorithm().as_str(),
-        ));
-    }
-    examined.verify(key)?;
-    let nonce = examined.parameters.nonce.as_deref();
-    let nonce = nonce.map(|nonce| Nonce::new(identity.identity, key.id(), nonce));
-    Ok(Accepted {
-        identity: index,
+    let (identity, acceptance, key) = signer(signature, identities)?;
+    Ok(Chosen {
+        identity,
+        signature,
+        acceptance,
         key,
-        created: examined.parameters.created.unwrap_or_default(),
-        digest: examined.digest,
-        nonce: nonce.map(|nonce| (nonce, examined.until)),
     })
+}
+
+impl<'a> Chosen<'_, '_, 'a> {
+    /// Whether it counts for this message. `has_content` says whether a body follows, be it empty; `now` is in
+    /// seconds since 1970.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn verify(
+        &self,
+        message: &Message<'_>,
+        has_content: bool,
+        now: i64,
+    ) -> Result<Accepted<'a>, SignatureError> {
+        let Acceptance {
+            identity,
+            requirements,
+            algorithm,
+            ..
+        } = self.acceptance;
+        let examined = requirements.examine(self.signature, message, has_content, now)?;
+        if algorithm.is_some_and(|only| only != self.key.algorithm()) {
+            let name = self.key.algorithm().as_str();
+            return Err(SignatureError::AlgorithmNotAllowed(name));
+        }
+        examined.verify(self.key)?;
+        let nonce = examined.parameters.nonce.as_deref();
+        let nonce = nonce.map(|nonce| Nonce::new(identity, self.key.id(), nonce));
+        Ok(Accepted {
+            identity: self.identity,
+            key: self.key,
+            created: examined.parameters.created.unwrap_or_default(),
+            digest: examined.digest,
+            nonce: nonce.map(|nonce| (nonce, examined.until)),
+        })
+    }
 }
 
 /// Of several signatures, the one with a tag of ours. Two could say different things of one message, and a
@@ -96,19 +124,28 @@ fn ours<'s, 'f>(
 }
 
 /// The identity that has the key which the signature names.
-fn signer<'i, 'a>(
+fn signer<'a>(
     signature: &Signature<'_>,
-    identities: &'i [Acceptance<'a>],
-) -> Result<(usize, &'i Acceptance<'a>, &'a VerifyingKey), SignatureError> {
+    identities: &[Acceptance<'a>],
+) -> Result<(usize, Acceptance<'a>, &'a VerifyingKey), SignatureError> {
     let key_id = signature.key_id().ok_or(SignatureError::KeyIdMissing)?;
     let mut knowing = identities
         .iter()
         .enumerate()
         .filter(|(_, identity)| identity.tag == signature.tag())
-        .filter_map(|(index, identity)| Some((index, identity, identity.keys.find(key_id)?)));
+        .filter_map(|(index, identity)| Some((index, *identity, identity.find(key_id)?)));
     match (knowing.next(), knowing.next()) {
         (Some(found), None) => Ok(found),
         (Some(_), Some(_)) => Err(SignatureError::Ambiguous),
         (None, _) => Err(SignatureError::KeyUnknown(Excerpt::new(key_id))),
+    }
+}
+
+impl<'a> Acceptance<'a> {
+    /// The key of that name. A lone shared key has none, and is called like its identity.
+    fn find(&self, key_id: &str) -> Option<&'a VerifyingKey> {
+        let lone = || self.keys.find("").filter(|_| key_id == self.identity);
+        let named = self.keys.find(key_id).filter(|_| !key_id.is_empty());
+        named.or_else(lone)
     }
 }

@@ -38,6 +38,21 @@ pub(super) fn write(
     Ok(base)
 }
 
+impl Component<'_> {
+    /// The value of a field in this head, as it stands in a base.
+    ///
+    /// # Errors
+    /// When it is not there, or not what the parameters say.
+    pub fn value_of(
+        headers: &HeaderMap,
+        component: &Component<'_>,
+    ) -> Result<String, SignatureError> {
+        let mut value = String::new();
+        write_field(headers, component.name(), component, &mut value)?;
+        Ok(value)
+    }
+}
+
 fn write_value(
     message: &Message<'_>,
     component: &Component<'_>,

@@ -160,6 +160,7 @@ fn read_key(jwk: &Map<String, Value>, kind: KeyKind) -> Result<Option<VerifyingK
     let material = material(jwk, fitting)?;
     let thumbprint = thumbprint(jwk, kty);
     let id = match (text(jwk, "kid")?, &thumbprint) {
+        (Some(""), _) => return Err("has an empty `kid`"),
         (Some(id), _) => Box::from(id),
         (None, Some(thumbprint)) => thumbprint.clone(),
         (None, None) => return Err("has no `kid`"),
@@ -220,7 +221,7 @@ fn material(jwk: &Map<String, Value>, algorithm: Algorithm) -> Result<Material, 
 }
 
 /// RFC 7638, section 3: the members that make the key, in the order of their names.
-fn thumbprint(jwk: &Map<String, Value>, kty: &str) -> Option<Box<str>> {
+pub(super) fn thumbprint(jwk: &Map<String, Value>, kty: &str) -> Option<Box<str>> {
     let members: &[&str] = match kty {
         "EC" => &["crv", "kty", "x", "y"],
         "OKP" => &["crv", "kty", "x"],

@@ -29,7 +29,7 @@ mod structured;
 #[cfg(test)]
 mod tests;
 
-pub use accept::{Acceptance, Accepted, accept};
+pub use accept::{Acceptance, Accepted, Chosen, choose};
 pub use component::{Component, Derived, Parameter};
 pub use digest::{ContentDigest, ContentHasher, content_digest};
 pub use error::{SignatureError, SigningKeysError};

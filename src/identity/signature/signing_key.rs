@@ -17,13 +17,14 @@ use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use super::key::{Algorithm, MIN_SECRET_BYTES};
-use super::keyset::{bytes, text, without_line_end};
+use super::keyset::{bytes, text, thumbprint, without_line_end};
 use crate::identity::json;
 
 /// A key that signs. Prints no secret.
 pub struct SigningKey {
     algorithm: Algorithm,
     material: SigningMaterial,
+    name: Option<Box<str>>,
 }
 
 enum SigningMaterial {
@@ -68,7 +69,12 @@ impl SigningKey {
         let key = if let Ok(der) = PrivateKeyDer::from_pem_slice(file) {
             Self::from_der(&der, wanted)?
         } else if let Ok(jwk) = json::object(file) {
-            Self::from_jwk(&jwk)?
+            let jwk = only_key(&jwk)?;
+            let name = text(jwk, "kid").ok().flatten();
+            Self {
+                name: name.map(Box::from),
+                ..Self::from_jwk(jwk)?
+            }
         } else {
             Self::from_secret(without_line_end(file))?
         };
@@ -91,6 +97,7 @@ impl SigningKey {
         Ok(Self {
             algorithm: Algorithm::HmacSha256,
             material: SigningMaterial::Shared(Box::new(hmac::Key::new(HMAC_SHA256, secret))),
+            name: None,
         })
     }
 
@@ -121,6 +128,7 @@ impl SigningKey {
         Ok(Self {
             algorithm,
             material,
+            name: None,
         })
     }
 
@@ -167,19 +175,12 @@ impl SigningKey {
         Ok(Self {
             algorithm,
             material,
+            name: None,
         })
     }
 
-    /// A private or shared key as a JWK, or a set of one.
+    /// A private or shared key as a JWK.
     fn from_jwk(jwk: &Map<String, Value>) -> Result<Self, SigningKeyError> {
-        let jwk = match jwk
-            .get("keys")
-            .map(|keys| keys.as_array().map(Vec::as_slice))
-        {
-            None => jwk,
-            Some(Some([Value::Object(only)])) => only,
-            Some(_) => return Err(SigningKeyError::Kind),
-        };
         let member = |name: &str| bytes(jwk, name).map(Zeroizing::new).ok();
         let kind = || SigningKeyError::Kind;
         let (kty, curve) = (
@@ -212,12 +213,26 @@ impl SigningKey {
         Ok(Self {
             algorithm,
             material,
+            name: None,
         })
     }
 
     /// What it signs by.
     pub const fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// What it is called: by its `kid` where it came as a JWK with one, else by the thumbprint of its public half
+    /// (RFC 7638). A shared key without a name has none.
+    pub fn name(&self) -> Option<Box<str>> {
+        let thumbprint = || self.thumbprint();
+        self.name.clone().or_else(thumbprint)
+    }
+
+    /// The thumbprint of the public half (RFC 7638).
+    pub fn thumbprint(&self) -> Option<Box<str>> {
+        let jwk = self.public_jwk()?;
+        thumbprint(&jwk, jwk.get("kty")?.as_str()?)
     }
 
     /// The public half as a JWK without a name. None for a shared key.
@@ -295,5 +310,17 @@ impl SigningKey {
             }
             SigningMaterial::Shared(key) => hmac::sign(key, base).as_ref().to_vec(),
         })
+    }
+}
+
+/// A JWK, or the one key of a set.
+fn only_key(document: &Map<String, Value>) -> Result<&Map<String, Value>, SigningKeyError> {
+    match document.get("keys") {
+        None => Ok(document),
+        Some(Value::Array(keys)) => match keys.as_slice() {
+            [Value::Object(only)] => Ok(only),
+            _ => Err(SigningKeyError::Kind),
+        },
+        Some(_) => Err(SigningKeyError::Kind),
     }
 }

@@ -13,7 +13,7 @@ use super::{NOW, Owned};
 use crate::identity::signature::fields::joined;
 use crate::identity::signature::{
     Acceptance, Algorithm, Fields, KeyKind, MemoryStore, Message, Nonce, Profile, Remembered,
-    SignatureError, Signatures, SigningKey, VerifyingKeys, accept, base,
+    SignatureError, Signatures, SigningKey, VerifyingKeys, base, choose,
 };
 
 #[derive(Deserialize)]
@@ -298,7 +298,7 @@ fn verify(message: &Owned, body: &str, store: &MemoryStore) -> Result<(), Signat
     };
     let signatures = Signatures::parse(&fields)?;
     let request = Message::Request(message.request());
-    let accepted = accept(&signatures, &identities, &request, true, NOW)?;
+    let accepted = choose(&signatures, &identities)?.verify(&request, true, NOW)?;
     if let Some((nonce, until)) = accepted.nonce {
         match store.remember(nonce, until, NOW) {
             Remembered::Fresh => {}
