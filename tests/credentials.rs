@@ -621,6 +621,7 @@ async fn the_agent_gets_a_signed_word_on_who_calls() {
         uri: &uri,
         is_tls: false,
         host: None,
+        has_content: false,
         client: None,
     };
     let caller = agent

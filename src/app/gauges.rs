@@ -43,6 +43,9 @@ impl Gauges {
             controls
                 .ledger_entries("all")
                 .set(signed(proxy.parts().agents.remembered() as u64));
+            controls
+                .signature_nonces("memory")
+                .set(signed(self.keys.nonces().len() as u64));
             for source in self.keys.state() {
                 controls
                     .keys(&source.source)

@@ -8,6 +8,7 @@ use http::HeaderName;
 use crate::model::{IdentityName, TenantId};
 
 use super::certificates::SpiffePattern;
+use super::signature::{self, KeyKind, Requirements};
 
 /// The checked configuration, one for each snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub enum Kind {
     ApiKey(ApiKey),
     /// Client certificates of workloads.
     Mtls(Mtls),
+    /// Requests that their senders sign.
+    Signature(SignedRequests),
 }
 
 /// Where the tenant of a caller stands.
@@ -71,6 +74,23 @@ pub struct ApiKey {
     pub header: HeaderName,
     /// The file with the hashes, read again when it changes.
     pub file: PathBuf,
+}
+
+/// How the signatures of one identity's callers are verified (RFC 9421).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedRequests {
+    /// Public keys, or shared ones.
+    pub kind: KeyKind,
+    /// Where they stand; public keys in a file.
+    pub keys: SecretSource,
+    /// The purpose that a signature must name; none means that it must name none.
+    pub tag: Option<Box<str>>,
+    /// What it must be like.
+    pub requirements: Requirements,
+    /// The one algorithm of a profile that has but one.
+    pub algorithm: Option<signature::Algorithm>,
+    /// The host, and perhaps the port, that callers ask over TLS, where another hop ends it.
+    pub authority: Option<Box<str>>,
 }
 
 /// How the tokens of one issuer are verified (RFC 7519, RFC 9068).

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use crate::model::{Challenge, NameError, Reason, Refusal};
 
+use super::signature::{SignatureError, SigningKeysError};
+
 /// Why a bearer token did not become a principal. One variant for each fact, in alphabetical order.
 ///
 /// The texts are for the audit record and the log: the caller learns the [`Reason`] only.
@@ -128,6 +130,9 @@ pub enum CredentialError {
     /// a mere bearer token may have stolen it.
     #[error("the token is bound to a key (`cnf`) and was presented without a proof")]
     ProofRequired,
+    /// A signature of the request does not count.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
     /// The tenant claim is missing.
     #[error("the token names no tenant in `{0}`")]
     TenantMissing(Excerpt),
@@ -168,6 +173,7 @@ impl CredentialError {
     pub const fn reason(&self) -> Reason {
         match self {
             Self::KeysStale(_) | Self::KeysUnavailable(_) => Reason::KeysUnavailable,
+            Self::Signature(error) => error.reason(),
             Self::TenantMissing(_) | Self::TenantNotAllowed(_) | Self::TenantsDiffer(..) => {
                 Reason::TenantUnknown
             }
@@ -422,6 +428,9 @@ pub enum KeysError {
     /// A shared key that is shorter than the hash that it is for (RFC 7518, section 3.2).
     #[error("the shared key has less than {0} bytes")]
     SharedKeyShort(usize),
+    /// Not a set of keys for signatures.
+    #[error(transparent)]
+    Signatures(#[from] SigningKeysError),
     /// An answer other than 200. Redirects are not followed: they would let the server choose whom we trust.
     #[error("`{url}` answered {status}")]
     Status {

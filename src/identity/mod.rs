@@ -24,7 +24,7 @@ mod tests;
 
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use jiff::Timestamp;
 
@@ -36,10 +36,17 @@ pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
 pub use error::{CredentialError, Excerpt, KeysError, Part, ProofError};
 pub use jwt::mint;
+use signature::ContentDigest;
 pub use sources::{KeyStore, SourceState};
 
 /// The tenant of callers whose identity names no tenant claim.
 pub const DEFAULT_TENANT: &str = "default";
+
+/// What a signature of a request consists of.
+static SIGNATURE_FIELDS: [HeaderName; 2] = [
+    HeaderName::from_static("signature"),
+    HeaderName::from_static("signature-input"),
+];
 
 /// What a request carries that can be a credential.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +61,8 @@ pub struct Presented<'a> {
     pub is_tls: bool,
     /// The host that the caller asked, by the word of a trusted peer.
     pub host: Option<&'a HeaderValue>,
+    /// Whether content follows, be it empty.
+    pub has_content: bool,
     /// The certificate that the connection's client proved to be its own.
     pub client: Option<&'a ClientCertificate>,
 }
@@ -65,6 +74,8 @@ pub struct Caller {
     pub principal: Arc<Principal>,
     /// Whom the others prove, in the order of their strength. Of the same tenant.
     pub beside: Vec<Arc<Principal>>,
+    /// What the content must hash to before the call goes on: what the caller signed.
+    pub content: Option<ContentDigest>,
 }
 
 /// Verifies credentials as one snapshot of the policy wants it.
@@ -76,6 +87,7 @@ pub struct Authenticator {
     identities: Vec<(IdentityName, Vec<TenantId>)>,
     certificates: certificates::Certificates,
     keys: api_keys::Keys,
+    signers: signature::Signers,
     tokens: jwt::Tokens,
 }
 
@@ -87,12 +99,15 @@ impl Authenticator {
             identities: config.identities.iter().map(speaks).collect(),
             certificates: certificates::Certificates::new(config),
             keys: api_keys::Keys::new(config, keys),
+            signers: signature::Signers::new(config, keys),
             tokens: jwt::Tokens::new(config, keys),
         }
     }
 
     /// Who sent a request. Every credential of a kind that some identity accepts has to be good; the strongest of them
-    /// names the caller: a token, one that a proxy before us asserts, an API key, a client certificate. Waits only for keys that are needed and not there.
+    /// names the caller: a signature, a token, one that a proxy before us asserts, an API key, a client certificate. What was
+    /// signed of the content is left to be compared, because it is not there yet. Waits only for keys that are needed and not
+    /// there.
     ///
     /// # Errors
     /// When a credential is present and wrong (`CredentialInvalid`), when its tenant is missing or not the
@@ -106,8 +121,13 @@ impl Authenticator {
         let key = self.keys.authenticate(presented.headers, now).await?;
         let bearer = self.bearer(presented, now).await?;
         let asserted = self.tokens.asserted(presented, now).await?;
-        let found = bearer.into_iter().chain(asserted);
-        Ok(Caller::strongest(found.chain(key).chain(certificate))?)
+        let signatory = self.signers.authenticate(presented, now).await?;
+        let (signed, content) = signatory.map_or((None, None), |signatory| {
+            (Some(signatory.principal), signatory.content)
+        });
+        let found = signed.into_iter().chain(bearer).chain(asserted);
+        let caller = Caller::strongest(found.chain(key).chain(certificate))?;
+        Ok(Caller { content, ..caller })
     }
 
     /// Who is named by `Authorization: Bearer …`, which is an API key or a token.
@@ -130,7 +150,26 @@ impl Authenticator {
     /// The fields in which the identities look for credentials, beside `authorization`.
     pub fn fields(&self) -> impl Iterator<Item = &HeaderName> {
         let own = self.tokens.fields().iter().chain([&jwt::PROOF_FIELD]);
-        own.chain(self.keys.fields())
+        let signature: &[HeaderName] = match self.signers.is_empty() {
+            true => &[],
+            false => &SIGNATURE_FIELDS,
+        };
+        own.chain(self.keys.fields()).chain(signature)
+    }
+
+    /// Tells whoever was refused what to sign (RFC 9421, section 5), if the policy has identities that do.
+    pub fn ask_for_signature(&self, headers: &mut HeaderMap, has_content: bool) {
+        let Some(wanted) = self.signers.wanted(has_content) else {
+            return;
+        };
+        headers.insert("accept-signature", wanted.clone());
+        // The RFC has no scheme; the field has to name one (RFC 9110, section 11.6.1).
+        let challenge = HeaderValue::from_static("Signature realm=\"lictor\"");
+        if self.tokens.read_authorization() || self.keys.reads(&AUTHORIZATION) {
+            headers.append(WWW_AUTHENTICATE, challenge);
+        } else {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
     }
 
     /// Whether the policy still lets this caller's identity vouch for it, and for its tenant: what was verified under
@@ -157,7 +196,11 @@ impl Caller {
             other.tenant.as_str() != DEFAULT_TENANT && other.tenant != principal.tenant
         };
         match beside.iter().find(names_another) {
-            None => Ok(Self { principal, beside }),
+            None => Ok(Self {
+                principal,
+                beside,
+                content: None,
+            }),
             Some(other) => Err(CredentialError::TenantsDiffer(
                 Excerpt::new(principal.tenant.as_str()),
                 Excerpt::new(other.tenant.as_str()),

@@ -117,6 +117,8 @@ pub(super) enum Inbound {
     Buffered(Bytes),
     /// Nothing.
     Empty,
+    /// Read whole, because its digest is signed. Nothing in it decides.
+    Held(Bytes),
     /// Passed on as it comes, because nothing in it decides.
     Streamed {
         first: Bytes,
@@ -126,12 +128,14 @@ pub(super) enum Inbound {
 }
 
 impl Inbound {
-    /// Reads as much of the body as the judgement needs, and at most `most` bytes of it.
+    /// Reads as much of the body as the judgement needs, and at most `most` bytes of it; all of it where its digest is
+    /// signed.
     pub(super) async fn read(
         head: &Head,
         mut body: CallerBody,
         most: usize,
         idle: Duration,
+        is_signed: bool,
     ) -> Result<Self, Refusal> {
         if body.is_end_stream() {
             return Ok(Self::Empty);
@@ -140,25 +144,35 @@ impl Inbound {
         let Some(first) = piece(&mut body, idle).await? else {
             return Ok(Self::Empty);
         };
-        match head.wants_body(Some(&first)) {
-            protocol::Body::None | protocol::Body::Stream => Ok(Self::Streamed {
-                first,
-                rest: body,
-                length,
-            }),
-            protocol::Body::Buffer if length.is_some_and(|length| length > most as u64) => {
-                Err(too_large(most))
+        let whole = match head.wants_body(Some(&first)) {
+            protocol::Body::None | protocol::Body::Stream if !is_signed => {
+                return Ok(Self::Streamed {
+                    first,
+                    rest: body,
+                    length,
+                });
             }
-            protocol::Body::Buffer if body.is_end_stream() && first.len() <= most => {
-                Ok(Self::Buffered(first))
-            }
-            protocol::Body::Buffer => {
-                let whole =
-                    tokio::time::timeout(WHOLE_BODY, collect(first, body, most, idle)).await;
-                whole
-                    .unwrap_or_else(|_| Err(Refusal::new(Reason::RequestTimeout)))
-                    .map(Self::Buffered)
-            }
+            protocol::Body::None | protocol::Body::Stream => Self::Held,
+            protocol::Body::Buffer => Self::Buffered,
+        };
+        if length.is_some_and(|length| length > most as u64) {
+            return Err(too_large(most));
+        }
+        if body.is_end_stream() && first.len() <= most {
+            return Ok(whole(first));
+        }
+        tokio::time::timeout(WHOLE_BODY, collect(first, body, most, idle))
+            .await
+            .unwrap_or_else(|_| Err(Refusal::new(Reason::RequestTimeout)))
+            .map(whole)
+    }
+
+    /// All of it, unless it is passed on as it comes.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        match self {
+            Self::Buffered(bytes) | Self::Held(bytes) => Some(bytes),
+            Self::Empty => Some(&[]),
+            Self::Streamed { .. } => None,
         }
     }
 
@@ -166,14 +180,14 @@ impl Inbound {
     pub(super) fn judged(&self) -> Option<&[u8]> {
         match self {
             Self::Buffered(bytes) => Some(bytes),
-            Self::Empty | Self::Streamed { .. } => None,
+            Self::Empty | Self::Held(_) | Self::Streamed { .. } => None,
         }
     }
 
     /// How long the body is, where that is known.
     pub(super) fn length(&self) -> Option<u64> {
         match self {
-            Self::Buffered(bytes) => Some(bytes.len() as u64),
+            Self::Buffered(bytes) | Self::Held(bytes) => Some(bytes.len() as u64),
             Self::Empty => Some(0),
             Self::Streamed { length, .. } => *length,
         }
@@ -187,7 +201,7 @@ impl Inbound {
         names: &IdentityHeaders,
     ) -> Result<RequestBody, RequestBodyError> {
         match self {
-            Self::Buffered(bytes) => Ok(RequestBody::full(bytes)),
+            Self::Buffered(bytes) | Self::Held(bytes) => Ok(RequestBody::full(bytes)),
             Self::Empty => Ok(RequestBody::Empty),
             Self::Streamed { first, rest, .. } => {
                 let names = names.clone();

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{self, HeaderValue};
 use http::request;
-use http::{HeaderMap, Method, Request, Response, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 
 use crate::audit::Outcome;
 use crate::clock;
 use crate::http1;
-use crate::identity::{Caller, Presented};
+use crate::identity::signature::SignatureError;
+use crate::identity::{Caller, CredentialError, Presented};
 use crate::model::{Call, DecisionId, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, Malformed};
@@ -80,6 +82,7 @@ impl Proxy {
         record.generation = Some(snapshot.generation.clone());
         record.http(request.method(), request.uri().path());
 
+        let has_content = !request.body().is_end_stream();
         let walk = Walk {
             proxy: &self,
             known,
@@ -128,6 +131,10 @@ impl Proxy {
             }
             Err((addressee, refusal)) => {
                 let mut response = reply::refuse(&addressee, &refusal, decision, &request_id);
+                if response.status() == StatusCode::UNAUTHORIZED {
+                    let authenticator = &snapshot.authenticator;
+                    authenticator.ask_for_signature(response.headers_mut(), has_content);
+                }
                 if let Some(resource) = &snapshot.resource {
                     let record = toll.record();
                     let (action, caller) = (record.action.as_ref(), record.principal.as_deref());
@@ -239,6 +246,7 @@ impl Walk<'_> {
             uri: &parts.uri,
             is_tls: self.inlet.is_tls,
             host: self.inlet.host.as_ref(),
+            has_content: !body.is_end_stream(),
             client: self.inlet.client.as_deref(),
         };
         let caller = self
@@ -248,7 +256,10 @@ impl Walk<'_> {
             .await;
         let inbound = self.read_body(&head, body, &caller).await;
         // Who is not known is told so in the words of the call, if those could be read at all.
-        let Caller { principal, beside } = caller
+        let caller = caller.and_then(|caller| check_content(caller, inbound.as_ref().ok()));
+        let Caller {
+            principal, beside, ..
+        } = caller
             .map_err(|refusal| (self.addressee(head.clone(), inbound.as_ref().ok()), refusal))?;
         let record = self.toll.record();
         record.principal = Some(Arc::clone(&principal));
@@ -301,7 +312,9 @@ impl Walk<'_> {
         } else {
             allowed.min(UNAUTHENTICATED_BODY_BYTES)
         };
-        Inbound::read(head, body, most, self.inlet.bounds.body_idle).await
+        let is_signed = caller.as_ref().is_ok_and(|caller| caller.content.is_some());
+        let idle = self.inlet.bounds.body_idle;
+        Inbound::read(head, body, most, idle, is_signed).await
     }
 
     /// Whom to answer when the call is refused before it is known.
@@ -551,6 +564,17 @@ impl Walk<'_> {
     pub(super) const fn parts(&self) -> &Parts {
         self.proxy.parts()
     }
+}
+
+/// Whether the content is what the caller signed. What could not be read is told elsewhere.
+fn check_content(caller: Caller, inbound: Option<&Inbound>) -> Result<Caller, Refusal> {
+    if let (Some(digest), Some(inbound)) = (&caller.content, inbound) {
+        let content = inbound.whole().ok_or(SignatureError::DigestMismatch);
+        content
+            .and_then(|content| digest.check(content))
+            .map_err(CredentialError::from)?;
+    }
+    Ok(caller)
 }
 
 /// Why the agent gave no answer, and when it might.

@@ -17,6 +17,7 @@ pub struct ControlMetrics {
     tls_reloads_failed: Counter,
     keys: GaugeVec,
     ledger: GaugeVec,
+    nonces: GaugeVec,
 }
 
 impl ControlMetrics {
@@ -66,6 +67,11 @@ impl ControlMetrics {
                 "Objects whose owner is remembered, by kind.",
                 &["kind"],
             )?,
+            nonces: registry.gauge_vec(
+                "lictor_signature_nonces",
+                "Nonces of signed requests that are remembered, by the store that remembers them.",
+                &["store"],
+            )?,
         })
     }
 
@@ -113,6 +119,11 @@ impl ControlMetrics {
     /// How many objects of a kind the ledger remembers.
     pub fn ledger_entries(&self, kind: &'static str) -> Gauge {
         self.ledger.with_label_values(&[kind])
+    }
+
+    /// How many nonces of signed requests are remembered; the store is the one in use.
+    pub fn signature_nonces(&self, store: &'static str) -> Gauge {
+        self.nonces.with_label_values(&[store])
     }
 }
 

@@ -3,6 +3,7 @@
 mod api_key;
 mod jwt;
 mod mtls;
+mod signature;
 
 pub(super) use jwt::check_url;
 
@@ -17,6 +18,7 @@ use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::IDENTITY;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
+use crate::identity::signature::KeyKind;
 use crate::identity::{ApiKey, ClaimPath, Identity, Kind, TenantFrom};
 use crate::model::{ANONYMOUS, IdentityName, TenantId};
 
@@ -24,7 +26,7 @@ use crate::model::{ANONYMOUS, IdentityName, TenantId};
 const DEFAULT_GROUPS: &str = "groups";
 
 /// The kinds of credentials, one of which an identity has.
-const KINDS: &[&str] = &["jwt", "apiKey", "mtls"];
+const KINDS: &[&str] = &["jwt", "apiKey", "mtls", "signature", "hmac"];
 
 impl Draft {
     /// The identity of that name, with the name; a mistake if there is none.
@@ -185,6 +187,16 @@ fn read_kind(entry: &Entry, name: &IdentityName, report: &mut Diagnostics) -> Ki
             }),
         ),
         "mtls" => Kind::Mtls(mtls::read(entry, name, report).unwrap_or_default()),
+        kind @ ("signature" | "hmac") => {
+            let kind = match kind {
+                "hmac" => KeyKind::Shared,
+                _ => KeyKind::Public,
+            };
+            Kind::Signature(
+                signature::read(entry, kind, name, report)
+                    .unwrap_or_else(|| signature::defaults(kind)),
+            )
+        }
         _ => Kind::Jwt(jwt::read_jwt(entry, name, report).unwrap_or_else(jwt::defaults)),
     }
 }
@@ -192,8 +204,8 @@ fn read_kind(entry: &Entry, name: &IdentityName, report: &mut Diagnostics) -> Ki
 fn tenant_from(entry: &Entry, kind: &Kind, report: &mut Diagnostics) -> Option<TenantFrom> {
     match kind {
         Kind::Jwt(_) => claim_path(&entry.value, "`tenant`", report).map(TenantFrom::Claim),
-        Kind::ApiKey(_) => {
-            let title = "the tenant of a key stands beside its hash, in the file of keys";
+        Kind::ApiKey(_) | Kind::Signature(_) => {
+            let title = "the tenant of a key stands beside it, in the file of keys";
             report.push(
                 Diagnostic::error(Code::Contradiction, title).at(entry.key.span, "delete this"),
             );

@@ -154,7 +154,7 @@ impl Draft {
 fn token(identity: &Identity) -> Option<(&Identity, &Jwt)> {
     match &identity.kind {
         Kind::Jwt(jwt) => Some((identity, jwt)),
-        Kind::ApiKey(_) | Kind::Mtls(_) => None,
+        Kind::ApiKey(_) | Kind::Mtls(_) | Kind::Signature(_) => None,
     }
 }
 

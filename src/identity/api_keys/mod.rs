@@ -67,7 +67,7 @@ impl Keys {
                 source: store.api_keys(&key.file),
                 known: ArcSwapOption::empty(),
             }),
-            Kind::Jwt(_) | Kind::Mtls(_) => None,
+            Kind::Jwt(_) | Kind::Mtls(_) | Kind::Signature(_) => None,
         };
         Self {
             holders: config.identities.iter().filter_map(holder).collect(),

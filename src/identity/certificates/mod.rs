@@ -121,7 +121,7 @@ impl Certificates {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let holder = |identity: &Identity| match &identity.kind {
             Kind::Mtls(mtls) => Some((identity.clone(), mtls.clone())),
-            Kind::ApiKey(_) | Kind::Jwt(_) => None,
+            Kind::ApiKey(_) | Kind::Jwt(_) | Kind::Signature(_) => None,
         };
         Self {
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),

@@ -79,7 +79,7 @@ impl Tokens {
                 keys: Keys::of(jwt, keys),
                 kept: Arc::clone(&kept),
             }),
-            Kind::ApiKey(_) | Kind::Mtls(_) => None,
+            Kind::ApiKey(_) | Kind::Mtls(_) | Kind::Signature(_) => None,
         };
         let issuers: Vec<_> = config.identities.iter().filter_map(issuer).collect();
         let mut fields = Vec::new();

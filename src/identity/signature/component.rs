@@ -211,6 +211,11 @@ impl<'a> Component<'a> {
         }
     }
 
+    /// Whether a request can have it.
+    pub fn belongs_to_request(&self) -> bool {
+        !self.is_of_request() && !matches!(self.name, Name::Derived(Derived::Status))
+    }
+
     /// What it is called, without parameters.
     pub fn name(&self) -> &str {
         match &self.name {

@@ -13,6 +13,7 @@
 
 mod accept;
 mod base;
+mod callers;
 mod component;
 mod digest;
 mod error;
@@ -28,8 +29,10 @@ mod signing_key;
 mod structured;
 #[cfg(test)]
 mod tests;
+mod wanted;
 
 pub use accept::{Acceptance, Accepted, Chosen, choose};
+pub(in crate::identity) use callers::{PublicKeys, SharedKeys, Signers};
 pub use component::{Component, Derived, Parameter};
 pub use digest::{ContentDigest, ContentHasher, content_digest};
 pub use error::{SignatureError, SigningKeysError};

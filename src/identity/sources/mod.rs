@@ -8,5 +8,5 @@ pub(super) use fetch::Origin;
 pub use source::SourceState;
 #[cfg(test)]
 pub(super) use source::Timing;
-pub(super) use source::{Contents, Source};
+pub(super) use source::{Contents, Loaded, Source};
 pub use store::KeyStore;

@@ -11,12 +11,14 @@ use tokio::task::JoinSet;
 use crate::identity::api_keys::ApiKeys;
 use crate::identity::config::SecretSource;
 use crate::identity::jwt::{KeySet, Replays, SharedKey};
+use crate::identity::signature::{MIN_SECRET_BYTES, MemoryStore, PublicKeys, SharedKeys};
 
 use super::fetch::{Fetcher, Origin};
 use super::source::{Contents, Source, SourceState, Timing, keep_fresh};
 
 /// The key sets of all issuers: state, not configuration, so it outlives reloads. Authenticators that name
-/// the same source share it; a source that no authenticator names any more is dropped.
+/// the same source share it; a source that no authenticator names any more is dropped. The nonces of signed requests
+/// are remembered here for the same reason.
 ///
 /// Owns the refreshers: they end with [`KeyStore::shutdown`], or at the latest when the store is dropped.
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub struct KeyStore {
     fetcher: Arc<Fetcher>,
     timing: Timing,
     replays: Arc<Replays>,
+    nonces: Arc<MemoryStore>,
     inner: Mutex<Inner>,
 }
 
@@ -33,6 +36,8 @@ struct Inner {
     api_keys: Shelf<ApiKeys>,
     jwks: Shelf<KeySet>,
     shared_keys: Shelf<SharedKey>,
+    signing_public: Shelf<PublicKeys>,
+    signing_shared: Shelf<SharedKeys>,
     refreshers: JoinSet<()>,
 }
 
@@ -66,6 +71,7 @@ impl KeyStore {
             fetcher: Arc::new(Fetcher::default()),
             timing,
             replays: Arc::default(),
+            nonces: Arc::default(),
             inner: Mutex::default(),
         }
     }
@@ -74,7 +80,11 @@ impl KeyStore {
     pub fn state(&self) -> Vec<SourceState> {
         let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let keys = inner.api_keys.states().chain(inner.shared_keys.states());
-        let mut states: Vec<_> = inner.jwks.states().chain(keys).collect();
+        let signing = inner
+            .signing_public
+            .states()
+            .chain(inner.signing_shared.states());
+        let mut states: Vec<_> = inner.jwks.states().chain(keys).chain(signing).collect();
         states.sort_by(|a, b| a.source.cmp(&b.source));
         states
     }
@@ -121,6 +131,30 @@ impl KeyStore {
         let source = self.source(origin, |inner| &mut inner.shared_keys);
         source.keep_for(max_stale);
         source
+    }
+
+    /// The public keys of those who sign, with a refresher.
+    pub(in crate::identity) fn signing_public(&self, file: &Path) -> Arc<Source<PublicKeys>> {
+        self.source(Origin::File(file.to_owned()), |inner| {
+            &mut inner.signing_public
+        })
+    }
+
+    /// The keys that are shared with those who sign, with a refresher.
+    pub(in crate::identity) fn signing_shared(
+        &self,
+        place: SecretSource,
+    ) -> Arc<Source<SharedKeys>> {
+        let origin = Origin::Secret {
+            place,
+            least: MIN_SECRET_BYTES,
+        };
+        self.source(origin, |inner| &mut inner.signing_shared)
+    }
+
+    /// The nonces of signed requests that were accepted.
+    pub const fn nonces(&self) -> &Arc<MemoryStore> {
+        &self.nonces
     }
 
     fn source<T: Contents>(

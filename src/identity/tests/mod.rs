@@ -88,6 +88,7 @@ fn presented(headers: &HeaderMap) -> Presented<'_> {
         uri: &AGENT,
         is_tls: true,
         host: None,
+        has_content: false,
         client: None,
     }
 }

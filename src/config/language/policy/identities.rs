@@ -1,9 +1,7 @@
 //! `identities`.
 
 use super::TENANT_NAME;
-use crate::config::language::text::{
-    CLAIM, CLAIM_OR_PART, FIELD_NAME, NAME, PATH, SPIFFE, TEXT, URL,
-};
+use crate::config::language::text::{CLAIM, CLAIM_OR_PART, FIELD_NAME, PATH, SPIFFE, TEXT, URL};
 use crate::config::language::{Choice, Field, Record, Value, Word};
 
 pub(in crate::config) static IDENTITY: Record = Record::new(
@@ -32,15 +30,15 @@ pub(in crate::config) static IDENTITY: Record = Record::new(
         Field::new(
             "signature",
             Value::Record(&SIGNATURE),
-            "Callers sign their requests with a key of their own (RFC 9421).",
+            "Callers sign their requests with a key of their own (RFC 9421). Tenant and groups stand beside the key.",
         )
-        .planned(),
+        .examples(&["{ keys: { file: keys/desk-jwks.json } }"]),
         Field::new(
             "hmac",
             Value::Record(&HMAC),
-            "Callers sign their requests with a key that they share with lictor (RFC 9421).",
+            "Callers sign their requests with a key that they share with lictor (RFC 9421). Tenant and groups stand beside the key.",
         )
-        .planned(),
+        .examples(&["{ keys: { file: secrets/desk-key } }"]),
         Field::new(
             "tenant",
             Value::Text(&CLAIM_OR_PART),
@@ -289,48 +287,143 @@ pub(in crate::config) static MTLS: Record = Record::new(
     ],
 );
 
-static SIGNATURE: Record = Record::new(
+pub(in crate::config) static SIGNATURE: Record = Record::new(
     "signature",
-    "Requests that callers sign with a key of their own.",
-    SIGNED,
-);
-static HMAC: Record = Record::new(
+    "Requests that callers sign with a key of their own (RFC 9421). `docs/signatures.md` is the guide.",
+    &[
+        Field::new(
+            "keys",
+            Value::Record(&SIGNATURE_KEYS),
+            "Where the public keys stand that signatures are verified with.",
+        )
+        .required()
+        .examples(&["{ file: keys/desk-jwks.json }"]),
+        PROFILE,
+        COVERS,
+        SIGNED_MAX_AGE,
+        SIGNED_NONCE,
+        TAG,
+        AUTHORITY,
+    ],
+)
+.hints(SIGNED_HINTS);
+
+pub(in crate::config) static HMAC: Record = Record::new(
     "hmac",
-    "Requests that callers sign with a shared key.",
-    SIGNED,
+    "Requests that callers sign with a key that they share with lictor (RFC 9421, `hmac-sha256`).",
+    &[
+        Field::new(
+            "keys",
+            Value::Secret,
+            "The shared keys: a JSON Web Key Set with keys of kind `oct`, which may say of each `kid`, `sub`, `tenant` and `groups`; or \
+             one key of at least 32 bytes as it is, which signatures call by the name of this identity. A file is read again when it changes.",
+        )
+        .required()
+        .examples(&["{ file: secrets/desk-key }"]),
+        PROFILE,
+        COVERS,
+        SIGNED_MAX_AGE,
+        SIGNED_NONCE,
+        TAG,
+        AUTHORITY,
+    ],
+)
+.hints(SIGNED_HINTS);
+
+const SIGNED_HINTS: &[(&str, &str)] = &[
+    ("age", "maxAge"),
+    ("jwks", "keys"),
+    ("key", "keys"),
+    ("components", "covers"),
+];
+
+pub(in crate::config) static SIGNATURE_KEYS: Record = Record::new(
+    "signatureKeys",
+    "Public keys of those who sign.",
+    &[Field::new(
+        "file",
+        Value::Text(&PATH),
+        "A JSON Web Key Set (RFC 7517): Ed25519, P-256, P-384, and RSA of 2048 bits or more (`alg` PS512, or RS256). The key decides the \
+         algorithm. Each key may say whose it is: `kid`, `sub` (the id of the caller, else the `kid`), `tenant`, `groups`. \
+         Relative to this policy file; read again when it changes.",
+    )
+    .required()
+    .examples(&["keys/desk-jwks.json"])],
 );
 
-static SIGNED: &[Field] = &[
-    Field::new("keys", Value::Secret, "The keys that signatures are verified with.")
-        .required()
-        .examples(&["{ file: secrets/desk-jwks.json }"])
-        .planned(),
-    Field::new(
-        "covers",
-        Value::OneOrMore(&Value::Text(&NAME)),
-        "What a signature must cover at least: names of header fields, and `@method`, `@target-uri` and the like \
-         (RFC 9421, section 2.2).",
+const PROFILE: Field = Field::new(
+    "profile",
+    Value::Word(PROFILES),
+    "The convention that callers follow: what a signature covers and says unless the fields below say otherwise.",
+)
+.default("lictor");
+
+static COMPONENT: Value = Value::Text(&TEXT);
+
+const COVERS: Field = Field::new(
+    "covers",
+    Value::OneOrMore(&COMPONENT),
+    "What a signature must cover at least, in place of what the profile says: names of header fields, and `@method`, `@target-uri` and the \
+     like (RFC 9421, section 2.2). One with `?` behind it must be covered where it is there. Content must be covered by \
+     `content-digest` in any case.",
+)
+.otherwise("what the profile says")
+.examples(&["[\"@method\", \"@target-uri\", x-request-time, \"x-customer-id?\"]"]);
+
+const SIGNED_MAX_AGE: Field = Field::new(
+    "maxAge",
+    Value::Duration,
+    "How long ago a request may have been signed, at most 24h. Half a minute is allowed between the caller's clock and ours.",
+)
+.otherwise("60s; 24h with the profile `web-bot-auth`")
+.examples(&["60s"]);
+
+const SIGNED_NONCE: Field = Field::new(
+    "nonce",
+    Value::Word(NONCE),
+    "Whether a signature must have a nonce, which is accepted once.",
+)
+.otherwise("`required`; `optional` with the profile `web-bot-auth`");
+
+const TAG: Field = Field::new(
+    "tag",
+    Value::Text(&TEXT),
+    "The purpose that a signature must name (`tag`). Signatures with another one are not for us.",
+)
+.otherwise("what the profile says: `lictor`, `web-bot-auth`, or with `a2a` none")
+.examples(&["lictor-desk"]);
+
+const AUTHORITY: Field = Field::new(
+    "authority",
+    Value::Text(&TEXT),
+    "The host, and perhaps the port, that callers ask over TLS, where another hop ends that TLS and asks lictor by another name.",
+)
+.otherwise("what the request says")
+.examples(&["agents.example"]);
+
+pub(in crate::config) static PROFILES: &[Word] = &[
+    Word::new(
+        "lictor",
+        "Covers `@method`, `@authority`, `@path`, `@query`, and where they are there `content-type`, `content-digest`, `authorization` and \
+         `x-customer-id`; says `created`, `expires`, `nonce`, `keyid` and `tag=\"lictor\"`.",
+    ),
+    Word::new(
+        "a2a",
+        "The proposal for A2A: covers `@method`, `@path` and `content-digest`; says `created`, `nonce` and `keyid`; Ed25519 only.",
+    ),
+    Word::new(
+        "web-bot-auth",
+        "Web Bot Auth: covers `@authority` or `@target-uri`, and `signature-agent` where it is there; says `created`, `expires`, `keyid` (the \
+         thumbprint of the key) and `tag=\"web-bot-auth\"`.",
+    ),
+    Word::new(
+        "wimse",
+        "WIMSE: the key stands in a workload identity token.",
     )
-    .otherwise("method, target and the digest of the body")
-    .examples(&["[\"@method\", \"@target-uri\", content-digest]"])
-    .planned(),
-    Field::new(
-        "maxAge",
-        Value::Duration,
-        "How long ago a request may have been signed.",
-    )
-    .default("60s")
-    .planned(),
-    Field::new(
-        "nonce",
-        Value::Word(NONCE),
-        "Whether a signature must have a nonce, which is accepted once.",
-    )
-    .default("required")
     .planned(),
 ];
 
-static NONCE: &[Word] = &[
+pub(in crate::config) static NONCE: &[Word] = &[
     Word::new("required", "It must have one."),
     Word::new(
         "optional",

@@ -181,7 +181,7 @@ fn tenant_of(
         );
         let example = match identity.kind {
             Kind::Mtls(_) => "spiffe.ns",
-            Kind::ApiKey(_) | Kind::Jwt(_) => "claims.org_id",
+            Kind::ApiKey(_) | Kind::Jwt(_) | Kind::Signature(_) => "claims.org_id",
         };
         report.push(impossible(title).help(format_args!(
             "say where the tenant comes from: tenant: {example}"
