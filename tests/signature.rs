@@ -9,8 +9,9 @@ use lictor::clock;
 use lictor::identity::Algorithm as TokenAlgorithm;
 use lictor::identity::mint::TokenMinter;
 use lictor::identity::signature::{
-    Algorithm, Component, Message as Signable, Plan, Profile, Request, SigningKey, When,
-    content_digest,
+    Acceptance, Algorithm, Component, ContentDigest, Fields, KeyKind, Message as Signable, Nonces,
+    Plan, Profile, Request, Requirement, Requirements, Signatures, SigningKey, VerifyingKeys, When,
+    choose, content_digest,
 };
 use serde_json::{Value, json};
 
@@ -603,4 +604,142 @@ async fn a_token_beside_a_signature_must_be_signed_and_of_the_same_tenant() {
         stage.record(3).await["detail"],
         "`authorization` is not covered"
     );
+}
+
+/// Whether an answer is signed with this key, bound to a request, and covers what it should.
+fn check_answer(
+    answer: &Message,
+    key: &SigningKey,
+    request: Request<'_>,
+    covers: &[&str],
+) -> Result<Option<ContentDigest>, String> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &answer.fields {
+        let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
+        headers.append(name, HeaderValue::from_str(value).unwrap());
+    }
+    let keys = VerifyingKeys::parse(jwks(key, "answers", &json!({})).as_bytes(), KeyKind::Public);
+    let requirements = Requirements {
+        covers: covers
+            .iter()
+            .map(|text| Requirement {
+                component: Component::parse(text).unwrap(),
+                when: When::Always,
+            })
+            .collect(),
+        nonces: Nonces::Optional,
+        expires: false,
+        ..Profile::Lictor.requirements()
+    };
+    let acceptance = Acceptance {
+        identity: "agent",
+        tag: Some("lictor"),
+        requirements: &requirements,
+        algorithm: None,
+        keys: &keys.unwrap(),
+    };
+    let fields = Fields::of(&headers).unwrap().ok_or("no signature")?;
+    let signatures = Signatures::parse(&fields).unwrap();
+    let message = Signable::Response {
+        status: answer.status(),
+        headers: &headers,
+        request: Some(request),
+    };
+    let accepted = choose(&signatures, &[acceptance])
+        .and_then(|chosen| chosen.verify(&message, false, clock::wall().as_second()))
+        .map_err(|error| error.to_string())?;
+    Ok(accepted.digest)
+}
+
+#[tokio::test]
+async fn answers_are_signed_where_the_policy_asks() {
+    let upstream = Upstream::json(json!({ "fine": true })).await;
+    let setup = Setup::new(upstream.address);
+    let home = setup.home().to_owned();
+    let pem = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)
+        .unwrap()
+        .serialize_pem();
+    fs::write(home.join("answers.pem"), &pem).unwrap();
+    let key = SigningKey::parse(pem.as_bytes(), None).unwrap();
+    let desk = SigningKey::generate(Algorithm::Ed25519).unwrap();
+    fs::write(
+        home.join("desk-jwks.json"),
+        jwks(&desk, "desk-1", &json!({})),
+    )
+    .unwrap();
+    let policy = r#"lictor: v1
+identities:
+  desk: { signature: { keys: { file: ../desk-jwks.json } } }
+roles:
+  desk: { allow: ["http:* /**"], to: { identity: desk } }
+http:
+  signResponses: { key: { file: ../answers.pem }, keyid: answers }
+leaks:
+  packs: { credentials: block }
+"#;
+    let stage = Stage {
+        lictor: setup.policy(policy).start().await,
+        upstream,
+        edge: SigningKey::generate(Algorithm::Ed25519).unwrap(),
+        ops: SigningKey::from_secret(SECRET).unwrap(),
+        minter: TokenMinter::generate(TokenAlgorithm::EdDsa).unwrap(),
+        desk,
+    };
+    let call = stage.call("n1");
+    let bytes = call.bytes();
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let signature = text
+        .lines()
+        .find_map(|line| line.strip_prefix("signature: "))
+        .unwrap();
+    let mut sent = HeaderMap::new();
+    sent.insert("signature", HeaderValue::from_str(signature).unwrap());
+    let request = Request {
+        method: "POST",
+        scheme: "http",
+        authority: "agent.test",
+        path: "/reports",
+        query: Some("x=1"),
+        target: None,
+        headers: &sent,
+    };
+    let covers = [
+        "@status",
+        "content-type",
+        "content-digest",
+        "@method;req",
+        "@path;req",
+        "@query;req",
+        "signature;req;key=\"sig\"",
+    ];
+    for status in [200, 401] {
+        // The second time it is a replay.
+        let answer = stage.raw("POST", &bytes).await;
+        assert_eq!(answer.status(), status);
+        let digest = check_answer(&answer, &key, request, &covers)
+            .unwrap()
+            .unwrap();
+        assert_eq!(digest.check(&answer.body), Ok(()), "{status}");
+        // To another request it does not belong, nor with another status.
+        let other = Request {
+            method: "PUT",
+            ..request
+        };
+        let judged = check_answer(&answer, &key, other, &covers);
+        assert_eq!(judged.unwrap_err(), "the signature does not verify");
+        let mut changed = answer;
+        changed.line = "HTTP/1.1 204 No Content".to_owned();
+        assert!(check_answer(&changed, &key, request, &covers).is_err());
+    }
+    let head = b"HEAD /reports HTTP/1.1\r\nhost: agent.test\r\n\r\n";
+    let answer = stage.raw("HEAD", head).await;
+    assert_eq!(answer.field("content-digest"), None);
+    let request = Request {
+        method: "HEAD",
+        query: None,
+        headers: &HeaderMap::new(),
+        ..request
+    };
+    let judged = check_answer(&answer, &key, request, &["@status", "@method;req"]);
+    assert_eq!(judged, Ok(None));
 }

@@ -17,6 +17,17 @@ pub struct Config {
     pub identities: Vec<Identity>,
     /// The outermost names of claims that conditions read: callers keep them as long as their token counts.
     pub claims: Vec<Box<str>>,
+    /// What signs answers, if they are signed.
+    pub answers: Option<SignedAnswers>,
+}
+
+/// With what answers are signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedAnswers {
+    /// Where the key lies.
+    pub key: SecretSource,
+    /// What callers know it by, if not by its own name.
+    pub key_id: Option<Box<str>>,
 }
 
 /// Somebody who vouches for callers.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Challenge, NameError, Reason, Refusal};
 
-use super::signature::{SignatureError, SigningKeysError};
+use super::signature::{SignatureError, SigningKeyError, SigningKeysError};
 
 /// Why a bearer token did not become a principal. One variant for each fact, in alphabetical order.
 ///
@@ -428,6 +428,9 @@ pub enum KeysError {
     /// A shared key that is shorter than the hash that it is for (RFC 7518, section 3.2).
     #[error("the shared key has less than {0} bytes")]
     SharedKeyShort(usize),
+    /// Not a key to sign with.
+    #[error(transparent)]
+    SigningKey(#[from] SigningKeyError),
     /// Not a set of keys for signatures.
     #[error(transparent)]
     Signatures(#[from] SigningKeysError),

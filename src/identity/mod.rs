@@ -25,7 +25,7 @@ mod tests;
 use std::sync::Arc;
 
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use jiff::Timestamp;
 
 use crate::model::{ANONYMOUS, IdentityName, NameError, Principal, Refusal, TenantId};
@@ -36,7 +36,7 @@ pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
 pub use error::{CredentialError, Excerpt, KeysError, Part, ProofError};
 pub use jwt::mint;
-use signature::ContentDigest;
+use signature::{Asked, ContentDigest};
 pub use sources::{KeyStore, SourceState};
 
 /// The tenant of callers whose identity names no tenant claim.
@@ -88,6 +88,7 @@ pub struct Authenticator {
     certificates: certificates::Certificates,
     keys: api_keys::Keys,
     signers: signature::Signers,
+    answers: Option<signature::Answers>,
     tokens: jwt::Tokens,
 }
 
@@ -100,6 +101,7 @@ impl Authenticator {
             certificates: certificates::Certificates::new(config),
             keys: api_keys::Keys::new(config, keys),
             signers: signature::Signers::new(config, keys),
+            answers: signature::Answers::new(config, keys),
             tokens: jwt::Tokens::new(config, keys),
         }
     }
@@ -155,6 +157,25 @@ impl Authenticator {
             false => &SIGNATURE_FIELDS,
         };
         own.chain(self.keys.fields()).chain(signature)
+    }
+
+    /// What an answer to this request will be bound to, if answers are signed.
+    pub fn asked<B>(&self, request: &http::Request<B>) -> Option<Asked> {
+        self.answers.as_ref().map(|answers| answers.asked(request))
+    }
+
+    /// Signs an answer, if answers are signed. `content` is all of it, where it is there.
+    pub fn sign_answer(
+        &self,
+        asked: &Asked,
+        status: StatusCode,
+        headers: &mut HeaderMap,
+        content: Option<&[u8]>,
+        now: Timestamp,
+    ) {
+        if let Some(answers) = &self.answers {
+            answers.sign(asked, status, headers, content, now);
+        }
     }
 
     /// Tells whoever was refused what to sign (RFC 9421, section 5), if the policy has identities that do.

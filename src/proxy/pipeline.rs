@@ -83,6 +83,8 @@ impl Proxy {
         record.http(request.method(), request.uri().path());
 
         let has_content = !request.body().is_end_stream();
+        let asked = snapshot.authenticator.asked(&request);
+        let is_head = request.method() == Method::HEAD;
         let walk = Walk {
             proxy: &self,
             known,
@@ -103,6 +105,7 @@ impl Proxy {
             Err((Addressee::unread(), refusal))
         });
         let mut tunnel = None;
+        let mut content = None;
         let mut response = match outcome {
             Ok(Answered {
                 head,
@@ -111,6 +114,7 @@ impl Proxy {
                 toll.answered(head.status);
                 toll.ended(Outcome::Complete);
                 toll.delivered(bytes.len());
+                content = Some(bytes.clone());
                 Response::from_parts(head, ReplyBody::with_trailers(bytes, trailers))
             }
             Ok(Answered {
@@ -149,10 +153,20 @@ impl Proxy {
                     Outcome::Refused
                 });
                 toll.delivered(response.body().len());
+                content = Some(response.body().clone());
                 response.map(ReplyBody::whole)
             }
         };
         hygiene.towards_caller(response.headers_mut(), &visit);
+        if let Some(asked) = asked.filter(|_| tunnel.is_none()) {
+            // The content of an answer to HEAD is that of another answer.
+            let content = content.filter(|content| !is_head && !content.is_empty());
+            let status = response.status();
+            let headers = response.headers_mut();
+            let now = clock::wall();
+            let authenticator = &snapshot.authenticator;
+            authenticator.sign_answer(&asked, status, headers, content.as_deref(), now);
+        }
         match tunnel {
             Some(tunnel) => Reply::Switch(response.map(|_| ()), Box::new(tunnel)),
             None => Reply::Response(response),

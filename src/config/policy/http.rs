@@ -6,12 +6,14 @@ use http::Method;
 use http::header::HeaderName;
 
 use super::resource::{self, RawResource};
+use super::signing;
 use super::{defined_twice, rule_ref, set};
 use crate::config::decode::{self, Fields, bad_value};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{CORS, HTTP, PATHS, SECURITY_HEADERS, SERVER, TRACE_CONTEXT};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
+use crate::identity::SignedAnswers;
 use crate::proxy::hygiene::{
     Config, CorsConfig, Direction, FieldPattern, FieldPatternError, Guard, Origin, Origins, Paths,
     Security, TraceContext,
@@ -29,6 +31,7 @@ pub(super) struct RawHttp {
     paths: Option<(Span, Paths)>,
     trace_context: Option<(Span, TraceContext)>,
     protected_resource: Option<(Span, RawResource)>,
+    sign_responses: Option<(Span, SignedAnswers)>,
 }
 
 type Placed<T> = (T, Span);
@@ -85,6 +88,10 @@ impl RawHttp {
         if let Some(entry) = fields.take("protectedResource") {
             let read = resource::read(entry, report);
             set(&mut self.protected_resource, entry, read, report);
+        }
+        if let Some(entry) = fields.take("signResponses") {
+            let read = signing::read(entry, report);
+            set(&mut self.sign_responses, entry, read, report);
         }
         self.read_words(&mut fields, report);
         let removals = [
@@ -147,6 +154,13 @@ impl RawHttp {
             );
             set(&mut self.trace_context, entry, word, report);
         }
+    }
+
+    /// What signs answers, if they are signed.
+    pub(super) fn signed_answers(&self) -> Option<SignedAnswers> {
+        self.sign_responses
+            .as_ref()
+            .map(|(_, answers)| answers.clone())
     }
 
     /// Where clients find out who issues tokens, if that is said.

@@ -224,7 +224,7 @@ fn tenant_from(entry: &Entry, kind: &Kind, report: &mut Diagnostics) -> Option<T
 }
 
 /// A path, relative to the file that names it.
-fn path(node: &Node, what: &str, report: &mut Diagnostics) -> Option<PathBuf> {
+pub(super) fn path(node: &Node, what: &str, report: &mut Diagnostics) -> Option<PathBuf> {
     let text = text(node, what, report)?;
     let folder = report.source(node.span).map(|source| source.folder.clone());
     Some(folder.unwrap_or_default().join(text))

@@ -14,6 +14,7 @@ mod roles;
 mod scope;
 mod seniority;
 mod shadowed;
+mod signing;
 mod tenants;
 mod tools;
 
@@ -161,6 +162,7 @@ impl Draft {
         let revocations = self.check_revocations(report);
         let capture = self.audit.capture();
         let resource = self.check_resource(&policy, report);
+        let answers = self.http.signed_answers();
         let http = self.http.check(report);
         let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
         let reads = policy::Reads::of(conditions);
@@ -171,6 +173,7 @@ impl Draft {
             identity: identity::Config {
                 identities: identities.map(|(_, identity)| identity).collect(),
                 claims: reads.claims,
+                answers,
             },
             leaks,
             http,

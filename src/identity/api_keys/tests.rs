@@ -41,6 +41,7 @@ fn room(identities: Vec<Identity>) -> (Keys, KeyStore) {
     let config = Config {
         identities,
         claims: Vec::new(),
+        answers: None,
     };
     (Keys::new(&config, &store), store)
 }

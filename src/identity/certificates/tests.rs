@@ -33,6 +33,7 @@ fn room(identities: Vec<Identity>) -> Certificates {
     Certificates::new(&Config {
         identities,
         claims: Vec::new(),
+        answers: None,
     })
 }
 

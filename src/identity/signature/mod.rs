@@ -12,6 +12,7 @@
 //! Must not let a message choose how it is verified: the key decides the algorithm.
 
 mod accept;
+mod answers;
 mod base;
 mod callers;
 mod component;
@@ -32,6 +33,8 @@ mod tests;
 mod wanted;
 
 pub use accept::{Acceptance, Accepted, Chosen, choose};
+pub use answers::Asked;
+pub(in crate::identity) use answers::{AnswerKey, Answers};
 pub(in crate::identity) use callers::{PublicKeys, SharedKeys, Signers};
 pub use component::{Component, Derived, Parameter};
 pub use digest::{ContentDigest, ContentHasher, content_digest};

@@ -11,7 +11,9 @@ use tokio::task::JoinSet;
 use crate::identity::api_keys::ApiKeys;
 use crate::identity::config::SecretSource;
 use crate::identity::jwt::{KeySet, Replays, SharedKey};
-use crate::identity::signature::{MIN_SECRET_BYTES, MemoryStore, PublicKeys, SharedKeys};
+use crate::identity::signature::{
+    AnswerKey, MIN_SECRET_BYTES, MemoryStore, PublicKeys, SharedKeys,
+};
 
 use super::fetch::{Fetcher, Origin};
 use super::source::{Contents, Source, SourceState, Timing, keep_fresh};
@@ -36,6 +38,7 @@ struct Inner {
     api_keys: Shelf<ApiKeys>,
     jwks: Shelf<KeySet>,
     shared_keys: Shelf<SharedKey>,
+    answer_keys: Shelf<AnswerKey>,
     signing_public: Shelf<PublicKeys>,
     signing_shared: Shelf<SharedKeys>,
     refreshers: JoinSet<()>,
@@ -84,6 +87,7 @@ impl KeyStore {
             .signing_public
             .states()
             .chain(inner.signing_shared.states());
+        let signing = signing.chain(inner.answer_keys.states());
         let mut states: Vec<_> = inner.jwks.states().chain(keys).chain(signing).collect();
         states.sort_by(|a, b| a.source.cmp(&b.source));
         states
@@ -150,6 +154,15 @@ impl KeyStore {
             least: MIN_SECRET_BYTES,
         };
         self.source(origin, |inner| &mut inner.signing_shared)
+    }
+
+    /// The key that signs answers, with a refresher.
+    pub(in crate::identity) fn answer_key(&self, place: SecretSource) -> Arc<Source<AnswerKey>> {
+        let origin = Origin::Secret {
+            place,
+            least: MIN_SECRET_BYTES,
+        };
+        self.source(origin, |inner| &mut inner.answer_keys)
     }
 
     /// The nonces of signed requests that were accepted.

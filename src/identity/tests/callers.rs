@@ -360,6 +360,7 @@ async fn two_identities_of_one_issuer_are_told_apart_by_audience() {
     let room = Authenticator::new(
         &Config {
             claims: Vec::new(),
+            answers: None,
             identities: vec![first, second],
         },
         &store,
@@ -393,6 +394,7 @@ async fn a_token_is_verified_with_the_keys_of_its_own_issuer_only() {
     let room = Authenticator::new(
         &Config {
             claims: Vec::new(),
+            answers: None,
             identities: vec![ours, theirs],
         },
         &store,

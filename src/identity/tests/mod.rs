@@ -156,6 +156,7 @@ impl Fixture {
         let room = Authenticator::new(
             &Config {
                 claims: Vec::new(),
+                answers: None,
                 identities: vec![identity],
             },
             &store,

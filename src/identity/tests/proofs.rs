@@ -150,6 +150,7 @@ async fn a_proof_counts_once_also_after_a_reload() {
     let reloaded = Authenticator::new(
         &Config {
             claims: Vec::new(),
+            answers: None,
             identities: vec![identity(KeySource::File(fixture.file()))],
         },
         &fixture.store,
@@ -557,6 +558,7 @@ async fn of_several_tokens_each_has_to_be_good_and_the_first_names_the_caller() 
     let store = KeyStore::new(Handle::current());
     let config = Config {
         claims: Vec::new(),
+        answers: None,
         identities: vec![second, first],
     };
     let room = Authenticator::new(&config, &store);

@@ -31,6 +31,7 @@ fn room(store: &KeyStore, identity: Identity) -> Authenticator {
     Authenticator::new(
         &Config {
             claims: Vec::new(),
+            answers: None,
             identities: vec![identity],
         },
         store,

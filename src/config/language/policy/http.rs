@@ -37,6 +37,14 @@ pub(in crate::config) static HTTP: Record = Record::new(
         .otherwise("clients have to know")
         .examples(&["{ resource: \"https://agent.example/mcp\" }"]),
         Field::new(
+            "signResponses",
+            Value::Record(&SIGN_RESPONSES),
+            "Answers are signed (RFC 9421): status, type, method, path and query of the request, and its signature where it has one; with a \
+             digest of the content (RFC 9530) where that is known before the answer leaves, and else the head alone.",
+        )
+        .otherwise("they are not")
+        .examples(&["{ key: { file: secrets/answers.pem } }"]),
+        Field::new(
             "securityHeaders",
             Value::Word(SECURITY_HEADERS),
             "Fields that tell browsers how to treat answers.",
@@ -84,6 +92,23 @@ pub(in crate::config) static HTTP: Record = Record::new(
     ("security", "securityHeaders"),
     ("tracing", "traceContext"),
 ]);
+
+pub(in crate::config) static SIGN_RESPONSES: Record = Record::new(
+    "signResponses",
+    "With what answers are signed. Signatures are called `lictor` and have `tag=\"lictor\"`; those of the agent are removed.",
+    &[
+        Field::new(
+            "key",
+            Value::Secret,
+            "The private key in PEM or as a JWK, or a shared key of at least 32 bytes. A file is read again when it changes.",
+        )
+        .required()
+        .examples(&["{ file: secrets/answers.pem }"]),
+        Field::new("keyid", Value::Text(&TEXT), "What callers know the key by.")
+            .otherwise("the `kid` of a JWK, or the thumbprint of the public half (RFC 7638)")
+            .examples(&["agent-2026"]),
+    ],
+);
 
 pub(in crate::config) static CORS: Record = Record::new(
     "cors",

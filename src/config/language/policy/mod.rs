@@ -14,7 +14,7 @@ mod tenants;
 mod tools;
 
 pub(in crate::config) use self::http::{
-    CORS, HTTP, PATHS, PROTECTED_RESOURCE, SECURITY_HEADERS, SERVER, TRACE_CONTEXT,
+    CORS, HTTP, PATHS, PROTECTED_RESOURCE, SECURITY_HEADERS, SERVER, SIGN_RESPONSES, TRACE_CONTEXT,
 };
 pub(in crate::config) use actions::LEAK_ACTIONS;
 pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};

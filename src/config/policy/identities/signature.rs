@@ -8,8 +8,8 @@ use http::uri::Authority;
 use super::path;
 use crate::config::decode::{self, Fields, bad_value, refuse_literal, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::config::language::operator::SECRET;
 use crate::config::language::policy::{HMAC, NONCE, PROFILES, SIGNATURE, SIGNATURE_KEYS};
+use crate::config::policy::signing::{secret, visible};
 use crate::config::tree::{Entry, quoted};
 use crate::identity::signature::{Component, KeyKind, Nonces, Profile, Requirement, When};
 use crate::identity::{SecretSource, SignedRequests};
@@ -115,33 +115,6 @@ fn key_set(entry: &Entry, report: &mut Diagnostics) -> Option<SecretSource> {
     path(&file?.value, "`file`", report).map(SecretSource::File)
 }
 
-fn secret(entry: &Entry, report: &mut Diagnostics) -> Option<SecretSource> {
-    if refuse_literal(entry, "use { file: secrets/keys.json }", report) {
-        return None;
-    }
-    let mut fields = Fields::of(
-        &SECRET,
-        &entry.value,
-        "`keys`",
-        Some(entry.key.span),
-        report,
-    )?;
-    let (file, env) = (fields.take("file"), fields.take("env"));
-    fields.finish(report);
-    match (file, env) {
-        (Some(file), None) => path(&file.value, "`file`", report).map(SecretSource::File),
-        (None, Some(env)) => {
-            let name = text(&env.value, "`env`", report)?;
-            Some(SecretSource::Variable(name.to_owned()))
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            let title = "`keys` needs `file` or `env`, one of them";
-            report.push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
-            None
-        }
-    }
-}
-
 fn requirements_of(entry: &Entry, report: &mut Diagnostics) -> Vec<Requirement> {
     let mut requirements = Vec::new();
     for (text, span) in texts(&entry.value, "`covers`", report) {
@@ -170,18 +143,6 @@ fn requirements_of(entry: &Entry, report: &mut Diagnostics) -> Vec<Requirement> 
         }
     }
     requirements
-}
-
-/// A text that can stand in a signature (RFC 9651, section 3.3.3).
-fn visible(entry: &Entry, what: &str, report: &mut Diagnostics) -> Option<Box<str>> {
-    let text = text(&entry.value, what, report)?;
-    if text.is_empty() || text.len() > 128 || !text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-    {
-        let expected = "1 to 128 characters of ASCII";
-        report.push(bad_value(&entry.value, what, expected));
-        return None;
-    }
-    Some(Box::from(text))
 }
 
 fn authority_of(entry: &Entry, report: &mut Diagnostics) -> Option<Box<str>> {

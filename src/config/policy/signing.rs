@@ -1,0 +1,57 @@
+//! `http.signResponses`: with what answers are signed; and secrets that sign.
+
+use super::identities::path;
+use crate::config::decode::{Fields, bad_value, refuse_literal, text};
+use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::operator::SECRET;
+use crate::config::language::policy::SIGN_RESPONSES;
+use crate::config::tree::Entry;
+use crate::identity::{SecretSource, SignedAnswers};
+
+pub(super) fn read(entry: &Entry, report: &mut Diagnostics) -> Option<SignedAnswers> {
+    let at = Some(entry.key.span);
+    let mut fields = Fields::of(&SIGN_RESPONSES, &entry.value, "`signResponses`", at, report)?;
+    let key = fields.require("key", report);
+    let key = key.and_then(|key| secret(key, report));
+    let key_id = fields.take("keyid");
+    let key_id = key_id.and_then(|entry| visible(entry, "`keyid`", report));
+    fields.finish(report);
+    Some(SignedAnswers { key: key?, key_id })
+}
+
+/// A file or a variable of the environment, and never the secret itself.
+pub(super) fn secret(entry: &Entry, report: &mut Diagnostics) -> Option<SecretSource> {
+    if refuse_literal(entry, "use { file: secrets/key.pem }", report) {
+        return None;
+    }
+    let what = format_args!("`{}`", entry.key.text).to_string();
+    let mut fields = Fields::of(&SECRET, &entry.value, &what, Some(entry.key.span), report)?;
+    let (file, env) = (fields.take("file"), fields.take("env"));
+    fields.finish(report);
+    match (file, env) {
+        (Some(file), None) => path(&file.value, "`file`", report).map(SecretSource::File),
+        (None, Some(env)) => {
+            let name = text(&env.value, "`env`", report)?;
+            Some(SecretSource::Variable(name.to_owned()))
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            let title = format_args!("{what} needs `file` or `env`, one of them");
+            report.push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
+            None
+        }
+    }
+}
+
+/// A text that can stand in a signature (RFC 9651, section 3.3.3).
+pub(super) fn visible(entry: &Entry, what: &str, report: &mut Diagnostics) -> Option<Box<str>> {
+    let text = text(&entry.value, what, report)?;
+    if text.len() > 128 || !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        report.push(bad_value(
+            &entry.value,
+            what,
+            "1 to 128 characters of ASCII",
+        ));
+        return None;
+    }
+    Some(Box::from(text))
+}
