@@ -375,11 +375,11 @@ async fn what_does_not_count_is_401_with_its_reason_and_never_reaches_the_agent(
         ),
         (
             Call {
-                age: 91,
+                age: 120,
                 ..call("i")
             }
             .bytes(),
-            "the signature is 1s older than allowed",
+            "the signature is … older than allowed",
         ),
         (
             Call {
@@ -387,7 +387,7 @@ async fn what_does_not_count_is_401_with_its_reason_and_never_reaches_the_agent(
                 ..call("j")
             }
             .bytes(),
-            "the signature was created 40s in the future",
+            "the signature was created … in the future",
         ),
         (
             Call {
@@ -453,7 +453,10 @@ async fn what_does_not_count_is_401_with_its_reason_and_never_reaches_the_agent(
         let record = stage.record(count).await;
         assert_eq!(answer.status(), 401, "{detail}: {record}");
         assert_eq!(record["reason"], "credential-invalid", "{detail}");
-        assert_eq!(record["detail"].as_str(), Some(*detail));
+        // Seconds pass while it is on its way.
+        let said = record["detail"].as_str().unwrap();
+        let (begin, end) = detail.split_once('…').unwrap_or((detail, ""));
+        assert!(said.starts_with(begin) && said.ends_with(end), "{said}");
         assert_eq!(record["principal"], Value::Null, "{detail}");
         assert!(!answer.text().contains("digest"), "{}", answer.text());
         let challenges: Vec<_> = answer.values("www-authenticate").collect();

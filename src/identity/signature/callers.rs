@@ -199,10 +199,11 @@ impl Signers {
             .get(chosen.identity)
             .ok_or(SignatureError::NotForUs)?;
         let external = signer.signed.authority.as_deref();
-        let host = || presented.host.or_else(|| presented.headers.get(HOST));
+        // A trusted peer knows whom the caller asked; we see only whom the peer asked.
         let authority = external
+            .or_else(|| text(presented.host))
             .or_else(|| presented.uri.authority().map(http::uri::Authority::as_str))
-            .or_else(|| host().and_then(|host| host.to_str().ok()));
+            .or_else(|| text(presented.headers.get(HOST)));
         let request = Request {
             method: presented.method.as_str(),
             // Whoever names the authority outside has another hop end the TLS there.
@@ -296,4 +297,8 @@ impl Held {
             Self::Shared(loaded) => &loaded.contents.0,
         }
     }
+}
+
+fn text(value: Option<&HeaderValue>) -> Option<&str> {
+    value.and_then(|value| value.to_str().ok())
 }

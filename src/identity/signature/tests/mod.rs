@@ -3,6 +3,7 @@
 mod bad;
 mod digests;
 mod keys;
+mod profiles;
 mod properties;
 mod replays;
 mod values;
