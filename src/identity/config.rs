@@ -172,6 +172,8 @@ pub enum KeySource {
     },
     /// A JWKS in a file, read again when it changes.
     File(PathBuf),
+    /// None: the issuer is asked about each token (RFC 7662).
+    Introspection(Box<Introspection>),
     /// No key set, but one key that lictor shares with the issuer.
     Shared {
         /// Where it lies.
@@ -186,6 +188,21 @@ pub enum KeySource {
         /// A CA file to trust instead of the system's.
         ca: Option<PathBuf>,
     },
+}
+
+/// How an issuer is asked about a token.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Introspection {
+    /// Where: `https://...`, or `http://` on loopback.
+    pub url: String,
+    /// A CA file to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// Our name with the issuer.
+    pub client: String,
+    /// What proves that we are it.
+    pub secret: SecretSource,
+    /// For how long an answer counts, if the token does.
+    pub cache: Duration,
 }
 
 /// Where a secret lies. Its bytes are the secret, but for one line break at their end.

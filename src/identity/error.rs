@@ -90,6 +90,9 @@ pub enum CredentialError {
     /// `iat` is in the future, beyond the allowed clock skew.
     #[error("token is issued {0:?} in the future")]
     IssuedInFuture(Duration),
+    /// The issuer could not be asked about the token.
+    #[error("the token could not be introspected: {0}")]
+    IntrospectionFailed(Box<str>),
     /// Past the end that its file gives the API key.
     #[error("the API key has expired")]
     KeyExpired,
@@ -139,6 +142,9 @@ pub enum CredentialError {
     /// The issuer may not speak for this tenant.
     #[error("the issuer may not speak for tenant `{0}`")]
     TenantNotAllowed(Excerpt),
+    /// The issuer says that the token does not count (RFC 7662, section 2.2).
+    #[error("the issuer says that the token is not active")]
+    TokenInactive,
     /// Two credentials of one call are of two tenants.
     #[error("the call has credentials of two tenants, `{0}` and `{1}`")]
     TenantsDiffer(Excerpt, Excerpt),
@@ -172,7 +178,9 @@ impl CredentialError {
     /// The closed-list reason for the refusal.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::KeysStale(_) | Self::KeysUnavailable(_) => Reason::KeysUnavailable,
+            Self::IntrospectionFailed(_) | Self::KeysStale(_) | Self::KeysUnavailable(_) => {
+                Reason::KeysUnavailable
+            }
             Self::Signature(error) => error.reason(),
             Self::TenantMissing(_) | Self::TenantNotAllowed(_) | Self::TenantsDiffer(..) => {
                 Reason::TenantUnknown
@@ -211,6 +219,7 @@ impl CredentialError {
             | Self::NotYetValid(_)
             | Self::Proof(_)
             | Self::ProofRequired
+            | Self::TokenInactive
             | Self::TooLarge
             | Self::TooOld(_)
             | Self::TypeMissing

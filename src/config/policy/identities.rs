@@ -1,6 +1,7 @@
 //! `identities`: who vouches for callers.
 
 mod api_key;
+mod introspection;
 mod jwt;
 mod mtls;
 mod signature;
@@ -19,14 +20,21 @@ use crate::config::language::policy::IDENTITY;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::identity::signature::KeyKind;
-use crate::identity::{ApiKey, ClaimPath, Identity, Kind, TenantFrom};
+use crate::identity::{ApiKey, ClaimPath, Identity, KeySource, Kind, TenantFrom};
 use crate::model::{ANONYMOUS, IdentityName, TenantId};
 
 /// Where most issuers put groups, so that the shortest policy can name some.
 const DEFAULT_GROUPS: &str = "groups";
 
 /// The kinds of credentials, one of which an identity has.
-const KINDS: &[&str] = &["jwt", "apiKey", "mtls", "signature", "hmac"];
+const KINDS: &[&str] = &[
+    "jwt",
+    "introspection",
+    "apiKey",
+    "mtls",
+    "signature",
+    "hmac",
+];
 
 impl Draft {
     /// The identity of that name, with the name; a mistake if there is none.
@@ -71,6 +79,18 @@ impl Draft {
         }
     }
 
+    /// A token that nobody can read has no word on who made it, so that there can be one only who is asked.
+    fn check_only_asked(&self, identity: &Identity, entry: &Entry, report: &mut Diagnostics) {
+        let is_asked = |identity: &Identity| matches!(&identity.kind, Kind::Jwt(jwt) if matches!(jwt.keys, KeySource::Introspection(_)));
+        let mut others = self.identities.values();
+        let other = others.find(|(_, other)| is_asked(other));
+        if let (Some((first, _)), true) = (other, is_asked(identity)) {
+            let title = "tokens that only their issuer can read can have one issuer";
+            let diagnostic = Diagnostic::error(Code::Contradiction, title).at(entry.key.span, "");
+            report.push(diagnostic.also(*first, "this one is asked already"));
+        }
+    }
+
     pub(super) fn read_identities(&mut self, section: &Entry, report: &mut Diagnostics) {
         for entry in each_named(section, "identity", report) {
             if &*entry.key.text == ANONYMOUS {
@@ -85,6 +105,7 @@ impl Draft {
             let Some(identity) = identity.or_else(|| defaults(&entry.key.text)) else {
                 continue;
             };
+            self.check_only_asked(&identity, entry, report);
             add(&mut self.identities, entry, "identity", identity, report);
         }
     }
@@ -186,6 +207,10 @@ fn read_kind(entry: &Entry, name: &IdentityName, report: &mut Diagnostics) -> Ki
                 file: PathBuf::new(),
             }),
         ),
+        "introspection" => {
+            let read = introspection::read(entry, name, report);
+            Kind::Jwt(read.unwrap_or_else(jwt::defaults))
+        }
         "mtls" => Kind::Mtls(mtls::read(entry, name, report).unwrap_or_default()),
         kind @ ("signature" | "hmac") => {
             let kind = match kind {

@@ -144,7 +144,7 @@ impl Draft {
             resource: resource.clone(),
             authorization_servers: servers,
             scopes,
-            is_dpop_bound: false,
+            is_dpop_bound: !tokens.is_empty() && tokens.iter().all(|(_, jwt)| jwt.require_dpop),
             scoped,
             grants,
         })

@@ -44,6 +44,15 @@ impl Validity {
         self.from <= now && now < self.until
     }
 
+    /// The same, but no longer than so from now on.
+    pub(super) fn for_at_most(self, time: Duration, now: Timestamp) -> Self {
+        let most = now.as_millisecond().saturating_add(millis(time));
+        Self {
+            until: self.until.min(most),
+            ..self
+        }
+    }
+
     pub(super) const fn until(self) -> Millis {
         self.until
     }
@@ -62,6 +71,17 @@ impl Claims {
             issued: date(&all, "iat")?,
             all,
         })
+    }
+
+    /// Reads what an issuer says of a token when it is asked. It need not name itself (RFC 7662, section 2.2), but must not
+    /// name another.
+    pub(super) fn told(mut all: Map<String, Value>, issuer: &str) -> Result<Self, CredentialError> {
+        all.entry("iss").or_insert_with(|| issuer.into());
+        let claims = Self::new(all)?;
+        if !issuer.is_empty() && claims.issuer != issuer {
+            return Err(CredentialError::UnknownIssuer(Excerpt::new(&claims.issuer)));
+        }
+        Ok(claims)
     }
 
     pub(super) fn subject(&self) -> Result<&str, CredentialError> {

@@ -5,6 +5,7 @@ mod bearer;
 mod binding;
 mod cache;
 mod claims;
+mod introspection;
 mod keys;
 pub mod mint;
 mod proof;
@@ -30,6 +31,7 @@ pub(super) use bearer::{Carried, Place};
 use binding::Binding;
 use cache::{Digest, Entry, TokenCache};
 use claims::Claims;
+use introspection::Introspector;
 use token::Type;
 pub(super) use token::Unverified;
 
@@ -216,29 +218,35 @@ impl Tokens {
     pub(super) fn source(&self, issuer: usize) -> &Arc<Source<KeySet>> {
         match &self.issuers[issuer].keys {
             Keys::Set(source) => source,
-            Keys::Shared(_) => panic!("no key set"),
+            Keys::Server(_) | Keys::Shared(_) => panic!("no key set"),
         }
     }
 
-    /// Everything that makes a token count, signature first: nothing it says matters before that, but who
-    /// should have signed it.
+    /// Everything that makes a token count. What none of our issuers can have made is for the one that is asked about
+    /// its tokens, if there is one.
     pub(super) async fn verify(
         &self,
         carried: Carried<'_>,
         now: Timestamp,
     ) -> Result<Entry, CredentialError> {
-        let token = Unverified::parse(carried.text)?;
-        let (index, issuer) = self.issuer_of(&token.claims, carried.place)?;
-        let signed = issuer.check_signature(&token).await?;
-        token.claims.check_audience(&issuer.jwt)?;
-        let validity = token.claims.check_time(&issuer.jwt, now)?;
-        Ok(Entry {
-            principal: Arc::new(issuer.principal(&token.claims, signed.key)?),
-            issuer: index,
-            generation: signed.generation,
-            binding: token.claims.binding,
-            validity,
-        })
+        let read = Unverified::parse(carried.text).and_then(|token| {
+            let (index, issuer) = self.issuer_of(&token.claims, carried.place)?;
+            Ok((token, index, issuer))
+        });
+        match read {
+            Ok((token, index, issuer)) => issuer.verify(index, &token, now).await,
+            Err(error) => {
+                let mut asked = self.issuers.iter().enumerate();
+                let asked = asked.find_map(|(index, issuer)| match &issuer.keys {
+                    Keys::Server(server) if issuer.reads(carried.place) => {
+                        Some((index, issuer, server))
+                    }
+                    Keys::Server(_) | Keys::Set(_) | Keys::Shared(_) => None,
+                });
+                let (index, issuer, server) = asked.ok_or(error)?;
+                issuer.introspect(index, server, carried.text, now).await
+            }
+        }
     }
 
     /// The issuer that a token claims. Several identities may share one issuer for different audiences; then
@@ -254,6 +262,7 @@ impl Tokens {
                 .iter()
                 .enumerate()
                 .filter(|(_, issuer)| issuer.jwt.issuer == claims.issuer && issuer.reads(place))
+                .filter(|(_, issuer)| !matches!(issuer.keys, Keys::Server(_)))
         };
         named()
             .find(|(_, issuer)| claims.is_for(&issuer.jwt.audiences))
@@ -268,6 +277,8 @@ impl Tokens {
 enum Keys {
     Set(Arc<Source<KeySet>>),
     Shared(Arc<Source<SharedKey>>),
+    /// None of them, but somebody to ask.
+    Server(Box<Introspector>),
 }
 
 impl Keys {
@@ -279,6 +290,9 @@ impl Keys {
             },
             KeySource::File(path) => Origin::File(path),
             KeySource::Url { url, ca } => Origin::Url { url, ca },
+            KeySource::Introspection(config) => {
+                return Self::Server(Box::new(Introspector::new(*config, store.fetcher())));
+            }
             KeySource::Shared { place, least } => {
                 return Self::Shared(store.shared_key(place, least, jwt.max_stale));
             }
@@ -291,6 +305,7 @@ impl Keys {
         let is_same = match self {
             Self::Set(source) => source.is_at(generation),
             Self::Shared(source) => source.is_at(generation),
+            Self::Server(_) => true,
         };
         is_same && self.stale_for() <= max_stale
     }
@@ -299,6 +314,7 @@ impl Keys {
         match self {
             Self::Set(source) => source.stale_for(),
             Self::Shared(source) => source.stale_for(),
+            Self::Server(_) => Duration::ZERO,
         }
     }
 
@@ -306,6 +322,7 @@ impl Keys {
         match self {
             Self::Set(source) => source.refetch().await,
             Self::Shared(source) => source.refetch().await,
+            Self::Server(_) => {}
         }
     }
 }
@@ -324,6 +341,47 @@ impl Issuer {
             (Place::Bearer | Place::Dpop, own) => own.is_none(),
             (Place::Field(name), own) => own.as_ref() == Some(name),
         }
+    }
+
+    /// Signature first: nothing that a token says matters before that, but who should have signed it.
+    async fn verify(
+        &self,
+        index: usize,
+        token: &Unverified<'_>,
+        now: Timestamp,
+    ) -> Result<Entry, CredentialError> {
+        let signed = self.check_signature(token).await?;
+        token.claims.check_audience(&self.jwt)?;
+        let validity = token.claims.check_time(&self.jwt, now)?;
+        Ok(Entry {
+            principal: Arc::new(self.principal(&token.claims, signed.key)?),
+            issuer: index,
+            generation: signed.generation,
+            binding: token.claims.binding,
+            validity,
+        })
+    }
+
+    /// What the issuer says of a token counts like the claims of one that it signed.
+    async fn introspect(
+        &self,
+        index: usize,
+        server: &Introspector,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Entry, CredentialError> {
+        let claims = Claims::told(server.ask(token, now).await?, &self.jwt.issuer)?;
+        if !self.jwt.audiences.is_empty() {
+            claims.check_audience(&self.jwt)?;
+        }
+        let validity = claims.check_time(&self.jwt, now)?;
+        Ok(Entry {
+            principal: Arc::new(self.principal(&claims, None)?),
+            issuer: index,
+            generation: 0,
+            binding: claims.binding,
+            validity: validity.for_at_most(server.cached_for(), now),
+        })
     }
 
     async fn check_signature(&self, token: &Unverified<'_>) -> Result<Signed, CredentialError> {
@@ -378,6 +436,8 @@ impl Issuer {
                     generation: key.generation,
                 })
             }
+            // It is asked instead.
+            Keys::Server(_) => Err(unavailable()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Fetches key documents: one GET, no redirects, capped in size and time.
+//! Fetches key documents, and asks about tokens: one request, no redirects, capped in size and time.
 //!
 //! Over `https`, or `http` to this machine only: whoever can change the document can be anybody. A new
 //! connection each time, because there are hours between two fetches. Proxies from the environment are not used.
@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Empty};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject as _;
@@ -35,14 +35,20 @@ const DEADLINE: Duration = Duration::from_secs(5);
 
 /// A document, and how long its sender says that it stays fresh.
 #[derive(Debug)]
-pub(super) struct Document {
-    pub(super) bytes: Vec<u8>,
+pub(in crate::identity) struct Document {
+    pub(in crate::identity) bytes: Vec<u8>,
     pub(super) max_age: Option<Duration>,
+}
+
+/// What is asked in a form, by somebody who says who it is.
+pub(in crate::identity) struct Form {
+    pub(in crate::identity) authorization: HeaderValue,
+    pub(in crate::identity) body: String,
 }
 
 /// The client side of TLS, set up when it is first needed.
 #[derive(Debug, Default)]
-pub(super) struct Fetcher {
+pub(in crate::identity) struct Fetcher {
     system: OnceCell<Arc<ClientConfig>>,
 }
 
@@ -73,19 +79,43 @@ impl Fetcher {
 
     /// The document at a URL.
     pub(super) async fn get(&self, url: &str, ca: Option<&Path>) -> Result<Document, KeysError> {
-        tokio::time::timeout(DEADLINE, self.get_in_time(url, ca))
+        self.send(url, ca, None).await
+    }
+
+    /// What a form is answered.
+    pub(in crate::identity) async fn post(
+        &self,
+        url: &str,
+        ca: Option<&Path>,
+        form: Form,
+    ) -> Result<Document, KeysError> {
+        self.send(url, ca, Some(form)).await
+    }
+
+    async fn send(
+        &self,
+        url: &str,
+        ca: Option<&Path>,
+        form: Option<Form>,
+    ) -> Result<Document, KeysError> {
+        tokio::time::timeout(DEADLINE, self.send_in_time(url, ca, form))
             .await
             .unwrap_or_else(|_| Err(KeysError::Timeout(Box::from(url))))
     }
 
-    async fn get_in_time(&self, url: &str, ca: Option<&Path>) -> Result<Document, KeysError> {
+    async fn send_in_time(
+        &self,
+        url: &str,
+        ca: Option<&Path>,
+        form: Option<Form>,
+    ) -> Result<Document, KeysError> {
         let target = Target::parse(url)?;
         let stream = target.connect().await.map_err(|source| KeysError::Io {
             url: Box::from(url),
             source,
         })?;
         if !target.secure {
-            return exchange(stream, &target).await;
+            return exchange(stream, &target, form).await;
         }
         let name = ServerName::try_from(target.host.clone())
             .map_err(|_| KeysError::Url(Excerpt::new(url)))?;
@@ -96,7 +126,7 @@ impl Fetcher {
                 url: Box::from(url),
                 source,
             })?;
-        exchange(stream, &target).await
+        exchange(stream, &target, form).await
     }
 
     /// A CA file is read each time, so that it can be rotated; the system's roots are read once.
@@ -237,8 +267,8 @@ fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-/// One GET on a fresh connection.
-async fn exchange<IO>(io: IO, target: &Target) -> Result<Document, KeysError>
+/// One request on a fresh connection.
+async fn exchange<IO>(io: IO, target: &Target, form: Option<Form>) -> Result<Document, KeysError>
 where
     IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -248,7 +278,7 @@ where
     };
     let (sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(failed)?;
     let mut connection = pin!(connection);
-    let mut answer = pin!(ask(sender, target));
+    let mut answer = pin!(ask(sender, target, form));
     // The connection is driven here rather than in a task of its own, so that nothing outlives this call.
     // It may end before the answer is read to its end.
     let mut connected = true;
@@ -262,19 +292,28 @@ where
 }
 
 async fn ask(
-    mut sender: http1::SendRequest<Empty<Bytes>>,
+    mut sender: http1::SendRequest<Full<Bytes>>,
     target: &Target,
+    form: Option<Form>,
 ) -> Result<Document, KeysError> {
     let failed = |source| KeysError::Http {
         url: target.url.clone(),
         source,
     };
-    let request = Request::get(&target.path)
+    let request = Request::builder()
+        .uri(&target.path)
         .header(header::HOST, &target.authority)
         .header(header::ACCEPT, "application/json")
-        .header(header::ACCEPT_ENCODING, "identity")
-        .body(Empty::new())
-        .map_err(|_| KeysError::Url(Excerpt::new(&target.url)))?;
+        .header(header::ACCEPT_ENCODING, "identity");
+    let request = match form {
+        None => request.body(Full::default()),
+        Some(form) => request
+            .method(Method::POST)
+            .header(header::AUTHORIZATION, form.authorization)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::from(form.body)),
+    };
+    let request = request.map_err(|_| KeysError::Url(Excerpt::new(&target.url)))?;
     let mut response = sender.send_request(request).await.map_err(failed)?;
     if response.status() != StatusCode::OK {
         return Err(KeysError::Status {
@@ -348,7 +387,11 @@ impl Origin {
 }
 
 /// The bytes of a secret. A line break at the end is an editor's and no part of it.
-async fn secret(place: &SecretSource, least: usize, most: usize) -> Result<Document, KeysError> {
+pub(in crate::identity) async fn secret(
+    place: &SecretSource,
+    least: usize,
+    most: usize,
+) -> Result<Document, KeysError> {
     let mut bytes = match place {
         SecretSource::File(path) => read_file(path, most).await?,
         SecretSource::Variable(name) => match std::env::var(name) {

@@ -4,7 +4,7 @@ mod fetch;
 mod source;
 mod store;
 
-pub(super) use fetch::Origin;
+pub(super) use fetch::{Fetcher, Form, Origin, secret};
 pub use source::SourceState;
 #[cfg(test)]
 pub(super) use source::Timing;

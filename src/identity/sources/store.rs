@@ -93,6 +93,11 @@ impl KeyStore {
         states
     }
 
+    /// Who asks others.
+    pub(in crate::identity) fn fetcher(&self) -> Arc<Fetcher> {
+        Arc::clone(&self.fetcher)
+    }
+
     /// The proofs that were seen.
     pub(in crate::identity) fn replays(&self) -> Arc<Replays> {
         Arc::clone(&self.replays)

@@ -16,6 +16,15 @@ pub(in crate::config) static IDENTITY: Record = Record::new(
         )
         .examples(&["{ issuer: \"https://idp.example\", audience: quotes-agent }"]),
         Field::new(
+            "introspection",
+            Value::Record(&INTROSPECTION),
+            "Callers send a token that only its issuer can read, and the issuer is asked about it (RFC 7662). Tokens of an identity with `jwt` \
+             are still verified here.",
+        )
+        .examples(&[
+            "{ url: \"https://idp.example/introspect\", clientId: lictor, clientSecret: { file: secrets/idp }, audience: quotes-agent }",
+        ]),
+        Field::new(
             "apiKey",
             Value::Record(&API_KEY),
             "Callers send a key in a header field. Its tenant and groups stand beside its hash.",
@@ -64,6 +73,7 @@ pub(in crate::config) static IDENTITY: Record = Record::new(
 )
 .one_of(&[
     Choice { title: "JSON Web Token", field: "jwt" },
+    Choice { title: "token that its issuer is asked about", field: "introspection" },
     Choice { title: "API key", field: "apiKey" },
     Choice { title: "client certificate", field: "mtls" },
     Choice { title: "signed request", field: "signature" },
@@ -237,6 +247,42 @@ pub(in crate::config) static TYPES: &[Word] = &[Word::new(
     "at+jwt",
     "An access token as RFC 9068 has it, and not for example an ID token.",
 )];
+
+pub(in crate::config) static INTROSPECTION: Record = Record::new(
+    "introspection",
+    "How an issuer is asked about a token (RFC 7662). What it says counts like the claims of a token: `sub` (or else `client_id`) is the \
+     caller, and `exp`, `nbf`, `aud` and `cnf` hold. While it cannot be asked, calls get 503.",
+    &[
+        Field::new("url", Value::Text(&URL), "Where it is asked: https, or http on loopback.")
+            .required()
+            .examples(&["\"https://idp.example/introspect\""]),
+        Field::new("clientId", Value::Text(&TEXT), "The name of lictor with the issuer.")
+            .required()
+            .examples(&["lictor"]),
+        Field::new("clientSecret", Value::Secret, "What proves it.")
+            .required()
+            .examples(&["{ file: secrets/idp }"]),
+        Field::new(
+            "audience",
+            Value::OneOrMore(&Value::Text(&TEXT)),
+            "For whom tokens have to be made out: `aud` must hold one of these.",
+        )
+        .otherwise("any token of the issuer counts, and `check` warns")
+        .examples(&["quotes-agent"]),
+        Field::new("issuer", Value::Text(&TEXT), "What `iss` has to be, where the answer has one.")
+            .otherwise("anything")
+            .examples(&["\"https://idp.example\""]),
+        Field::new(
+            "cache",
+            Value::Duration,
+            "For how long an answer counts, unless the token ends before: as long as one that was taken back still opens. At most 1h.",
+        )
+        .default("60s"),
+        Field::new("ca", Value::Text(&PATH), "The authorities that may vouch for the TLS of `url`, PEM.")
+            .otherwise("the system's")
+            .examples(&["idp-ca.pem"]),
+    ],
+);
 
 pub(in crate::config) static API_KEY: Record = Record::new(
     "apiKey",

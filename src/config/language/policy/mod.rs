@@ -21,8 +21,8 @@ pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};
 #[cfg(test)]
 pub(in crate::config) use identities::ALGORITHMS;
 pub(in crate::config) use identities::{
-    API_KEY, HMAC, IDENTITY, JWKS, JWT, KEY_FILE, MTLS, NONCE, PROFILES, REQUIRE, SIGNATURE,
-    SIGNATURE_KEYS, TYPES,
+    API_KEY, HMAC, IDENTITY, INTROSPECTION, JWKS, JWT, KEY_FILE, MTLS, NONCE, PROFILES, REQUIRE,
+    SIGNATURE, SIGNATURE_KEYS, TYPES,
 };
 pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
 pub(in crate::config) use limits::{LIMIT, LIMITS};

@@ -246,7 +246,7 @@ fn read_jwks(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
 }
 
 /// A secret says where it lies, and never what it is.
-fn secret(entry: &Entry, name: &str, report: &mut Diagnostics) -> Option<SecretSource> {
+pub(super) fn secret(entry: &Entry, name: &str, report: &mut Diagnostics) -> Option<SecretSource> {
     if matches!(&*entry.value.kind, Kind::Text { .. }) {
         // Refused and hidden already, as every secret that is written out.
         return None;
