@@ -14,11 +14,18 @@ pub(crate) mod frames;
 pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod lictor;
+pub(crate) mod recipes;
 pub(crate) mod recorder;
 pub(crate) mod runner;
 pub(crate) mod secrets;
 pub(crate) mod tls;
 pub(crate) mod upstream;
+
+/// With what recipes make tokens.
+pub(crate) mod minting {
+    pub(crate) use lictor::identity::Algorithm;
+    pub(crate) use lictor::identity::mint::TokenMinter;
+}
 
 use std::time::Duration;
 

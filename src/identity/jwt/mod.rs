@@ -12,6 +12,8 @@ mod proof;
 mod replay;
 mod shared;
 mod token;
+#[cfg(test)]
+mod wycheproof;
 
 use std::sync::Arc;
 use std::time::Duration;

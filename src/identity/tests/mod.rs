@@ -2,6 +2,13 @@
 
 mod callers;
 mod proofs;
+#[path = "../../../tests/support/recipes.rs"]
+#[expect(
+    dead_code,
+    reason = "where else than in fields a token stands is for tests of the program"
+)]
+mod recipes;
+mod recipes_run;
 mod server;
 mod sources;
 mod tokens;
@@ -21,6 +28,12 @@ use super::jwt::{Carried, Place};
 use super::mint::TokenMinter;
 use super::sources::Timing;
 use super::*;
+
+/// With what the recipes make tokens.
+mod minting {
+    pub(crate) use crate::identity::Algorithm;
+    pub(crate) use crate::identity::mint::TokenMinter;
+}
 
 const ISSUER: &str = "https://idp.example";
 
