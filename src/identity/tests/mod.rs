@@ -1,6 +1,7 @@
 //! The whole room, with real keys and real key servers on loopback.
 
 mod callers;
+mod outages;
 mod proofs;
 #[path = "../../../tests/support/recipes.rs"]
 #[expect(
