@@ -35,7 +35,7 @@ pub use assertion::{AssertionConfig, Assertions};
 pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
 pub use error::{CredentialError, Excerpt, KeysError, Part, ProofError};
-pub use jwt::mint;
+pub use jwt::{fuzz_jwks, fuzz_token, mint};
 use signature::{Asked, ContentDigest};
 pub use sources::{KeyStore, SourceState};
 

@@ -5,6 +5,7 @@ mod bearer;
 mod binding;
 mod cache;
 mod claims;
+mod fuzz;
 mod introspection;
 mod keys;
 pub mod mint;
@@ -37,6 +38,7 @@ use introspection::Introspector;
 use token::Type;
 pub(super) use token::Unverified;
 
+pub use fuzz::{fuzz_jwks, fuzz_token};
 pub(super) use keys::KeySet;
 pub(super) use proof::FIELD as PROOF_FIELD;
 pub(super) use replay::Replays;
