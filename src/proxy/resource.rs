@@ -118,7 +118,13 @@ impl ProtectedResource {
         }
         challenge.push_str(&format!("resource_metadata=\"{}\"", self.metadata_url));
         if let Ok(value) = HeaderValue::from_str(&challenge) {
+            // What else is asked for, a signature, stays beside it.
+            let others = headers.get_all(header::WWW_AUTHENTICATE);
+            let others: Vec<_> = others.iter().skip(1).cloned().collect();
             headers.insert(header::WWW_AUTHENTICATE, value);
+            for other in others {
+                headers.append(header::WWW_AUTHENTICATE, other);
+            }
         }
     }
 
@@ -141,4 +147,83 @@ fn split(url: &str) -> (&str, &str) {
 pub fn is_scope(text: &str) -> bool {
     let is_sign = |byte: u8| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     !text.is_empty() && text.bytes().all(is_sign)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(url: &str) -> ProtectedResource {
+        ProtectedResource::new(Config {
+            rule: Arc::new(RuleRef {
+                name: Arc::from("protectedResource"),
+                place: None,
+            }),
+            resource: url.to_owned(),
+            authorization_servers: vec!["https://idp.example".to_owned()],
+            scopes: Vec::new(),
+            is_dpop_bound: true,
+            scoped: Vec::new(),
+            grants: Vec::new(),
+        })
+    }
+
+    #[test]
+    fn the_metadata_lie_where_clients_look() {
+        let cases = [
+            (
+                "https://a.example",
+                "",
+                "https://a.example/.well-known/oauth-protected-resource",
+            ),
+            (
+                "https://a.example/mcp",
+                "/mcp",
+                "https://a.example/.well-known/oauth-protected-resource/mcp",
+            ),
+            (
+                "https://a.example:8443/a/b",
+                "/a/b",
+                "https://a.example:8443/.well-known/oauth-protected-resource/a/b",
+            ),
+        ];
+        for (url, path, metadata) in cases {
+            let resource = resource(url);
+            assert_eq!(resource.metadata_url, metadata);
+            let asked = format!("{WELL_KNOWN}{path}");
+            let document = resource.document(&Method::GET, &asked).unwrap();
+            let document: serde_json::Value = serde_json::from_slice(document).unwrap();
+            assert_eq!(document["resource"], url);
+            assert_eq!(document["dpop_bound_access_tokens_required"], true);
+            for other in [format!("{asked}/"), format!("{asked}/x"), "/".to_owned()] {
+                assert!(resource.document(&Method::GET, &other).is_none(), "{other}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_else_is_asked_for_stays() {
+        let mut headers = HeaderMap::new();
+        headers.append(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"lictor\""),
+        );
+        headers.append(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Signature realm=\"lictor\""),
+        );
+        resource("https://a.example").challenge(StatusCode::UNAUTHORIZED, &mut headers, None, None);
+        let asked: Vec<_> = headers.get_all(header::WWW_AUTHENTICATE).iter().collect();
+        let metadata = "Bearer realm=\"lictor\", \
+             resource_metadata=\"https://a.example/.well-known/oauth-protected-resource\"";
+        assert_eq!(asked, [metadata, "Signature realm=\"lictor\""]);
+    }
+
+    #[test]
+    fn a_scope_is_of_visible_signs() {
+        assert!(is_scope("quotes.read") && is_scope("https://a.example/b"));
+        for text in ["", "a b", "a\"b", "a\\b", "ä"] {
+            assert!(!is_scope(text), "{text}");
+        }
+    }
 }
