@@ -174,6 +174,9 @@ impl Signers {
             .ok_or(SignatureError::NotForUs)?;
         let principal = signer.principal(&accepted)?;
         if let Some((nonce, until)) = accepted.nonce {
+            if !self.nonces.covers(accepted.created) {
+                return Err(SignatureError::BeforeStart.into());
+            }
             match self.nonces.remember(nonce, until, seconds) {
                 Remembered::Fresh => {}
                 Remembered::Full => return Err(SignatureError::ReplayStoreFull.into()),

@@ -28,6 +28,9 @@ pub enum SignatureError {
     /// The key did not make this signature.
     #[error("the signature does not verify")]
     BadSignature,
+    /// Made before this process began to remember nonces: the one before it may have accepted it.
+    #[error("the signature was made before this process started, which cannot know its nonce")]
+    BeforeStart,
     /// There is content, and the signature does not cover its digest.
     #[error("the content is not covered: its `content-digest` is not signed")]
     BodyUnsigned,
@@ -171,6 +174,7 @@ impl SignatureError {
             | Self::AlgorithmNotAllowed(_)
             | Self::Ambiguous
             | Self::BadSignature
+            | Self::BeforeStart
             | Self::BodyUnsigned
             | Self::ComponentInvalid(_)
             | Self::ComponentMisplaced(_)

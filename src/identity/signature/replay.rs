@@ -76,6 +76,7 @@ pub enum Remembered {
 pub struct MemoryStore {
     shards: Vec<Mutex<Shard>>,
     capacity: usize,
+    since: i64,
 }
 
 #[derive(Debug, Default)]
@@ -98,7 +99,22 @@ impl MemoryStore {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             capacity: capacity.div_ceil(SHARDS),
+            since: i64::MIN,
         }
+    }
+
+    /// One that begins to remember now, in seconds since 1970: what was accepted before, nobody knows any more.
+    pub fn since(now: i64) -> Self {
+        Self {
+            since: now,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a nonce of a signature that was made then would be known if it had been accepted. One from before the
+    /// beginning may have been accepted by the process before this one.
+    pub const fn covers(&self, created: i64) -> bool {
+        created >= self.since
     }
 
     /// Remembers a nonce until it could not be accepted any more, in seconds since 1970: until `created` plus

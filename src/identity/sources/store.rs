@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 
+use crate::clock;
 use crate::identity::api_keys::ApiKeys;
 use crate::identity::config::SecretSource;
 use crate::identity::jwt::{KeySet, Replays, SharedKey};
@@ -74,7 +75,7 @@ impl KeyStore {
             fetcher: Arc::new(Fetcher::default()),
             timing,
             replays: Arc::default(),
-            nonces: Arc::default(),
+            nonces: Arc::new(MemoryStore::since(clock::wall().as_second())),
             inner: Mutex::default(),
         }
     }

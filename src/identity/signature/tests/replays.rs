@@ -83,3 +83,11 @@ fn of_many_who_send_one_nonce_at_once_one_is_first() {
     });
     assert_eq!(fresh, 2000);
 }
+
+#[test]
+fn what_was_made_before_the_memory_began_is_not_covered_by_it() {
+    let store = MemoryStore::since(1_800_000_000);
+    assert!(!store.covers(1_799_999_999));
+    assert!(store.covers(1_800_000_000));
+    assert!(MemoryStore::default().covers(0));
+}
