@@ -15,7 +15,7 @@ use super::program::{ClockField, Constant, Part, TermNode, TestNode};
 use super::shown::{cut, ticked};
 use super::value::Kind;
 use super::vocabulary::{is_path, nearest};
-use super::window::{Days, Window, duration, time_of_day};
+use super::window::{Days, Offsets, Window, duration, time_of_day};
 
 /// Name, and how it is written.
 const FUNCTIONS: &[(&str, &str)] = &[
@@ -159,7 +159,7 @@ impl Checker<'_> {
         let window = Window {
             from: parts.0?,
             to: parts.1?,
-            zone: parts.2?,
+            zone: Offsets::of(parts.2?),
             days: parts.3?,
             on: days.and_then(literal_text).map(Box::from),
         };

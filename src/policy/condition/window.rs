@@ -12,7 +12,7 @@ pub(super) struct Window {
     /// Seconds from midnight.
     pub(super) from: i64,
     pub(super) to: i64,
-    pub(super) zone: TimeZone,
+    pub(super) zone: Offsets,
     pub(super) days: Days,
     /// The days as they are written, where any are.
     pub(super) on: Option<Box<str>>,
@@ -35,7 +35,7 @@ impl Window {
     fn local(&self, time: Timestamp) -> (i64, i64) {
         // Before 1970 a fraction counts backwards.
         let second = time.as_second() - i64::from(time.subsec_nanosecond() < 0);
-        let local = second + i64::from(self.zone.to_offset(time).seconds());
+        let local = second + self.zone.at(time);
         (local.div_euclid(DAY), local.rem_euclid(DAY))
     }
 
@@ -51,6 +51,58 @@ impl Window {
                 .zip(0..)
                 .find_map(|(name, number)| (number == weekday(day)).then_some(*name));
             format!("{} {clock}", name.unwrap_or_default())
+        }
+    }
+}
+
+/// A zone's offsets from UTC, looked up when a condition is loaded and not when it is judged: most of what a window costs
+/// would be finding the rules of its zone.
+#[derive(Debug, Clone)]
+pub(super) struct Offsets {
+    zone: TimeZone,
+    /// From when on, in seconds since 1970, and by how many seconds the clock on the wall is ahead of UTC then.
+    known: Box<[(i64, i64)]>,
+    /// Until when they are known.
+    until: i64,
+}
+
+impl Offsets {
+    /// 1 January 2020 and 2060: a time outside is looked up.
+    const FROM: i64 = 1_577_836_800;
+    const UNTIL: i64 = 2_840_140_800;
+
+    pub(super) fn of(zone: TimeZone) -> Self {
+        let ahead = |zone: &TimeZone, time| i64::from(zone.to_offset(time).seconds());
+        let (Ok(from), Ok(until)) = (
+            Timestamp::from_second(Self::FROM),
+            Timestamp::from_second(Self::UNTIL),
+        ) else {
+            return Self {
+                zone,
+                known: Box::default(),
+                until: Self::FROM,
+            };
+        };
+        let changes = zone.following(from).map(|change| change.timestamp());
+        let changes = changes.take_while(|time| *time < until);
+        let known = [from].into_iter().chain(changes);
+        let known = known
+            .map(|time| (time.as_second(), ahead(&zone, time)))
+            .collect();
+        Self {
+            zone,
+            known,
+            until: Self::UNTIL,
+        }
+    }
+
+    /// By how many seconds the clock on the wall is ahead of UTC.
+    fn at(&self, time: Timestamp) -> i64 {
+        let second = time.as_second();
+        let after = self.known.partition_point(|(from, _)| *from <= second);
+        match after.checked_sub(1).and_then(|index| self.known.get(index)) {
+            Some((_, ahead)) if second < self.until => *ahead,
+            Some(_) | None => i64::from(self.zone.to_offset(time).seconds()),
         }
     }
 }
@@ -154,4 +206,44 @@ fn nanoseconds(number: &str, unit: &str) -> Option<i128> {
         total = total.checked_add(fraction.parse::<i128>().ok()?.checked_mul(unit)? / scale)?;
     }
     Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_looked_up_beforehand_is_what_the_zone_says() {
+        let zones = [
+            "UTC",
+            "Europe/London",
+            "America/New_York",
+            "Asia/Kolkata",
+            "Australia/Lord_Howe",
+            "Africa/Casablanca",
+            "Pacific/Apia",
+            "America/Sao_Paulo",
+            "Antarctica/Troll",
+        ];
+        for name in zones {
+            let zone = TimeZone::get(name).unwrap();
+            let offsets = Offsets::of(zone.clone());
+            let check = |second: i64| {
+                let time = Timestamp::from_second(second).unwrap();
+                assert_eq!(
+                    offsets.at(time),
+                    i64::from(zone.to_offset(time).seconds()),
+                    "{name} {time}"
+                );
+            };
+            // Every five hours and some, from before what is known to after it, and around each change.
+            for step in 0..80_000 {
+                check(1_500_000_000 + step * 18_671);
+            }
+            for (change, _) in &offsets.known {
+                (change - 2..change + 3).for_each(check);
+            }
+            (Offsets::UNTIL - 2..Offsets::UNTIL + 3).for_each(check);
+        }
+    }
 }
