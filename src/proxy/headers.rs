@@ -123,7 +123,8 @@ impl IdentityHeaders {
     /// Makes the caller's trailers into those that the agent may get.
     pub(super) fn caller_trailers(&self, trailers: &mut HeaderMap) {
         self.remove_spoofed(trailers);
-        trailers.remove(header::AUTHORIZATION);
+        // Nothing that came this late was verified. Which fields the policy reads is not known here; these are the usual.
+        self.remove_credentials(trailers, [PROOF].iter());
     }
 
     fn remove_spoofed(&self, headers: &mut HeaderMap) {
@@ -146,6 +147,9 @@ impl IdentityHeaders {
         ours.any(|ours| is_same(name, ours.as_str())) || is_spoofable(name)
     }
 }
+
+/// Proves that the caller holds the key of its token (RFC 9449).
+const PROOF: HeaderName = HeaderName::from_static("dpop");
 
 /// Where clients of models write a key, whether anybody asks for one or not.
 static USUAL_KEYS: [HeaderName; 3] = [
@@ -403,5 +407,21 @@ mod tests {
         assert_eq!(headers.get("x-goog-api-key").unwrap(), "wanted");
         assert_eq!(headers.get("accept-encoding").unwrap(), "identity");
         assert_eq!(headers.get("a2a-version").unwrap(), "1.0");
+    }
+
+    #[test]
+    fn no_credential_comes_with_the_trailers() {
+        let mut trailers = HeaderMap::new();
+        for name in [
+            "authorization",
+            "dpop",
+            "x-api-key",
+            "x-user-id",
+            "x-checksum",
+        ] {
+            trailers.append(name, HeaderValue::from_static("x"));
+        }
+        IdentityHeaders::default().caller_trailers(&mut trailers);
+        assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x-checksum"]);
     }
 }
