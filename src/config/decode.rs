@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::diagnostic::{Code, Diagnostic, Diagnostics};
+use super::language::operator::SECRET;
 use super::language::{Field, Record, Word, is_planned};
 use super::source::{SECRET_KEYS, Span};
 use super::tree::{Entry, Kind, Node, quoted};
@@ -514,6 +515,38 @@ pub(super) fn texts<'node>(
         .into_iter()
         .filter_map(|item| Some((text(item, &what, report)?, item.span)))
         .collect()
+}
+
+/// Where a secret lies.
+pub(super) enum Secret<'node> {
+    /// In the file of this path.
+    File(&'node Node),
+    /// In this variable of the environment.
+    Variable(&'node str),
+}
+
+/// A secret says where it lies, and never what it is. One that is written out was refused and hidden already.
+pub(super) fn secret<'node>(
+    entry: &'node Entry,
+    report: &mut Diagnostics,
+) -> Option<Secret<'node>> {
+    if matches!(&*entry.value.kind, Kind::Text { .. }) {
+        return None;
+    }
+    let what = format!("`{}`", entry.key.text);
+    let at = Some(entry.key.span);
+    let mut fields = Fields::of(&SECRET, &entry.value, &what, at, report)?;
+    let (file, env) = (fields.take("file"), fields.take("env"));
+    fields.finish(report);
+    match (file, env) {
+        (Some(file), None) => Some(Secret::File(&file.value)),
+        (None, Some(env)) => text(&env.value, "`env`", report).map(Secret::Variable),
+        (Some(_), Some(_)) | (None, None) => {
+            let title = format_args!("{what} needs `file` or `env`, one of them");
+            report.push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
+            None
+        }
+    }
 }
 
 /// Hides the values of secrets, and refuses those that are written out.

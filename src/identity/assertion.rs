@@ -4,11 +4,12 @@
 //! its public half as a JWKS. Signing takes longer than all else that a small call costs, so an assertion is used for
 //! half of its life.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
+use hashbrown::{Equivalent, HashMap};
 use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use serde_json::json;
@@ -38,7 +39,7 @@ pub struct AssertionConfig {
 pub struct Assertions {
     config: AssertionConfig,
     signer: TokenMinter,
-    kept: Mutex<HashMap<Who, Kept>>,
+    kept: Mutex<HashMap<Who, Kept, RandomState>>,
 }
 
 impl fmt::Debug for Assertions {
@@ -56,6 +57,44 @@ struct Who {
     id: Box<str>,
     tenant: Box<str>,
     groups: Vec<Box<str>>,
+}
+
+/// The same, borrowed from the caller: nothing is copied to look one up. It hashes as [`Who`] does.
+#[derive(Debug, Hash)]
+struct Whom<'a> {
+    identity: &'a str,
+    id: &'a str,
+    tenant: &'a str,
+    groups: &'a [Box<str>],
+}
+
+impl<'a> Whom<'a> {
+    fn of(principal: &'a Principal) -> Self {
+        Self {
+            identity: principal.identity.as_str(),
+            id: principal.id.as_str(),
+            tenant: principal.tenant.as_str(),
+            groups: &principal.groups,
+        }
+    }
+
+    fn keep(&self) -> Who {
+        Who {
+            identity: self.identity.into(),
+            id: self.id.into(),
+            tenant: self.tenant.into(),
+            groups: self.groups.to_vec(),
+        }
+    }
+}
+
+impl Equivalent<Who> for Whom<'_> {
+    fn equivalent(&self, who: &Who) -> bool {
+        *self.identity == *who.identity
+            && *self.id == *who.id
+            && *self.tenant == *who.tenant
+            && *self.groups == *who.groups
+    }
 }
 
 #[derive(Debug)]
@@ -92,12 +131,7 @@ impl Assertions {
     /// # Errors
     /// When the library fails to sign.
     pub fn of(&self, principal: &Principal, now: Timestamp) -> Result<HeaderValue, MintError> {
-        let who = Who {
-            identity: principal.identity.as_str().into(),
-            id: principal.id.as_str().into(),
-            tenant: principal.tenant.as_str().into(),
-            groups: principal.groups.clone(),
-        };
+        let who = Whom::of(principal);
         if let Some(kept) = self
             .kept
             .lock()
@@ -118,7 +152,7 @@ impl Assertions {
             all.retain(|_, kept| now < kept.until);
         }
         if all.len() < MAX_KEPT {
-            all.insert(who, kept);
+            all.insert(who.keep(), kept);
         }
         Ok(value)
     }

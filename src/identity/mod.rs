@@ -13,8 +13,8 @@ mod api_keys;
 mod assertion;
 mod certificates;
 mod config;
+mod digest;
 mod error;
-mod hex;
 mod json;
 mod jwt;
 pub mod signature;
@@ -35,7 +35,7 @@ pub use assertion::{AssertionConfig, Assertions};
 pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
 pub use error::{CredentialError, Excerpt, KeysError, Part, ProofError};
-pub use jwt::{fuzz_jwks, fuzz_token, mint};
+pub use jwt::{PROOF_FIELD, fuzz_jwks, fuzz_token, mint};
 use signature::{Asked, ContentDigest};
 pub use sources::{KeyStore, SourceState};
 
@@ -151,7 +151,7 @@ impl Authenticator {
 
     /// The fields in which the identities look for credentials, beside `authorization`.
     pub fn fields(&self) -> impl Iterator<Item = &HeaderName> {
-        let own = self.tokens.fields().iter().chain([&jwt::PROOF_FIELD]);
+        let own = self.tokens.fields().iter().chain([&PROOF_FIELD]);
         let signature: &[HeaderName] = match self.signers.is_empty() {
             true => &[],
             false => &SIGNATURE_FIELDS,

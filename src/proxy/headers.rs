@@ -7,6 +7,7 @@ use bytes::{BufMut, BytesMut};
 use http::header::{self, Entry, HeaderMap, HeaderName, HeaderValue};
 use http::request;
 
+use crate::identity::PROOF_FIELD;
 use crate::model::{Finding, LeakAction, Principal, Reason, Refusal, RequestId};
 use crate::scan::{Detectors, scan_text};
 use crate::upstream::strip_hop_by_hop;
@@ -124,7 +125,7 @@ impl IdentityHeaders {
     pub(super) fn caller_trailers(&self, trailers: &mut HeaderMap) {
         self.remove_spoofed(trailers);
         // Nothing that came this late was verified. Which fields the policy reads is not known here; these are the usual.
-        self.remove_credentials(trailers, [PROOF].iter());
+        self.remove_credentials(trailers, [&PROOF_FIELD].into_iter());
     }
 
     fn remove_spoofed(&self, headers: &mut HeaderMap) {
@@ -147,9 +148,6 @@ impl IdentityHeaders {
         ours.any(|ours| is_same(name, ours.as_str())) || is_spoofable(name)
     }
 }
-
-/// Proves that the caller holds the key of its token (RFC 9449).
-const PROOF: HeaderName = HeaderName::from_static("dpop");
 
 /// Where clients of models write a key, whether anybody asks for one or not.
 static USUAL_KEYS: [HeaderName; 3] = [

@@ -429,13 +429,11 @@ impl Walk<'_> {
         case: &Case,
     ) -> Result<Option<Answered>, Refusal> {
         let resource = self.snapshot.resource.as_ref();
-        let document = |resource: &Arc<ProtectedResource>| {
-            Some((
-                Arc::clone(resource),
-                resource.document(&parts.method, parts.uri.path())?.clone(),
-            ))
+        let document = |resource: &ProtectedResource| {
+            resource.document(&parts.method, parts.uri.path()).cloned()
         };
-        let Some((resource, document)) = resource.and_then(document) else {
+        let Some((resource, document)) = resource.and_then(|told| Some((told, document(told)?)))
+        else {
             return Ok(None);
         };
         let question = case.question(&self.proxy.parts().agent);

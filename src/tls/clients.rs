@@ -22,18 +22,14 @@ use crate::clock;
 #[derive(Clone, PartialEq, Eq)]
 pub struct PeerCertificate {
     chain: Vec<CertificateDer<'static>>,
-    sha256: String,
 }
 
 impl PeerCertificate {
     /// Keeps what was verified; `None` when the client showed nothing.
     pub(super) fn of(chain: &[CertificateDer<'static>]) -> Option<Self> {
-        let leaf = chain.first()?;
-        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, leaf);
-        let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
-        Some(Self {
+        let is_shown = !chain.is_empty();
+        is_shown.then(|| Self {
             chain: chain.to_vec(),
-            sha256: sha256.collect(),
         })
     }
 
@@ -41,19 +37,11 @@ impl PeerCertificate {
     pub fn leaf(&self) -> &[u8] {
         self.chain.first().map_or(&[], |leaf| leaf.as_ref())
     }
-
-    /// The SHA-256 of the certificate in hexadecimal digits, as `openssl x509 -fingerprint -sha256` prints it
-    /// (there in capitals and with colons).
-    pub fn sha256(&self) -> &str {
-        &self.sha256
-    }
 }
 
 impl fmt::Debug for PeerCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerCertificate")
-            .field("sha256", &self.sha256)
-            .finish_non_exhaustive()
+        f.debug_struct("PeerCertificate").finish_non_exhaustive()
     }
 }
 

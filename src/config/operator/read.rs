@@ -14,7 +14,7 @@ use http::HeaderName;
 use super::{AUDIT_FILE, LogFormat, LogLevel, Operator};
 use crate::admin::TokenSource;
 use crate::audit;
-use crate::config::decode::{self, Fields, bad_value, duration, number, text, texts};
+use crate::config::decode::{self, Fields, Secret, bad_value, duration, number, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::operator::{self as shapes, OPERATOR};
 use crate::config::language::{Record, Word};
@@ -207,29 +207,11 @@ impl Reader<'_> {
         Some(self.folder.join(text(node, what, self.report)?))
     }
 
-    /// A secret says where it lies, and never what it is.
     fn token(&mut self, entry: &Entry) -> Option<TokenSource> {
-        if matches!(&*entry.value.kind, Kind::Text { .. }) {
-            // Refused and hidden already, as every secret that is written out.
-            return None;
-        }
-        let at = Some(entry.key.span);
-        let mut fields = Fields::of(&shapes::SECRET, &entry.value, "`token`", at, self.report)?;
-        let (file, env) = (fields.take("file"), fields.take("env"));
-        fields.finish(self.report);
-        match (file, env) {
-            (Some(file), None) => self.path(&file.value, "`file`").map(TokenSource::File),
-            (None, Some(env)) => {
-                let name = text(&env.value, "`env`", self.report)?;
-                Some(TokenSource::Env(name.to_owned()))
-            }
-            (Some(_), Some(_)) | (None, None) => {
-                let title = "`token` needs `file` or `env`, one of them";
-                self.report
-                    .push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
-                None
-            }
-        }
+        Some(match decode::secret(entry, self.report)? {
+            Secret::File(node) => TokenSource::File(self.path(node, "`file`")?),
+            Secret::Variable(name) => TokenSource::Env(name.to_owned()),
+        })
     }
 
     fn address(&mut self, fields: &mut Fields<'_>) -> Option<SocketAddr> {

@@ -6,7 +6,7 @@ mod jwt;
 mod mtls;
 mod signature;
 
-pub(super) use jwt::check_url;
+pub(super) use jwt::checked_url;
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -14,13 +14,13 @@ use std::path::PathBuf;
 use http::header::AUTHORIZATION;
 
 use super::{Draft, add, each_named};
-use crate::config::decode::{Fields, bad_value, list, nearest, text, texts};
+use crate::config::decode::{self, Fields, Secret, bad_value, list, nearest, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::IDENTITY;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::identity::signature::KeyKind;
-use crate::identity::{ApiKey, ClaimPath, Identity, KeySource, Kind, TenantFrom};
+use crate::identity::{ApiKey, ClaimPath, Identity, KeySource, Kind, SecretSource, TenantFrom};
 use crate::model::{ANONYMOUS, IdentityName, TenantId};
 
 /// Where most issuers put groups, so that the shortest policy can name some.
@@ -246,6 +246,14 @@ fn tenant_from(entry: &Entry, kind: &Kind, report: &mut Diagnostics) -> Option<T
             None
         }
     }
+}
+
+/// Where a secret lies; a file is relative to the one that names it.
+pub(super) fn secret(entry: &Entry, report: &mut Diagnostics) -> Option<SecretSource> {
+    Some(match decode::secret(entry, report)? {
+        Secret::File(node) => SecretSource::File(path(node, "`file`", report)?),
+        Secret::Variable(name) => SecretSource::Variable(name.to_owned()),
+    })
 }
 
 /// A path, relative to the file that names it.

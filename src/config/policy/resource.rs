@@ -1,7 +1,7 @@
 //! `http.protectedResource`: where clients find out who issues tokens.
 
 use super::{Draft, rule_ref};
-use crate::config::decode::{Fields, bad_value, one_or_more, text, texts};
+use crate::config::decode::{Fields, bad_value, one_or_more, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::PROTECTED_RESOURCE;
 use crate::config::source::Span;
@@ -11,7 +11,7 @@ use crate::model::{ActionPattern, IdentityName};
 use crate::policy;
 use crate::proxy::resource::{Config, is_scope};
 
-use super::identities::check_url;
+use super::identities::checked_url;
 
 /// As it is written.
 pub(super) struct RawResource {
@@ -52,21 +52,16 @@ pub(super) fn read(entry: &Entry, report: &mut Diagnostics) -> Option<RawResourc
     })
 }
 
-fn url<'node>(node: &'node Node, what: &str, report: &mut Diagnostics) -> Option<&'node str> {
-    check_url(node, what, report)?;
-    text(node, what, report)
-}
-
 fn urls(node: &Node, report: &mut Diagnostics) -> Vec<String> {
     let found = one_or_more(node, "`authorizationServers`", report);
-    let url = |node: &Node| Some(url(node, "`authorizationServers`", report)?.to_owned());
+    let url = |node: &Node| Some(checked_url(node, "`authorizationServers`", report)?.to_owned());
     found.into_iter().filter_map(url).collect()
 }
 
 /// Clients compare it letter for letter with what they were told, and issuers write it into `aud` (RFC 8707, section 2): one
 /// spelling it has.
 fn resource_url(node: &Node, report: &mut Diagnostics) -> Option<(String, Span)> {
-    let text = url(node, "`resource`", report)?;
+    let text = checked_url(node, "`resource`", report)?;
     let (scheme, rest) = text.split_once("://").unwrap_or_default();
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
     let is_canonical = !text.contains(['?', '#'])
@@ -124,14 +119,8 @@ impl Draft {
                 diagnostic.help("name `authorizationServers`, or declare an identity with `jwt`"),
             );
         }
-        let scoped: Vec<_> = tokens
-            .iter()
-            .filter(|(identity, _)| is_scoped(identity))
-            .collect();
-        let scoped: Vec<_> = scoped
-            .into_iter()
-            .map(|(identity, _)| identity.name.clone())
-            .collect();
+        let scoped = tokens.iter().filter(|(identity, _)| is_scoped(identity));
+        let scoped: Vec<_> = scoped.map(|(identity, _)| identity.name.clone()).collect();
         let grants = grants(policy, &scoped);
         let mut scopes = raw.scopes.clone();
         if scopes.is_empty() {

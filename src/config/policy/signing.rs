@@ -1,9 +1,8 @@
 //! `http.signResponses`: with what answers are signed; and secrets that sign.
 
-use super::identities::path;
+use super::identities;
 use crate::config::decode::{Fields, bad_value, refuse_literal, text};
-use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::config::language::operator::SECRET;
+use crate::config::diagnostic::Diagnostics;
 use crate::config::language::policy::SIGN_RESPONSES;
 use crate::config::tree::Entry;
 use crate::identity::{SecretSource, SignedAnswers};
@@ -19,27 +18,12 @@ pub(super) fn read(entry: &Entry, report: &mut Diagnostics) -> Option<SignedAnsw
     Some(SignedAnswers { key: key?, key_id })
 }
 
-/// A file or a variable of the environment, and never the secret itself.
+/// A key that nobody may write out, whatever its field is called.
 pub(super) fn secret(entry: &Entry, report: &mut Diagnostics) -> Option<SecretSource> {
     if refuse_literal(entry, "use { file: secrets/key.pem }", report) {
         return None;
     }
-    let what = format_args!("`{}`", entry.key.text).to_string();
-    let mut fields = Fields::of(&SECRET, &entry.value, &what, Some(entry.key.span), report)?;
-    let (file, env) = (fields.take("file"), fields.take("env"));
-    fields.finish(report);
-    match (file, env) {
-        (Some(file), None) => path(&file.value, "`file`", report).map(SecretSource::File),
-        (None, Some(env)) => {
-            let name = text(&env.value, "`env`", report)?;
-            Some(SecretSource::Variable(name.to_owned()))
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            let title = format_args!("{what} needs `file` or `env`, one of them");
-            report.push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
-            None
-        }
-    }
+    identities::secret(entry, report)
 }
 
 /// A text that can stand in a signature (RFC 9651, section 3.3.3).

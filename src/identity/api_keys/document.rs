@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::str::FromStr as _;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+use crate::identity::digest::sha256;
 use crate::identity::error::{Excerpt, KeysError};
 use crate::identity::json::{self, JsonError};
 use crate::identity::sources::Contents;
@@ -90,11 +90,7 @@ pub(super) struct KeyHash([u8; 32]);
 
 impl KeyHash {
     pub(super) fn of(key: &[u8]) -> Self {
-        let mut hash = [0; 32];
-        for (to, from) in hash.iter_mut().zip(digest(&SHA256, key).as_ref()) {
-            *to = *from;
-        }
-        Self(hash)
+        Self(sha256(key))
     }
 
     /// 64 hexadecimal digits, as `sha256sum` prints them.

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::identity::digest::{hex, sha256};
 use crate::identity::error::KeysError;
-use crate::identity::hex::hex;
 use crate::identity::json as strict;
 use crate::identity::sources::Contents as _;
 
@@ -50,7 +49,7 @@ impl MadeKey {
 
 /// The SHA-256 of a key in hexadecimal digits: what stands in the file in place of the key.
 pub fn key_sha256(key: &[u8]) -> String {
-    hex(digest(&SHA256, key).as_ref())
+    hex(&sha256(key))
 }
 
 /// What the file of keys says of one.

@@ -11,12 +11,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use aws_lc_rs::digest::{SHA256, digest};
 use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::model::{Credential, Principal, PrincipalId};
 
-use super::hex::hex;
+use super::digest::{hex, sha256};
 use super::{
     Config, CredentialError, DEFAULT_TENANT, Excerpt, Identity, Kind, Mtls, TenantFrom, name,
 };
@@ -38,10 +37,7 @@ pub struct ClientCertificate {
 impl ClientCertificate {
     /// Reads the certificate itself, DER.
     pub fn new(leaf: &[u8]) -> Self {
-        let mut sha256 = [0; 32];
-        for (to, from) in sha256.iter_mut().zip(digest(&SHA256, leaf).as_ref()) {
-            *to = *from;
-        }
+        let sha256 = sha256(leaf);
         Self {
             sha256,
             fingerprint: hex(&sha256).into(),

@@ -40,7 +40,7 @@ pub(super) use token::Unverified;
 
 pub use fuzz::{fuzz_jwks, fuzz_token};
 pub(super) use keys::KeySet;
-pub(super) use proof::FIELD as PROOF_FIELD;
+pub use proof::FIELD as PROOF_FIELD;
 pub(super) use replay::Replays;
 pub(super) use shared::SharedKey;
 

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderName, Uri, header};
@@ -12,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::identity::Presented;
 use crate::identity::config::Algorithm;
+use crate::identity::digest::{sha256, thumbprint};
 use crate::identity::error::{CredentialError, Excerpt, Part, ProofError};
 
 use super::binding::Thumbprint;
@@ -21,7 +21,7 @@ use super::replay::Replays;
 use super::token::{Parts, base64url, is_of_type, object};
 
 /// Where a proof stands (RFC 9449, section 4.1).
-pub(in crate::identity) static FIELD: HeaderName = HeaderName::from_static("dpop");
+pub static FIELD: HeaderName = HeaderName::from_static("dpop");
 
 /// The longest proof that is read. One with an RSA key of 8192 bits stays below it.
 const MAX_PROOF_BYTES: usize = 8 * 1024;
@@ -124,7 +124,7 @@ fn check_request(claims: &Map<String, Value>, wanted: &Wanted<'_>) -> Result<(),
     if Target::parse(target).as_ref() != Some(&ours) {
         return Err(ProofError::WrongTarget(Excerpt::new(target)));
     }
-    let hash = digest(&SHA256, wanted.token.as_bytes());
+    let hash = sha256(wanted.token.as_bytes());
     if text_of(claims, "ath")? != URL_SAFE_NO_PAD.encode(hash) {
         return Err(ProofError::WrongToken);
     }
@@ -156,34 +156,6 @@ fn text_of<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a
         Some(Value::String(text)) => Ok(text),
         Some(_) => Err(ProofError::ClaimType(name)),
     }
-}
-
-/// RFC 7638, section 3.2, of a key that was read: its members are base64url and need no escapes.
-fn thumbprint(jwk: &Map<String, Value>) -> Option<Thumbprint> {
-    let text = |name: &str| jwk.get(name)?.as_str();
-    let canonical = match text("kty")? {
-        "EC" => format!(
-            r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#,
-            text("crv")?,
-            text("x")?,
-            text("y")?
-        ),
-        "OKP" => format!(
-            r#"{{"crv":"{}","kty":"OKP","x":"{}"}}"#,
-            text("crv")?,
-            text("x")?
-        ),
-        "RSA" => format!(
-            r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#,
-            text("e")?,
-            text("n")?
-        ),
-        _ => return None,
-    };
-    digest(&SHA256, canonical.as_bytes())
-        .as_ref()
-        .try_into()
-        .ok()
 }
 
 /// A target without query and fragment, normalised by syntax and scheme (RFC 3986, sections 6.2.2 and 6.2.3). Segments

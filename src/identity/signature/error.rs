@@ -149,9 +149,6 @@ pub enum SignatureError {
     /// So many nonces are remembered that no other can be.
     #[error("no further nonce can be remembered")]
     ReplayStoreFull,
-    /// The shared memory of nonces did not answer.
-    #[error("the memory of nonces cannot be reached")]
-    ReplayStoreUnavailable,
     /// Older than the policy's `maxAge`.
     #[error("the signature is {0:?} older than allowed")]
     TooOld(Duration),
@@ -167,9 +164,7 @@ impl SignatureError {
     /// The closed-list reason for the refusal.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::KeysUnavailable(_) | Self::ReplayStoreFull | Self::ReplayStoreUnavailable => {
-                Reason::KeysUnavailable
-            }
+            Self::KeysUnavailable(_) | Self::ReplayStoreFull => Reason::KeysUnavailable,
             Self::AlgorithmMismatch { .. }
             | Self::AlgorithmNotAllowed(_)
             | Self::Ambiguous

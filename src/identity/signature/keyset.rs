@@ -1,6 +1,5 @@
 //! Sets of keys: what a JWKS document (RFC 7517) or a secret says of those who sign.
 
-use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
     RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA512, RsaPublicKeyComponents,
@@ -158,7 +157,7 @@ fn read_key(jwk: &Map<String, Value>, kind: KeyKind) -> Result<Option<VerifyingK
         return Err("has an `alg` that does not fit it");
     }
     let material = material(jwk, fitting)?;
-    let thumbprint = thumbprint(jwk, kty);
+    let thumbprint = thumbprint(jwk);
     let id = match (text(jwk, "kid")?, &thumbprint) {
         (Some(""), _) => return Err("has an empty `kid`"),
         (Some(id), _) => Box::from(id),
@@ -220,26 +219,10 @@ fn material(jwk: &Map<String, Value>, algorithm: Algorithm) -> Result<Material, 
     }))
 }
 
-/// RFC 7638, section 3: the members that make the key, in the order of their names.
-pub(super) fn thumbprint(jwk: &Map<String, Value>, kty: &str) -> Option<Box<str>> {
-    let members: &[&str] = match kty {
-        "EC" => &["crv", "kty", "x", "y"],
-        "OKP" => &["crv", "kty", "x"],
-        "RSA" => &["e", "kty", "n"],
-        _ => return None,
-    };
-    let mut text = String::from("{");
-    for (index, name) in members.iter().enumerate() {
-        let value = jwk.get(*name)?.as_str()?;
-        let comma = if index > 0 { "," } else { "" };
-        text.push_str(&format!("{comma}\"{name}\":\"{value}\""));
-    }
-    text.push('}');
-    Some(
-        URL_SAFE_NO_PAD
-            .encode(digest(&SHA256, text.as_bytes()))
-            .into_boxed_str(),
-    )
+/// The thumbprint of a public key as `keyid` has it: base64url.
+pub(super) fn thumbprint(jwk: &Map<String, Value>) -> Option<Box<str>> {
+    let hash = crate::identity::digest::thumbprint(jwk)?;
+    Some(URL_SAFE_NO_PAD.encode(hash).into_boxed_str())
 }
 
 fn holder(jwk: &Map<String, Value>) -> Result<Holder, &'static str> {

@@ -34,17 +34,6 @@ impl Nonce {
             key: u64::from_le_bytes(key),
         }
     }
-
-    /// The digest in hexadecimal: for a store that is shared.
-    pub fn to_hex(self) -> String {
-        use std::fmt::Write as _;
-        self.digest
-            .iter()
-            .fold(String::with_capacity(32), |mut text, byte| {
-                let _ = write!(text, "{byte:02x}");
-                text
-            })
-    }
 }
 
 fn first<const N: usize>(hash: &blake3::Hash) -> [u8; N] {

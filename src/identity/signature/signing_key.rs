@@ -232,7 +232,7 @@ impl SigningKey {
     /// The thumbprint of the public half (RFC 7638).
     pub fn thumbprint(&self) -> Option<Box<str>> {
         let jwk = self.public_jwk()?;
-        thumbprint(&jwk, jwk.get("kty")?.as_str()?)
+        thumbprint(&jwk)
     }
 
     /// The public half as a JWK without a name. None for a shared key.

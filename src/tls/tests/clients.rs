@@ -45,11 +45,14 @@ struct Identity {
 
 impl Identity {
     fn sha256(&self) -> String {
-        PeerCertificate::of(&self.chain)
-            .unwrap()
-            .sha256()
-            .to_owned()
+        sha256(&PeerCertificate::of(&self.chain).unwrap())
     }
+}
+
+fn sha256(certificate: &PeerCertificate) -> String {
+    let digest = ::aws_lc_rs::digest::digest(&::aws_lc_rs::digest::SHA256, certificate.leaf());
+    let digits = digest.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    digits.collect()
 }
 
 fn asking(files: &CertificateFiles, authority: &Authority, mode: ClientMode) -> Config {
@@ -99,7 +102,7 @@ async fn meet(
     let (_, connection) = accepted.stream.get_ref();
     let kind = connection.handshake_kind().unwrap();
     let client = accepted.client.as_ref();
-    Ok((client.map(|client| client.sha256().to_owned()), kind))
+    Ok((client.map(|client| sha256(client)), kind))
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::jwt::{self, check_url, secret};
-use super::path;
+use super::{jwt, path, secret};
 use crate::config::decode::{self, Fields, bad_value, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::INTROSPECTION;
@@ -27,12 +26,9 @@ pub(super) fn read(entry: &Entry, name: &IdentityName, report: &mut Diagnostics)
     let [ca, issuer, audience, cache] =
         ["ca", "issuer", "audience", "cache"].map(|name| fields.take(name));
     fields.finish(report);
-    let url = url.and_then(|url| {
-        check_url(&url.value, "`url`", report)?;
-        text(&url.value, "`url`", report)
-    });
+    let url = url.and_then(|entry| super::checked_url(&entry.value, "`url`", report));
     let client = client.and_then(|client| text(&client.value, "`clientId`", report));
-    let secret = key.and_then(|key| secret(key, "clientSecret", report));
+    let secret = key.and_then(|key| secret(key, report));
     let mut rules = Jwt {
         require_exp: false,
         ..jwt::defaults()

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use super::{holds_user, is_loopback, path};
+use super::{holds_user, is_loopback, path, secret};
 use crate::config::decode::{self, Fields, bad_value, list, nearest, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::config::language::operator::SECRET;
 use crate::config::language::policy::{JWKS, JWT, REQUIRE, TYPES};
-use crate::config::tree::{Entry, Kind, Node, quoted};
-use crate::identity::{Algorithm, Jwt, KeySource, SecretSource};
+use crate::config::tree::{Entry, Node, quoted};
+use crate::identity::{Algorithm, Jwt, KeySource};
 use crate::model::IdentityName;
 
 /// How much the clocks of an issuer and of ours may differ. Both keep time by NTP today; half a minute
@@ -103,7 +102,7 @@ pub(super) fn read_jwt(
         read_jwks(jwks, &mut jwt, report);
     }
     if let Some(shared) = shared {
-        let place = secret(shared, "sharedKey", report)?;
+        let place = secret(shared, report)?;
         // Where none is named it may be too short for some, but not for all.
         let named = jwt.algorithms.iter();
         let least = named.map(|algorithm| algorithm.least_key_bytes()).max();
@@ -117,7 +116,7 @@ pub(super) fn read_jwt(
     if let (KeySource::Discovery { .. }, Some(issuer)) = (&jwt.keys, issuer)
         && issuer_text.is_some()
     {
-        check_url(&issuer.value, "`issuer`", report);
+        let _told = checked_url(&issuer.value, "`issuer`", report);
     }
     Some(jwt)
 }
@@ -218,10 +217,8 @@ fn read_jwks(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
                 jwt.keys = KeySource::File(path);
             }
         }
-        (None, Some(url)) => {
-            if check_url(&url.value, "`url`", report).is_some()
-                && let Some(url) = text(&url.value, "`url`", report)
-            {
+        (None, Some(entry)) => {
+            if let Some(url) = checked_url(&entry.value, "`url`", report) {
                 let url = url.to_owned();
                 jwt.keys = KeySource::Url { url, ca };
             }
@@ -241,31 +238,6 @@ fn read_jwks(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
                     .also(file.key.span, "")
                     .help("delete one: keys come from one place"),
             );
-        }
-    }
-}
-
-/// A secret says where it lies, and never what it is.
-pub(super) fn secret(entry: &Entry, name: &str, report: &mut Diagnostics) -> Option<SecretSource> {
-    if matches!(&*entry.value.kind, Kind::Text { .. }) {
-        // Refused and hidden already, as every secret that is written out.
-        return None;
-    }
-    let at = Some(entry.key.span);
-    let what = format!("`{name}`");
-    let mut fields = Fields::of(&SECRET, &entry.value, &what, at, report)?;
-    let (file, env) = (fields.take("file"), fields.take("env"));
-    fields.finish(report);
-    match (file, env) {
-        (Some(file), None) => path(&file.value, "`file`", report).map(SecretSource::File),
-        (None, Some(env)) => {
-            let name = text(&env.value, "`env`", report)?;
-            Some(SecretSource::Variable(name.to_owned()))
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            let title = format_args!("{what} needs `file` or `env`, one of them");
-            report.push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
-            None
         }
     }
 }
@@ -309,11 +281,11 @@ fn algorithms(node: &Node, shared: bool, report: &mut Diagnostics) -> Vec<Algori
 }
 
 /// Keys come over TLS, or from this machine.
-pub(in crate::config::policy) fn check_url(
-    node: &Node,
+pub(in crate::config::policy) fn checked_url<'node>(
+    node: &'node Node,
     what: &str,
     report: &mut Diagnostics,
-) -> Option<()> {
+) -> Option<&'node str> {
     let text = text(node, what, report)?;
     // Before anything is parsed, because what does not parse is shown.
     if holds_user(text) {
@@ -329,8 +301,8 @@ pub(in crate::config::policy) fn check_url(
     let authority = uri.as_ref().and_then(http::Uri::authority);
     let host = authority.map(|authority| authority.host());
     match (scheme, host) {
-        (Some("https"), Some(_)) => Some(()),
-        (Some("http"), Some(host)) if is_loopback(host) => Some(()),
+        (Some("https"), Some(_)) => Some(text),
+        (Some("http"), Some(host)) if is_loopback(host) => Some(text),
         _ => {
             let expected = "an address such as https://idp.example (http:// only on loopback)";
             report.push(bad_value(node, what, expected));
