@@ -11,8 +11,8 @@ use std::hint::black_box;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lictor::config::{Policies, parse_policy};
 use lictor::model::{
-    A2aVersion, Action, Call, Credential, Dialect, Facts, IdentityName, Operation, Principal,
-    PrincipalId, Protocol, TenantId,
+    A2aVersion, Action, Binding, Call, Credential, Dialect, Facts, IdentityName, Operation,
+    Principal, PrincipalId, Protocol, TenantId,
 };
 use lictor::policy::{PolicySet, Question, RequestFacts};
 
@@ -68,7 +68,7 @@ fn decide(criterion: &mut Criterion) {
             ..Action::known(Protocol::Http, "POST")
         }),
         operation: Operation::Other,
-        dialect: Dialect::A2a(A2aVersion::V1_0),
+        dialect: Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc),
         rpc_id: None,
         task: None,
         references: Vec::new(),

@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use lictor::config::{Code, Policies, check, load_operator, load_policies, parse_policy};
 use lictor::identity::{KeySource, Kind};
 use lictor::model::{
-    A2aVersion, Action, Call, Credential, Dialect, Facts, IdentityName, Operation, Ownership,
-    Principal, PrincipalId, Protocol, TenantId,
+    A2aVersion, Action, Binding, Call, Credential, Dialect, Facts, IdentityName, Operation,
+    Ownership, Principal, PrincipalId, Protocol, TenantId,
 };
 use lictor::policy::{PolicySet, Question};
 
@@ -193,7 +193,7 @@ fn call(text: &str) -> Call {
             "GetTask" => Operation::GetTask,
             _ => Operation::Other,
         },
-        dialect: Dialect::A2a(A2aVersion::V1_0),
+        dialect: Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc),
         rpc_id: None,
         task: None,
         references: Vec::new(),

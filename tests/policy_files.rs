@@ -8,8 +8,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use lictor::config::load_policies;
 use lictor::model::{
-    A2aVersion, Action, Call, Credential, Dialect, Facts, IdentityName, Operation, Principal,
-    PrincipalId, Protocol, TenantId,
+    A2aVersion, Action, Binding, Call, Credential, Dialect, Facts, IdentityName, Operation,
+    Principal, PrincipalId, Protocol, TenantId,
 };
 use lictor::policy::{PolicySet, Question, RequestFacts};
 use proptest::prelude::*;
@@ -93,7 +93,7 @@ fn call(method: &'static str) -> Call {
         action: Action::known(Protocol::A2a, method),
         http: None,
         operation: Operation::Other,
-        dialect: Dialect::A2a(A2aVersion::V1_0),
+        dialect: Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc),
         rpc_id: None,
         task: None,
         references: Vec::new(),

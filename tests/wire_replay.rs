@@ -40,14 +40,15 @@ const EXPECTED: &[(&str, &[usize], Act)] = &[
     ("a2a-0.3-js-jsonrpc", &[4], TASK_NOT_FOUND),
     ("a2a-1.0-js-jsonrpc", &[4], TASK_NOT_FOUND),
     ("a2a-1.0-sdk-speaking-0.3", &[6], TASK_NOT_FOUND),
-    // The clients of 0.1 choose their tasks themselves with `tasks/send`, which is no method that we
-    // know: nobody owns what it made, and `tasks/get` finds nothing.
-    ("a2a-0.2.5-legacy", &[5, 6, 22], TASK_NOT_FOUND),
+    ("a2a-0.3-rest", &[6], Act::AnswerAlike),
+    ("a2a-1.0-rest", &[7], Act::AnswerAlike),
+    ("a2a-1.0-js-rest", &[4], Act::Refuse(404, 404)),
     // A method of 1.0 with no version, and with one that does not exist: that would be the agent's to
     // refuse, but the task is nobody's.
     ("a2a-1.0-jsonrpc", &[23, 24], TASK_NOT_FOUND),
     // One page of everybody's tasks: it cannot be filtered yet, so it does not pass.
     ("a2a-1.0-jsonrpc", &[6], Act::Refuse(400, -32004)),
+    ("a2a-1.0-rest", &[6], Act::Refuse(400, 400)),
     // Broken JSON, and a batch.
     ("a2a-0.2.5-legacy", &[9], Act::Refuse(400, -32700)),
     ("a2a-0.2.5-legacy", &[10], Act::Refuse(400, -32600)),
@@ -61,8 +62,8 @@ const TASK_NOT_FOUND: Act = Act::Refuse(200, -32001);
 enum Act {
     /// Answered by lictor in the bytes that the agent has answered with; the upstream sees nothing.
     AnswerAlike,
-    /// Refused with this status and this JSON-RPC code, in the request's id if it could be read; the
-    /// upstream sees nothing.
+    /// Refused with this status and this code of JSON-RPC or google.rpc.Status, in the request's id if it could be
+    /// read; the upstream sees nothing.
     Refuse(u16, i64),
 }
 

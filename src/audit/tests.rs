@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::model::{
-    A2aVersion, Action, Call, ContextId, Credential, DecisionId, Dialect, Facts, Finding,
+    A2aVersion, Action, Binding, Call, ContextId, Credential, DecisionId, Dialect, Facts, Finding,
     IdentityName, LeakAction, Operation, Ownership, Place, Principal, PrincipalId, Protocol,
     Reason, Refusal, RequestId, RuleRef, Severity, TaskId, TenantId,
 };
@@ -94,7 +94,7 @@ async fn a_record_says_all_that_is_known_of_a_call() {
         },
         http: None,
         operation: Operation::SendMessage,
-        dialect: Dialect::A2a(A2aVersion::V1_0),
+        dialect: Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc),
         rpc_id: None,
         task: TaskId::new("t-1").ok(),
         references: vec![TaskId::new("t-0").unwrap()],

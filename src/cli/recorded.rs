@@ -100,7 +100,7 @@ fn known(captured: Option<&Captured>, asked: &Asked, method: Option<&str>) -> Kn
         known.missing.insert(Attribute::TaskId.as_str().to_owned());
     }
     // Tools are called by a POST that is none of A2A.
-    if method != Some("POST") || matches!(asked.call.dialect, Dialect::A2a(_)) {
+    if method != Some("POST") || matches!(asked.call.dialect, Dialect::A2a(..)) {
         known.missing.insert(TOOL.to_string());
     }
     known

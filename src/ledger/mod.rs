@@ -20,7 +20,9 @@ mod tests;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::model::{Call, ContextId, Facts, Operation, Ownership, Principal, TaskId};
+use crate::model::{
+    A2aVersion, Call, ContextId, Dialect, Facts, Operation, Ownership, Principal, TaskId,
+};
 
 pub use config::Config;
 pub use room::LedgerFull;
@@ -69,9 +71,11 @@ impl Ledger {
 
     /// What is known of the objects that the call names.
     ///
-    /// A message may choose its context: one that is nobody's becomes the caller's here, before anything
-    /// is forwarded, so that of two callers who choose the same only one goes on. If the call is refused
-    /// after all, [`Ledger::release`] takes that back.
+    /// A message may choose its context, and in A2A 0.1 its task: one that is nobody's becomes the caller's here,
+    /// before anything is forwarded, so that of two callers who choose the same only one goes on. If the call is
+    /// refused after all, [`Ledger::release`] takes that back. A task that was chosen can be sent to, and is not read,
+    /// listened to or cancelled before an answer of the agent has named it: a memory that does not reach back to
+    /// the agent's start must not give away what is older.
     ///
     /// # Errors
     /// When there is no room for what the call may begin. Nothing has been claimed then.
@@ -84,15 +88,26 @@ impl Ledger {
         if begins(call) && call.task.is_none() {
             self.make_room(principal, now)?;
         }
-        let tasks = call.task.iter().chain(&call.references);
-        let task = tasks
-            .map(|task| self.tasks.ownership(task, principal, now))
-            .reduce(worse)
-            .unwrap_or_default();
+        let references = call.references.iter();
+        let references = references.map(|task| self.tasks.ownership(task, principal, now));
+        let named = match &call.task {
+            None => None,
+            Some(task) if chooses_task(call) => {
+                Some(self.tasks.reserve(task, principal, &self.room, now)?)
+            }
+            Some(task) => Some(self.tasks.ownership(task, principal, now)),
+        };
+        let task = references.chain(named).reduce(worse).unwrap_or_default();
         let context = match &call.context {
             None => Ownership::Absent,
             Some(context) if begins(call) => {
-                self.contexts.claim(context, principal, &self.room, now)?
+                match self.contexts.claim(context, principal, &self.room, now) {
+                    Ok(ownership) => ownership,
+                    Err(full) => {
+                        self.release_task(principal, call, task);
+                        return Err(full);
+                    }
+                }
             }
             Some(context) => self.contexts.ownership(context, principal, now),
         };
@@ -107,6 +122,18 @@ impl Ledger {
             && facts.context == Ownership::Mine
         {
             self.contexts.release(context, principal, &self.room);
+        }
+        self.release_task(principal, call, facts.task);
+    }
+
+    fn release_task(&self, principal: &Principal, call: &Call, ownership: Ownership) {
+        if let Some(task) = &call.task
+            && chooses_task(call)
+            // Of several tasks the worst counts, so this one may be the caller's all the same; who does not own it
+            // releases nothing.
+            && ownership != Ownership::Absent
+        {
+            self.tasks.release(task, principal, &self.room);
         }
     }
 
@@ -153,6 +180,11 @@ const fn begins(call: &Call) -> bool {
         call.operation,
         Operation::SendMessage | Operation::StreamMessage
     )
+}
+
+/// Whether the call chooses the task that it begins.
+const fn chooses_task(call: &Call) -> bool {
+    begins(call) && matches!(call.dialect, Dialect::A2a(A2aVersion::V0_1, _))
 }
 
 fn worse(left: Ownership, right: Ownership) -> Ownership {

@@ -45,6 +45,8 @@ struct Entry {
     place: usize,
     /// How many calls rely on it. A claim whose only call was refused is undone.
     uses: u32,
+    /// The agent has not named it yet.
+    reserved: bool,
 }
 
 /// Who owns an object. The tenant counts too: the same caller under another tenant is another party.
@@ -82,7 +84,7 @@ impl<K: Clone + Eq + Hash> Table<K> {
     pub(super) fn ownership(&self, key: &K, principal: &Principal, now: Instant) -> Ownership {
         let mut shard = self.shard(key);
         match shard.live(key, now) {
-            Some(entry) if entry.owner.is(principal) => {
+            Some(entry) if entry.owner.is(principal) && !entry.reserved => {
                 entry.deadline = now + self.ttl;
                 Ownership::Mine
             }
@@ -98,6 +100,28 @@ impl<K: Clone + Eq + Hash> Table<K> {
         room: &Room,
         now: Instant,
     ) -> Result<Ownership, LedgerFull> {
+        self.take(key, principal, false, room, now)
+    }
+
+    /// Keeps it for the caller if it is nobody's, until a claim makes it the caller's.
+    pub(super) fn reserve(
+        &self,
+        key: &K,
+        principal: &Principal,
+        room: &Room,
+        now: Instant,
+    ) -> Result<Ownership, LedgerFull> {
+        self.take(key, principal, true, room, now)
+    }
+
+    fn take(
+        &self,
+        key: &K,
+        principal: &Principal,
+        reserves: bool,
+        room: &Room,
+        now: Instant,
+    ) -> Result<Ownership, LedgerFull> {
         let mut shard = self.shard(key);
         shard.reap(REAPED, room, now);
         if let Some(entry) = shard.live(key, now) {
@@ -106,6 +130,7 @@ impl<K: Clone + Eq + Hash> Table<K> {
             }
             entry.deadline = now + self.ttl;
             entry.uses = entry.uses.saturating_add(1);
+            entry.reserved &= reserves;
             return Ok(Ownership::Mine);
         }
         shard.forget(key, room);
@@ -113,7 +138,7 @@ impl<K: Clone + Eq + Hash> Table<K> {
             shard.reap(REAPED_WHEN_FULL, room, now);
             room.take(&principal.tenant)?;
         }
-        shard.insert(key.clone(), Owner::new(principal), now + self.ttl);
+        shard.insert(key.clone(), Owner::new(principal), reserves, now + self.ttl);
         Ok(Ownership::Mine)
     }
 
@@ -160,7 +185,7 @@ impl<K: Clone + Eq + Hash> Shard<K> {
             .filter(|entry| entry.deadline > now)
     }
 
-    fn insert(&mut self, key: K, owner: Owner, deadline: Instant) {
+    fn insert(&mut self, key: K, owner: Owner, reserved: bool, deadline: Instant) {
         let place = match self.free.pop() {
             Some(place) => place,
             None => {
@@ -176,6 +201,7 @@ impl<K: Clone + Eq + Hash> Shard<K> {
             deadline,
             place,
             uses: 1,
+            reserved,
         };
         self.entries.insert(key, entry);
     }

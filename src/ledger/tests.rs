@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::model::{
-    A2aVersion, Action, Credential, Dialect, IdentityName, PrincipalId, Protocol, Reason, Refusal,
-    TenantId,
+    A2aVersion, Action, Binding, Credential, Dialect, IdentityName, PrincipalId, Protocol, Reason,
+    Refusal, TenantId,
 };
 
 const TTL: Duration = Duration::from_secs(60);
@@ -49,7 +49,7 @@ fn call(operation: Operation) -> Call {
         action: Action::known(Protocol::A2a, "SendMessage"),
         http: None,
         operation,
-        dialect: Dialect::A2a(A2aVersion::V1_0),
+        dialect: Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc),
         rpc_id: None,
         task: None,
         references: Vec::new(),
@@ -329,4 +329,50 @@ fn the_bound_holds_under_threads() {
         handle.join().unwrap();
     }
     assert!(ledger.len() >= 498);
+}
+
+#[test]
+fn a_task_that_a_caller_of_0_1_chooses_is_kept_for_it_and_read_once_the_agent_has_named_it() {
+    let (ledger, now) = (ledger(10, 10), now());
+    let bob = principal("corp", "bob", "acme");
+    let begin = Call {
+        dialect: Dialect::A2a(A2aVersion::V0_1, Binding::JsonRpc),
+        ..send_task("t")
+    };
+    let of = |principal: &Principal, call: &Call| ledger.facts(principal, call, now).unwrap();
+    let first = of(&alice(), &begin);
+    assert_eq!(first.task, Ownership::Mine);
+    assert_eq!(of(&bob, &begin).task, Ownership::NotMine);
+    // It may be an older one of somebody else's, of which only the agent knows.
+    assert_eq!(of(&alice(), &get("t")).task, Ownership::NotMine);
+    ledger.learn(&alice(), Some(&task("t")), None, now).unwrap();
+    assert_eq!(of(&alice(), &get("t")).task, Ownership::Mine);
+    assert_eq!(of(&alice(), &begin).task, Ownership::Mine);
+    assert_eq!(of(&bob, &get("t")).task, Ownership::NotMine);
+}
+
+#[test]
+fn a_refused_call_keeps_no_task_that_it_chose() {
+    let (ledger, now) = (ledger(10, 10), now());
+    let bob = principal("corp", "bob", "acme");
+    let begin = Call {
+        dialect: Dialect::A2a(A2aVersion::V0_1, Binding::Rest),
+        ..send_task("t")
+    };
+    let facts = ledger.facts(&alice(), &begin, now).unwrap();
+    ledger.release(&alice(), &begin, &facts);
+    assert!(ledger.is_empty());
+    let foreign = ledger.facts(&bob, &begin, now).unwrap();
+    assert_eq!(foreign.task, Ownership::Mine);
+    // Who was refused because it is bob's takes nothing away.
+    let facts = ledger.facts(&alice(), &begin, now).unwrap();
+    ledger.release(&alice(), &begin, &facts);
+    assert_eq!(ledger.len(), 1);
+}
+
+fn send_task(id: &str) -> Call {
+    Call {
+        task: Some(task(id)),
+        ..call(Operation::SendMessage)
+    }
 }

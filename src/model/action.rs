@@ -44,12 +44,45 @@ impl Protocol {
     }
 }
 
-/// A2A methods: the 1.0 name, and the names of 0.3 that mean the same (A2A 1.0, section 5.3).
+/// A set of protocols.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Protocols(u8);
+
+impl Protocols {
+    /// All that there are.
+    pub fn all() -> Self {
+        Protocol::ALL.iter().copied().collect()
+    }
+
+    /// Whether the protocol is one of them.
+    pub const fn contains(self, protocol: Protocol) -> bool {
+        self.0 & bit(protocol) != 0
+    }
+}
+
+impl FromIterator<Protocol> for Protocols {
+    fn from_iter<I: IntoIterator<Item = Protocol>>(protocols: I) -> Self {
+        Self(
+            protocols
+                .into_iter()
+                .fold(0, |set, protocol| set | bit(protocol)),
+        )
+    }
+}
+
+const fn bit(protocol: Protocol) -> u8 {
+    1 << protocol as u8
+}
+
+/// A2A methods: the 1.0 name, and the names of 0.3 and of 0.1 that mean the same (A2A 1.0, section 5.3).
 pub const A2A_METHODS: &[(&str, &[&str])] = &[
     ("CancelTask", &["tasks/cancel"]),
     (
         "CreateTaskPushNotificationConfig",
-        &["tasks/pushNotificationConfig/set"],
+        &[
+            "tasks/pushNotificationConfig/set",
+            "tasks/pushNotification/set",
+        ],
     ),
     (
         "DeleteTaskPushNotificationConfig",
@@ -63,15 +96,21 @@ pub const A2A_METHODS: &[(&str, &[&str])] = &[
     ("GetTask", &["tasks/get"]),
     (
         "GetTaskPushNotificationConfig",
-        &["tasks/pushNotificationConfig/get"],
+        &[
+            "tasks/pushNotificationConfig/get",
+            "tasks/pushNotification/get",
+        ],
     ),
     (
         "ListTaskPushNotificationConfigs",
         &["tasks/pushNotificationConfig/list"],
     ),
     ("ListTasks", &["tasks/list"]),
-    ("SendMessage", &["message/send"]),
-    ("SendStreamingMessage", &["message/stream"]),
+    ("SendMessage", &["message/send", "tasks/send"]),
+    (
+        "SendStreamingMessage",
+        &["message/stream", "tasks/sendSubscribe"],
+    ),
     ("SubscribeToTask", &["tasks/resubscribe"]),
 ];
 

@@ -8,8 +8,10 @@ use super::name::{ContextId, TaskId};
 /// The wire form in which a caller speaks, and in which a refusal must answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Dialect {
-    /// A2A over JSON-RPC 2.0.
-    A2a(A2aVersion),
+    /// Agent2Agent.
+    A2a(A2aVersion, Binding),
+    /// gRPC of a service that is not ours to read.
+    Grpc,
     /// Plain HTTP; refusals are `application/problem+json` (RFC 9457).
     Http,
     /// JSON-RPC 2.0 whose method no dialect of ours has, or whose version is not known yet.
@@ -17,24 +19,70 @@ pub enum Dialect {
 }
 
 impl Dialect {
+    /// Every dialect.
+    pub const ALL: &[Self] = &[
+        Self::A2a(A2aVersion::V0_1, Binding::JsonRpc),
+        Self::A2a(A2aVersion::V0_1, Binding::Rest),
+        Self::A2a(A2aVersion::V0_3, Binding::Grpc),
+        Self::A2a(A2aVersion::V0_3, Binding::JsonRpc),
+        Self::A2a(A2aVersion::V0_3, Binding::Rest),
+        Self::A2a(A2aVersion::V1_0, Binding::Grpc),
+        Self::A2a(A2aVersion::V1_0, Binding::JsonRpc),
+        Self::A2a(A2aVersion::V1_0, Binding::Rest),
+        Self::Grpc,
+        Self::Http,
+        Self::JsonRpc,
+    ];
+
     /// The word that stands in metrics and audit records.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::A2a(A2aVersion::V0_3) => "a2a-0.3",
-            Self::A2a(A2aVersion::V1_0) => "a2a-1.0",
+            Self::A2a(A2aVersion::V0_1, Binding::Rest) => "a2a-0.1-rest",
+            Self::A2a(A2aVersion::V0_1, Binding::Grpc | Binding::JsonRpc) => "a2a-0.1",
+            Self::A2a(A2aVersion::V0_3, Binding::Grpc) => "a2a-0.3-grpc",
+            Self::A2a(A2aVersion::V0_3, Binding::JsonRpc) => "a2a-0.3",
+            Self::A2a(A2aVersion::V0_3, Binding::Rest) => "a2a-0.3-rest",
+            Self::A2a(A2aVersion::V1_0, Binding::Grpc) => "a2a-1.0-grpc",
+            Self::A2a(A2aVersion::V1_0, Binding::JsonRpc) => "a2a-1.0",
+            Self::A2a(A2aVersion::V1_0, Binding::Rest) => "a2a-1.0-rest",
+            Self::Grpc => "grpc",
             Self::Http => "http",
             Self::JsonRpc => "jsonrpc",
         }
     }
+
+    /// What carries calls of this dialect.
+    pub const fn binding(self) -> Option<Binding> {
+        match self {
+            Self::A2a(_, binding) => Some(binding),
+            Self::Grpc => Some(Binding::Grpc),
+            Self::Http => None,
+            Self::JsonRpc => Some(Binding::JsonRpc),
+        }
+    }
 }
 
-/// The two shapes of A2A objects over JSON-RPC.
+/// The shapes of A2A objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum A2aVersion {
-    /// 0.2.x to 0.3: `message/send`, `kind` discriminators, lower-case states.
+    /// Before 0.2: `tasks/send`, tasks whose ids the client chooses, `sessionId`.
+    V0_1,
+    /// 0.2.x to 0.3: `message/send`, `kind` discriminators, lower-case states; over REST and gRPC a protobuf of its
+    /// own (`a2a.v1`).
     V0_3,
     /// 1.0: `SendMessage`, wrapper objects, `TASK_STATE_*`.
     V1_0,
+}
+
+/// What carries the operations of A2A (A2A 1.0, section 5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Binding {
+    /// Protobuf over gRPC.
+    Grpc,
+    /// JSON-RPC 2.0 over HTTP.
+    JsonRpc,
+    /// JSON over HTTP, the operation in method and path.
+    Rest,
 }
 
 /// What a call does to tasks, whatever its method is called.

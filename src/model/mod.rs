@@ -19,8 +19,9 @@ mod tool;
 
 pub use action::{
     A2A_METHODS, Action, ActionError, ActionPattern, Glob, LLM_METHODS, MCP_METHODS, Protocol,
+    Protocols,
 };
-pub use call::{A2aVersion, Call, Dialect, Operation, RpcId};
+pub use call::{A2aVersion, Binding, Call, Dialect, Operation, RpcId};
 pub use fact::{Facts, Ownership};
 pub use finding::{Finding, LeakAction, Severity};
 pub use name::{

@@ -14,7 +14,8 @@ use super::statement::{Compiled, Deny, Grant, Statements};
 use super::tenants::TenantTable;
 use super::tools::Tools;
 use crate::model::{
-    Action, Operation, Ownership, Principal, Protocol, Reason, Refusal, RuleRef, ShadowVerdict,
+    Action, ActionPattern, Operation, Ownership, Principal, Protocol, Protocols, Reason, Refusal,
+    RuleRef, ShadowVerdict,
 };
 
 /// All statements of one version of the policy, compiled.
@@ -31,6 +32,7 @@ pub struct PolicySet {
     pub(super) tools: Tools,
     limits: LimitTable,
     reads: Reads,
+    spoken: Protocols,
 }
 
 impl PolicySet {
@@ -49,6 +51,7 @@ impl PolicySet {
             ..Reads::of(conditions)
         };
         let compiled = Compiled::new(&roles, config.rules);
+        let spoken = compiled.patterns().map(ActionPattern::protocol).collect();
         Self {
             tenants: TenantTable::new(config.tenants),
             denies: Statements::new(compiled.denies),
@@ -61,7 +64,13 @@ impl PolicySet {
             roles,
             tools,
             reads,
+            spoken,
         }
+    }
+
+    /// The protocols that its statements are about, also those in shadow mode.
+    pub const fn spoken(&self) -> Protocols {
+        self.spoken
     }
 
     /// Whether the call may go on, and what statements in shadow mode would have made of it.

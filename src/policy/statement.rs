@@ -260,6 +260,14 @@ impl Compiled {
         compiled
     }
 
+    /// What the statements are about.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &ActionPattern> {
+        let denies = self.denies.iter().chain(&self.shadow_denies);
+        let grants = self.grants.iter().chain(&self.shadow_grants);
+        let denied = denies.map(|deny| &deny.pattern);
+        denied.chain(grants.map(|grant| &grant.pattern))
+    }
+
     /// Grants to the holders of a role what it allows by itself and by inheritance.
     fn grant(&mut self, role: &Arc<Role>, roles: &BTreeMap<Arc<str>, Arc<Role>>) {
         if role.to.is_none() {

@@ -4,25 +4,27 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::envelope::is_spelling;
-use crate::model::{Call, Dialect, Members, ToolArgs, ToolCall};
+use crate::model::{Binding, Call, Dialect, Members, ToolArgs, ToolCall};
 
 #[derive(Deserialize)]
 struct Request {
     params: Value,
 }
 
-/// The `params` of a JSON-RPC request. `None` where there are none, and for calls in other dialects.
+/// The `params` of a JSON-RPC request, or the body that stands for them. `None` where there are none, and for calls in
+/// other dialects.
 ///
 /// `body` is the one that the call was read from, so that its keys are known to be there once. It is read again:
 /// only policies whose conditions look at arguments pay for it, and what a strict reader has found well-formed
 /// needs no second judgement.
 pub fn arguments(call: &Call, body: &[u8]) -> Option<Value> {
-    match call.dialect {
-        Dialect::A2a(_) | Dialect::JsonRpc => {
+    match call.dialect.binding()? {
+        Binding::Grpc => None,
+        Binding::JsonRpc => {
             let request: Request = serde_json::from_slice(body).ok()?;
             Some(request.params)
         }
-        Dialect::Http => None,
+        Binding::Rest => serde_json::from_slice(body).ok(),
     }
 }
 
@@ -32,7 +34,7 @@ pub fn arguments(call: &Call, body: &[u8]) -> Option<Value> {
 /// `jsonrpc`, or on the letters of a key, must not be made to call a tool whose name or arguments were not judged.
 /// So a key in any spelling counts, and one that is not the very word leaves nothing that could be judged.
 pub fn tool_call(call: &Call, body: &[u8]) -> Option<ToolCall> {
-    if matches!(call.dialect, Dialect::A2a(_)) {
+    if matches!(call.dialect, Dialect::A2a(..)) {
         return None;
     }
     let request = Members::read(std::str::from_utf8(body).ok()?)?;

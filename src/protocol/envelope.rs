@@ -1,5 +1,5 @@
-//! What a JSON body says of itself: the members of a JSON-RPC 2.0 request that decide what it is, read
-//! in one pass and without a tree.
+//! What a JSON body says of itself: the members of a JSON-RPC 2.0 request, or of its bare parameters, that decide
+//! what it is, read in one pass and without a tree.
 //!
 //! Keys are compared as the least careful agent would. Readers of protobuf JSON take `task_id` for
 //! `taskId`, so both spellings are the member. Readers that ignore case take `TaskID` too; no client
@@ -40,9 +40,24 @@ pub(super) struct Envelope<'a> {
     pub(super) params_id: Value<'a>,
     pub(super) params_task: Value<'a>,
     pub(super) params_context: Value<'a>,
+    /// What 0.1 calls a context.
+    pub(super) params_session: Value<'a>,
+    /// A tool or a prompt; in the protobuf of A2A 0.3 the name of a resource, as `parent` is.
+    pub(super) params_name: Value<'a>,
+    pub(super) params_parent: Value<'a>,
+    pub(super) params_tenant: Value<'a>,
+    pub(super) params_uri: Value<'a>,
+    /// The version that a client of MCP begins with, and the one that it says with each request (`_meta`).
+    pub(super) params_version: Value<'a>,
+    pub(super) meta_version: Value<'a>,
+    /// What an argument is to be completed for (MCP, `completion/complete`).
+    pub(super) ref_name: Value<'a>,
+    pub(super) ref_uri: Value<'a>,
     pub(super) message_task: Value<'a>,
     pub(super) message_context: Value<'a>,
     pub(super) push_task: Value<'a>,
+    /// The name of a push configuration, in the protobuf of A2A 0.3.
+    pub(super) push_name: Value<'a>,
     pub(super) skill: Value<'a>,
     /// The elements of `referenceTaskIds`, and the member itself.
     pub(super) references: Vec<Value<'a>>,
@@ -55,7 +70,7 @@ pub(super) struct Envelope<'a> {
     pub(super) batch: bool,
     // Members that matter only as the way to others.
     passage: Value<'a>,
-    seen: u32,
+    seen: u64,
 }
 
 impl Envelope<'_> {
@@ -70,11 +85,23 @@ impl Envelope<'_> {
 /// Reads what can be read. With a flaw, the envelope holds what stood before it.
 pub(super) fn read(body: &[u8], depth: usize) -> (Envelope<'_>, Option<Flaw>) {
     let mut envelope = Envelope::default();
-    let flaw = fill(&mut envelope, body, depth).err();
+    let flaw = fill(&mut envelope, Level::Request, body, depth).err();
     (envelope, flaw)
 }
 
-fn fill<'a>(envelope: &mut Envelope<'a>, body: &'a [u8], depth: usize) -> Result<(), Flaw> {
+/// The same for a document that is the parameters and nothing around them.
+pub(super) fn read_params(body: &[u8], depth: usize) -> (Envelope<'_>, Option<Flaw>) {
+    let mut envelope = Envelope::default();
+    let flaw = fill(&mut envelope, Level::BareParams, body, depth).err();
+    (envelope, flaw)
+}
+
+fn fill<'a>(
+    envelope: &mut Envelope<'a>,
+    root: Level,
+    body: &'a [u8],
+    depth: usize,
+) -> Result<(), Flaw> {
     let mut reader = Reader::new(body, depth)?;
     let mut levels: Vec<Level> = Vec::with_capacity(8);
     let mut member: Option<Field> = None;
@@ -106,7 +133,7 @@ fn fill<'a>(envelope: &mut Envelope<'a>, body: &'a [u8], depth: usize) -> Result
             if level.is_none() {
                 envelope.shape = if object { Shape::Object } else { Shape::Array };
             }
-            levels.push(below(level, member, object));
+            levels.push(below(root, level, member, object));
         }
     }
     Ok(())
@@ -116,10 +143,13 @@ impl<'a> Envelope<'a> {
     /// Which member that matters the key names, if any.
     fn member(&mut self, level: Level, key: Text<'_>) -> Result<Option<Field>, Flaw> {
         let fields = level.fields();
-        if fields.is_empty() {
+        if fields.is_empty() && level != Level::Meta {
             return Ok(None);
         }
         let key = key.decode()?;
+        if let Some(field) = level.literal(&key) {
+            return Ok(Some(field));
+        }
         let Some((name, field)) = spelt(fields, &key) else {
             return Ok(None);
         };
@@ -127,7 +157,7 @@ impl<'a> Envelope<'a> {
             self.batch = true;
             return Ok(None);
         }
-        let bit = 1 << (*field as u32);
+        let bit = 1 << (*field as u64);
         let again = self.seen & bit != 0;
         self.seen |= bit;
         if again || !is_member(key.as_bytes(), name) {
@@ -147,17 +177,28 @@ impl<'a> Envelope<'a> {
             Field::MessageTask => &mut self.message_task,
             Field::Method => &mut self.method,
             Field::Params => &mut self.params,
+            Field::MetaVersion => &mut self.meta_version,
+            Field::Name => &mut self.params_name,
             Field::ParamsContext => &mut self.params_context,
             Field::ParamsId => &mut self.params_id,
             Field::ParamsTask => &mut self.params_task,
+            Field::ParamsVersion => &mut self.params_version,
+            Field::Parent => &mut self.params_parent,
+            Field::PushName => &mut self.push_name,
             Field::PushTask => &mut self.push_task,
+            Field::RefName => &mut self.ref_name,
+            Field::RefUri => &mut self.ref_uri,
             Field::References => &mut self.references_member,
+            Field::Session => &mut self.params_session,
             Field::Skill => &mut self.skill,
+            Field::Tenant => &mut self.params_tenant,
+            Field::Uri => &mut self.params_uri,
             Field::Configuration
             | Field::Message
+            | Field::Meta
             | Field::Metadata
-            | Field::Name
-            | Field::PushConfiguration => &mut self.passage,
+            | Field::PushConfiguration
+            | Field::Ref => &mut self.passage,
         }
     }
 }
@@ -165,14 +206,18 @@ impl<'a> Envelope<'a> {
 /// Where in the document we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
+    /// The parameters, where they are the whole document.
+    BareParams,
     Batch,
     Configuration,
     Element,
     Message,
+    Meta,
     Metadata,
     Other,
     Params,
     PushConfiguration,
+    Ref,
     References,
     Request,
 }
@@ -186,6 +231,8 @@ enum Field {
     Message,
     MessageContext,
     MessageTask,
+    Meta,
+    MetaVersion,
     Metadata,
     Method,
     Name,
@@ -193,10 +240,19 @@ enum Field {
     ParamsContext,
     ParamsId,
     ParamsTask,
+    ParamsVersion,
+    Parent,
     PushConfiguration,
+    PushName,
     PushTask,
+    Ref,
+    RefName,
+    RefUri,
     References,
+    Session,
     Skill,
+    Tenant,
+    Uri,
 }
 
 impl Level {
@@ -204,7 +260,24 @@ impl Level {
     const fn fields(self) -> &'static [(&'static str, Field)] {
         match self {
             Self::Batch | Self::Other | Self::References => &[],
+            // The protobuf of A2A 0.3 calls the message `request`, and its JSON may, too.
+            Self::BareParams => &[
+                ("config", Field::PushConfiguration),
+                ("configuration", Field::Configuration),
+                ("contextId", Field::ParamsContext),
+                ("id", Field::ParamsId),
+                ("jsonrpc", Field::Jsonrpc),
+                ("message", Field::Message),
+                ("method", Field::Method),
+                ("name", Field::Name),
+                ("parent", Field::Parent),
+                ("request", Field::Message),
+                ("sessionId", Field::Session),
+                ("taskId", Field::ParamsTask),
+                ("tenant", Field::Tenant),
+            ],
             Self::Configuration => &[
+                ("pushNotification", Field::PushConfiguration),
                 ("pushNotificationConfig", Field::PushConfiguration),
                 ("taskPushNotificationConfig", Field::PushConfiguration),
             ],
@@ -215,6 +288,7 @@ impl Level {
                 ("referenceTaskIds", Field::References),
                 ("taskId", Field::MessageTask),
             ],
+            Self::Meta => &[],
             Self::Metadata => &[("skill", Field::Skill)],
             Self::Params => &[
                 ("configuration", Field::Configuration),
@@ -222,9 +296,16 @@ impl Level {
                 ("id", Field::ParamsId),
                 ("message", Field::Message),
                 ("name", Field::Name),
+                ("parent", Field::Parent),
+                ("protocolVersion", Field::ParamsVersion),
+                ("ref", Field::Ref),
+                ("sessionId", Field::Session),
                 ("taskId", Field::ParamsTask),
+                ("tenant", Field::Tenant),
+                ("uri", Field::Uri),
             ],
-            Self::PushConfiguration => &[("taskId", Field::PushTask)],
+            Self::PushConfiguration => &[("name", Field::PushName), ("taskId", Field::PushTask)],
+            Self::Ref => &[("name", Field::RefName), ("uri", Field::RefUri)],
             Self::Request => &[
                 ("id", Field::Id),
                 ("jsonrpc", Field::Jsonrpc),
@@ -233,19 +314,30 @@ impl Level {
             ],
         }
     }
+
+    /// A member whose key is no word that readers would spell otherwise.
+    fn literal(self, key: &str) -> Option<Field> {
+        match (self, key) {
+            (Self::Params, "_meta") => Some(Field::Meta),
+            (Self::Meta, "io.modelcontextprotocol/protocolVersion") => Some(Field::MetaVersion),
+            _ => None,
+        }
+    }
 }
 
 /// The level of a container that begins.
-const fn below(level: Option<Level>, member: Option<Field>, object: bool) -> Level {
+const fn below(root: Level, level: Option<Level>, member: Option<Field>, object: bool) -> Level {
     match (level, member, object) {
-        (None, _, true) => Level::Request,
+        (None, _, true) => root,
         (None, _, false) => Level::Batch,
         (Some(Level::Batch), _, true) => Level::Element,
         (Some(_), Some(Field::Params), true) => Level::Params,
         (Some(_), Some(Field::Message), true) => Level::Message,
+        (Some(_), Some(Field::Meta), true) => Level::Meta,
         (Some(_), Some(Field::Metadata), true) => Level::Metadata,
         (Some(_), Some(Field::Configuration), true) => Level::Configuration,
         (Some(_), Some(Field::PushConfiguration), true) => Level::PushConfiguration,
+        (Some(_), Some(Field::Ref), true) => Level::Ref,
         (Some(_), Some(Field::References), false) => Level::References,
         (Some(_), _, _) => Level::Other,
     }

@@ -22,8 +22,10 @@ pub(super) enum Id {
 }
 
 /// The state between two pieces.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Extractor {
+    /// Whether the result stands in an answer of JSON-RPC.
+    enveloped: bool,
     level: Level,
     // Containers open below the level, none of which can hold an id.
     skipped: u64,
@@ -63,6 +65,19 @@ enum Kind {
 }
 
 impl Extractor {
+    pub(super) const fn new(enveloped: bool) -> Self {
+        Self {
+            enveloped,
+            level: Level::Document,
+            skipped: 0,
+            expects_key: false,
+            member: None,
+            string: None,
+            after_backslash: false,
+            buffer: Vec::new(),
+        }
+    }
+
     /// Forgets the document; the next byte begins another.
     pub(super) fn reset(&mut self) {
         self.level = Level::Document;
@@ -149,7 +164,7 @@ impl Extractor {
     fn structure(&mut self, byte: u8) {
         match byte {
             b'"' => self.string = Some(self.kind()),
-            b'{' if self.skipped == 0 => match self.level.below(self.member) {
+            b'{' if self.skipped == 0 => match self.level.below(self.member, self.enveloped) {
                 Some(level) => {
                     self.level = level;
                     self.expects_key = true;
@@ -160,7 +175,7 @@ impl Extractor {
             b'{' | b'[' => self.skipped += 1,
             b'}' | b']' if self.skipped > 0 => self.skipped -= 1,
             b'}' => {
-                self.level = self.level.above();
+                self.level = self.level.above(self.enveloped);
                 self.expects_key = false;
                 self.member = None;
             }
@@ -188,7 +203,7 @@ impl Extractor {
 
 impl Level {
     /// The member of this level that a key names. In 0.3 the result is the object itself, in 1.0 it
-    /// wraps it; an agent may answer in either, so both are looked for.
+    /// wraps it, and 0.1 calls the context a session; an agent may answer in either, so both are looked for.
     fn member(self, key: &[u8]) -> Option<Member> {
         let members: &[(&str, Member)] = match self {
             Self::Document => &[],
@@ -198,6 +213,7 @@ impl Level {
                 ("contextId", Member::ContextId),
                 ("id", Member::TaskId),
                 ("message", Member::Update),
+                ("sessionId", Member::ContextId),
                 ("statusUpdate", Member::Update),
                 ("task", Member::Task),
                 ("taskId", Member::TaskId),
@@ -211,8 +227,9 @@ impl Level {
             .map(|(_, member)| *member)
     }
 
-    const fn below(self, member: Option<Member>) -> Option<Self> {
+    const fn below(self, member: Option<Member>, enveloped: bool) -> Option<Self> {
         match (self, member) {
+            (Self::Document, _) if !enveloped => Some(Self::Result),
             (Self::Document, _) => Some(Self::Envelope),
             (Self::Envelope, Some(Member::Result)) => Some(Self::Result),
             (Self::Result, Some(Member::Task)) => Some(Self::Task),
@@ -221,9 +238,10 @@ impl Level {
         }
     }
 
-    const fn above(self) -> Self {
+    const fn above(self, enveloped: bool) -> Self {
         match self {
             Self::Document | Self::Envelope => Self::Document,
+            Self::Result if !enveloped => Self::Document,
             Self::Result => Self::Envelope,
             Self::Task | Self::Update => Self::Result,
         }

@@ -6,7 +6,7 @@ use http::uri::PathAndQuery;
 use serde::de::IgnoredAny;
 
 use super::{Carrier, Observer, path, read_head, tool_call};
-use crate::model::ToolArgs;
+use crate::model::{Protocols, ToolArgs};
 
 /// Reads `data` as a path, and then as all the servers that we know of.
 ///
@@ -111,7 +111,7 @@ pub fn fuzz_read_call(data: &[u8]) {
     let Ok((parts, ())) = request.body(()).map(Request::into_parts) else {
         return;
     };
-    let Ok(head) = read_head(&parts) else {
+    let Ok(head) = read_head(&parts, Protocols::all()) else {
         return;
     };
     let _ = head.wants_body(Some(body));

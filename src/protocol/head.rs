@@ -6,9 +6,12 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{Method, Uri};
 
-use crate::model::{Action, Call, Dialect, Operation, Protocol, Reason, Refusal, RpcId};
+use crate::model::{
+    Action, Binding, Call, Dialect, Operation, Protocol, Protocols, Reason, Refusal, RpcId,
+};
 
-use super::a2a;
+use super::a2a::rest::Route;
+use super::a2a::{self, Objects, ParamsError};
 use super::envelope::{self, Envelope, Shape, Value};
 use super::json::Flaw;
 use super::media::{self, Media};
@@ -58,25 +61,38 @@ pub struct Head {
     path: Box<str>,
     media: Media,
     asserted: Asserted,
+    /// What method and path say to an agent that speaks A2A over REST.
+    route: Option<Route>,
 }
 
-/// Reads a request's head.
+/// Reads a request's head. `spoken` are the protocols that the policy speaks of: what only the shape of a path tells is
+/// read for these, so that a policy of plain HTTP finds the paths that it names.
 ///
 /// # Errors
 /// When the agent could read another request out of it than we: an ambiguous path, a field that
 /// overrides method or path, a content coding, a method that changes what the connection is.
-pub fn read_head(parts: &Parts) -> Result<Head, Malformed> {
+pub fn read_head(parts: &Parts, spoken: Protocols) -> Result<Head, Malformed> {
     let media = media::of(parts.headers.get_all(CONTENT_TYPE).iter());
-    let dialect = presumed(&parts.method, media);
-    match check(parts, media) {
-        Ok(path) => Ok(Head {
-            method: parts.method.clone(),
-            path,
-            media,
-            asserted: Asserted::from_parts(parts),
-        }),
-        Err(refusal) => Err(unread(refusal, dialect, INVALID_REQUEST)),
-    }
+    let path = match check(parts, media) {
+        Ok(path) => path,
+        Err(refusal) => {
+            let dialect = presumed(&parts.method, media);
+            return Err(unread(refusal, dialect, INVALID_REQUEST));
+        }
+    };
+    let asserted = Asserted::from_parts(parts);
+    let route = if spoken.contains(Protocol::A2a) {
+        Route::of(&parts.method, &path, parts.uri.query(), asserted)
+    } else {
+        None
+    };
+    Ok(Head {
+        method: parts.method.clone(),
+        path,
+        media,
+        asserted,
+        route,
+    })
 }
 
 /// Checks what must hold whatever the body is, and decodes the path.
@@ -142,7 +158,10 @@ impl Head {
 
     /// The dialect in which to refuse while the body is unread, with the id `null`.
     pub fn presumed_dialect(&self) -> Dialect {
-        presumed(&self.method, self.media)
+        match &self.route {
+            Some(route) => Dialect::A2a(route.method.version, Binding::Rest),
+            None => presumed(&self.method, self.media),
+        }
     }
 
     /// What to do with the body. `first_bytes` is its first piece that is not empty, and `None` if it
@@ -155,6 +174,9 @@ impl Head {
         // path must not become an A2A call by what is written in its body.
         if self.method != Method::POST {
             return Body::Stream;
+        }
+        if self.route.is_some() {
+            return Body::Buffer;
         }
         match sniff::opening(bytes) {
             Opening::Json | Opening::Open | Opening::Wide => Body::Buffer,
@@ -169,10 +191,53 @@ impl Head {
     /// # Errors
     /// When the agent could read another call out of the body than we.
     pub fn into_call(self, body: Option<&[u8]>, json_depth: usize) -> Result<Call, Malformed> {
-        match body {
-            Some(body) if self.method == Method::POST => self.read_body(body, json_depth),
-            Some(_) | None => Ok(self.http_call()),
+        let body = body.filter(|_| self.method == Method::POST);
+        match (&self.route, body) {
+            (Some(_), body) => self.read_params(body.unwrap_or_default(), json_depth),
+            (None, Some(body)) => self.read_body(body, json_depth),
+            (None, None) => Ok(self.http_call()),
         }
+    }
+
+    /// The call of a request whose operation stands in method and path.
+    fn read_params(mut self, body: &[u8], json_depth: usize) -> Result<Call, Malformed> {
+        let Some(route) = self.route.take() else {
+            return Ok(self.http_call());
+        };
+        let dialect = Dialect::A2a(route.method.version, Binding::Rest);
+        let refuse = |reason, detail: &dyn std::fmt::Display| Malformed {
+            refusal: Refusal::new(reason).detail(detail),
+            dialect,
+            rpc_id: None,
+            code: None,
+        };
+        if !self.asserted.agrees_with(route.method.version) {
+            return Err(refuse(Reason::VersionMismatch, &VERSION_AND_METHOD));
+        }
+        let envelope = if body.trim_ascii().is_empty() {
+            Envelope::default()
+        } else {
+            let flaw = match sniff::opening(body) {
+                Opening::Wide => Some(Flaw::NotUtf8),
+                Opening::Json | Opening::Open | Opening::Other => None,
+            };
+            let (envelope, read) = envelope::read_params(body, json_depth);
+            if let Some(flaw) = flaw.or(read) {
+                return Err(refuse(Reason::MalformedRequest, &flaw));
+            }
+            if envelope.shape != Shape::Object {
+                return Err(refuse(Reason::MalformedRequest, &ParamsError::NotAnObject));
+            }
+            if envelope.resembles_rpc() {
+                let detail = &"a request of JSON-RPC where the path is an operation already";
+                return Err(refuse(Reason::VersionMismatch, detail));
+            }
+            envelope
+        };
+        let objects = route
+            .objects(&envelope)
+            .map_err(|error| refuse(Reason::MalformedRequest, &error))?;
+        Ok(self.a2a_call(route.method, Binding::Rest, None, objects))
     }
 
     fn read_body(self, body: &[u8], json_depth: usize) -> Result<Call, Malformed> {
@@ -228,7 +293,7 @@ impl Head {
         let rpc_id = rpc_id(envelope)
             .ok_or_else(|| invalid("the id is not a short string or number", envelope))?;
         match (known, envelope.method) {
-            (Some(known), _) => self.a2a_call(known, rpc_id, envelope),
+            (Some(known), _) => self.rpc_a2a_call(known, rpc_id, envelope),
             // No method: an answer to something that the agent asked.
             (None, Value::Absent) => Ok(self.rpc_call(rpc_id)),
             (None, Value::String(_)) if method.is_some() => Ok(self.rpc_call(rpc_id)),
@@ -236,46 +301,52 @@ impl Head {
         }
     }
 
-    fn a2a_call(
+    fn rpc_a2a_call(
         self,
         method: a2a::Method,
         rpc_id: Option<RpcId>,
         envelope: &Envelope<'_>,
     ) -> Result<Call, Malformed> {
-        let dialect = Dialect::A2a(method.version);
+        let dialect = Dialect::A2a(method.version, Binding::JsonRpc);
         if !self.asserted.agrees_with(method.version) {
             return Err(Malformed {
-                refusal: Refusal::new(Reason::VersionMismatch)
-                    .detail("`A2A-Version` names another version than the method"),
+                refusal: Refusal::new(Reason::VersionMismatch).detail(VERSION_AND_METHOD),
                 dialect,
                 rpc_id,
                 code: Some(INVALID_REQUEST),
             });
         }
-        let objects = match method.objects(envelope) {
-            Ok(objects) => objects,
-            Err(error) => {
-                return Err(Malformed {
-                    refusal: Refusal::new(Reason::MalformedRequest).detail(error),
-                    dialect,
-                    rpc_id,
-                    code: Some(INVALID_PARAMS),
-                });
-            }
-        };
-        Ok(Call {
+        match method.objects(envelope) {
+            Ok(objects) => Ok(self.a2a_call(method, Binding::JsonRpc, rpc_id, objects)),
+            Err(error) => Err(Malformed {
+                refusal: Refusal::new(Reason::MalformedRequest).detail(error),
+                dialect,
+                rpc_id,
+                code: Some(INVALID_PARAMS),
+            }),
+        }
+    }
+
+    fn a2a_call(
+        self,
+        method: a2a::Method,
+        binding: Binding,
+        rpc_id: Option<RpcId>,
+        objects: Objects,
+    ) -> Call {
+        Call {
             http: Some(self.http_action()),
             action: Action {
                 name: objects.skill,
                 ..Action::known(Protocol::A2a, method.canonical)
             },
             operation: method.operation(),
-            dialect,
+            dialect: Dialect::A2a(method.version, binding),
             rpc_id,
             task: objects.task,
             references: objects.references,
             context: objects.context,
-        })
+        }
     }
 
     /// A JSON-RPC call that we do not know. It is judged as the POST that it is, so that default deny
@@ -329,6 +400,8 @@ impl Head {
     }
 }
 
+const VERSION_AND_METHOD: &str = "`A2A-Version` names another version than the method";
+
 /// Where cards are: since 0.3, and before.
 const CARDS: &[&str] = &["/.well-known/agent-card.json", "/.well-known/agent.json"];
 
@@ -343,7 +416,7 @@ fn presumed(method: &Method, media: Media) -> Dialect {
 
 /// The refusal of a request whose id could not be read.
 fn unread(refusal: Refusal, dialect: Dialect, code: i32) -> Malformed {
-    let rpc = dialect != Dialect::Http;
+    let rpc = dialect.binding() == Some(Binding::JsonRpc);
     Malformed {
         refusal,
         dialect,

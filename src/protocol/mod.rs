@@ -1,14 +1,14 @@
 //! Turns one HTTP request, in whatever dialect, into one `Call`, and a refusal into the caller's words.
 //!
-//! Owns the grammar of what callers send (paths, JSON-RPC, A2A 0.3 and 1.0 over it), the rendering of
+//! Owns the grammar of what callers send (paths, JSON-RPC, A2A over it and over REST), the rendering of
 //! refusals ([`refusal`], [`terminal_event`]) and the reading of ids out of answers ([`Observer`]). It
 //! judges nobody: whether a well-formed call may pass is the policy's business, who owns the task that
 //! it names is the ledger's, and which status a refusal has is the proxy's. The bytes that were read
 //! are the bytes to forward; nothing here rewrites them, but for a path where the policy asks for its normal
 //! form ([`normalise_path`]), which is then what is judged.
 //!
-//! Not known yet, and therefore judged as the plain HTTP that they are: A2A over REST and gRPC, A2A 0.1,
-//! MCP and the model APIs.
+//! Not known yet, and therefore judged as the plain HTTP that they are: A2A over gRPC, MCP and the model
+//! APIs.
 
 mod a2a;
 mod arguments;

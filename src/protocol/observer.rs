@@ -1,6 +1,6 @@
 //! Learns from an agent's answer which task and context a call has made.
 
-use crate::model::{Call, ContextId, Dialect, Operation, TaskId};
+use crate::model::{Binding, Call, ContextId, Dialect, Operation, TaskId};
 
 use super::extract::{Extractor, Id};
 use super::sse::{Events, Piece};
@@ -54,9 +54,9 @@ pub struct Observer {
 impl Observer {
     /// An observer of the answer to `call`, if that may name a task or context of the caller's.
     pub fn new(call: &Call, carrier: Carrier) -> Option<Self> {
-        if !matches!(call.dialect, Dialect::A2a(_)) {
+        let Dialect::A2a(_, binding) = call.dialect else {
             return None;
-        }
+        };
         match call.operation {
             Operation::SendMessage | Operation::StreamMessage | Operation::SubscribeTask => {}
             Operation::AgentCard
@@ -68,7 +68,7 @@ impl Observer {
         }
         Some(Self {
             events: (carrier == Carrier::EventStream).then(Events::default),
-            extractor: Extractor::default(),
+            extractor: Extractor::new(binding == Binding::JsonRpc),
             task: call.task.clone(),
             context: call.context.clone(),
             learned_task: false,

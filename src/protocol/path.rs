@@ -45,7 +45,7 @@ pub(super) fn decode(path: &str) -> Result<Box<str>, PathError> {
         return Err(PathError::Relative);
     }
     let decoded = if path.contains('%') {
-        String::from_utf8(unescape(path)?).map_err(|_| PathError::NotUtf8)?
+        String::from_utf8(unescape_path(path)?).map_err(|_| PathError::NotUtf8)?
     } else {
         path.to_owned()
     };
@@ -67,24 +67,29 @@ pub(super) fn decode(path: &str) -> Result<Box<str>, PathError> {
 }
 
 /// Decodes the escapes once. An escaped slash has no meaning that all servers share.
-pub(super) fn unescape(path: &str) -> Result<Vec<u8>, PathError> {
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
+fn unescape_path(path: &str) -> Result<Vec<u8>, PathError> {
+    let slash = |escape: &[u8; 3]| escape.eq_ignore_ascii_case(b"%2F");
+    if path.as_bytes().array_windows().any(slash) {
+        return Err(PathError::EncodedSlash);
+    }
+    unescape(path).ok_or(PathError::BadEscape)
+}
+
+/// Decodes the escapes of a text once; `None` where one is broken.
+pub(super) fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
     while let Some((byte, tail)) = rest.split_first() {
         rest = tail;
         if *byte != b'%' {
             decoded.push(*byte);
             continue;
         }
-        let ([high, low], tail) = tail.split_first_chunk().ok_or(PathError::BadEscape)?;
-        match hex(*high).zip(hex(*low)) {
-            None => return Err(PathError::BadEscape),
-            Some((2, 15)) => return Err(PathError::EncodedSlash),
-            Some((high, low)) => decoded.push(high << 4 | low),
-        }
+        let ([high, low], tail) = tail.split_first_chunk()?;
+        decoded.push(hex(*high)? << 4 | hex(*low)?);
         rest = tail;
     }
-    Ok(decoded)
+    Some(decoded)
 }
 
 fn check_segments(decoded: &str) -> Result<(), PathError> {

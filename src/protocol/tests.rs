@@ -7,7 +7,7 @@ mod wire;
 
 use http::Request;
 
-use crate::model::{Call, Reason};
+use crate::model::{Call, Protocols, Reason};
 
 use super::{Body, Malformed, read_head};
 
@@ -34,7 +34,7 @@ fn send(
         request = request.header(*name, *value);
     }
     let (parts, ()) = request.body(()).unwrap().into_parts();
-    let head = read_head(&parts)?;
+    let head = read_head(&parts, Protocols::all())?;
     match head.wants_body(Some(body)) {
         Body::Buffer => head.into_call(Some(body), DEPTH),
         Body::None | Body::Stream => head.into_call(None, DEPTH),

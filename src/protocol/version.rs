@@ -42,8 +42,17 @@ impl Asserted {
     /// agent knows, and it answers with the error that its clients understand.
     pub(super) const fn agrees_with(self, version: A2aVersion) -> bool {
         match version {
-            A2aVersion::V0_3 => !self.v1,
+            A2aVersion::V0_1 | A2aVersion::V0_3 => !self.v1,
             A2aVersion::V1_0 => !self.v0,
+        }
+    }
+
+    /// The one that is named.
+    pub(super) const fn version(self) -> Option<A2aVersion> {
+        match (self.v0, self.v1) {
+            (true, false) => Some(A2aVersion::V0_3),
+            (false, true) => Some(A2aVersion::V1_0),
+            (false, false) | (true, true) => None,
         }
     }
 
@@ -64,7 +73,7 @@ fn unescape(part: &str) -> Cow<'_, str> {
     if !part.contains('%') {
         return Cow::Borrowed(part);
     }
-    let decoded = path::unescape(part).ok();
+    let decoded = path::unescape(part);
     let decoded = decoded.and_then(|bytes| String::from_utf8(bytes).ok());
     Cow::Owned(decoded.unwrap_or_default())
 }

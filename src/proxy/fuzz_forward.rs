@@ -10,7 +10,7 @@ use http::{Request, Uri, Version, request};
 use http_body::{Body, Frame};
 
 use crate::http1;
-use crate::model::{Principal, RequestId};
+use crate::model::{Principal, Protocols, RequestId};
 use crate::protocol;
 use crate::upstream::{self, RequestBody};
 
@@ -27,7 +27,7 @@ pub fn fuzz_forward(data: &[u8]) {
     let Some((mut parts, body)) = request(data) else {
         return;
     };
-    if protocol::read_head(&parts).is_err() {
+    if protocol::read_head(&parts, Protocols::all()).is_err() {
         return;
     }
     let Ok(id) = RequestId::new("r-1") else {

@@ -245,7 +245,8 @@ impl Walk<'_> {
         if hygiene.normalises_paths() {
             protocol::normalise_path(&mut parts.uri);
         }
-        let head = protocol::read_head(&parts).map_err(malformed)?;
+        let spoken = self.snapshot.policy.spoken();
+        let head = protocol::read_head(&parts, spoken).map_err(malformed)?;
         let preflight = hygiene
             .admit(&parts, self.visit)
             .map_err(|refusal| (Addressee::unread(), refusal))?;

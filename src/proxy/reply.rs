@@ -11,7 +11,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 
 use crate::model::{
-    Call, Challenge, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId, Standing,
+    Binding, Call, Challenge, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId, Standing,
 };
 use crate::protocol::{self, Malformed, Observer, PublicError, Voice};
 
@@ -280,7 +280,7 @@ fn public<T>(
         } else {
             Voice::Lictor
         },
-        status: entry.status.as_u16(),
+        status: status(refusal.reason, addressee.dialect).as_u16(),
         code: addressee.code.filter(|_| own).unwrap_or(entry.code),
         reason: entry.name,
         message: refusal.say.as_deref().unwrap_or(entry.sentence),
@@ -297,10 +297,10 @@ const fn is_silent(reason: Reason) -> bool {
 }
 
 /// The status of a refusal in a dialect: a missing task is answered as an agent answers it inside JSON-RPC, and
-/// plain HTTP has a status for it.
+/// HTTP itself has a status for it.
 pub fn status(reason: Reason, dialect: Dialect) -> StatusCode {
-    match (catalogue(reason).status, dialect) {
-        (StatusCode::OK, Dialect::Http) => StatusCode::NOT_FOUND,
+    match (catalogue(reason).status, dialect.binding()) {
+        (StatusCode::OK, None | Some(Binding::Rest)) => StatusCode::NOT_FOUND,
         (status, _) => status,
     }
 }

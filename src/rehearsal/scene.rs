@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::config::Test;
 use crate::model::{
-    A2aVersion, Action, Call, Dialect, Facts, Operation, Principal, Protocol, ToolCall,
+    A2aVersion, Action, Binding, Call, Dialect, Facts, Operation, Principal, Protocol, ToolCall,
 };
 use crate::policy::{Question, RequestFacts};
 
@@ -121,7 +121,7 @@ fn call(action: Action) -> Call {
     Call {
         operation: operation(&action),
         dialect: match action.protocol {
-            Protocol::A2a => Dialect::A2a(A2aVersion::V1_0),
+            Protocol::A2a => Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc),
             Protocol::Http | Protocol::Llm => Dialect::Http,
             Protocol::Mcp => Dialect::JsonRpc,
         },

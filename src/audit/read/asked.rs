@@ -9,8 +9,8 @@ use super::super::line::{operation_of, ownership_of};
 use super::super::record::MAX_TEXT_BYTES;
 use super::Call;
 use crate::model::{
-    self, A2aVersion, ANONYMOUS, Action, Credential, Dialect, IdentityName, Principal, PrincipalId,
-    Reason, TaskId, TenantId,
+    self, ANONYMOUS, Action, Credential, Dialect, IdentityName, Principal, PrincipalId, Reason,
+    TaskId, TenantId,
 };
 
 /// A question that the policy answered once, and how it did.
@@ -144,14 +144,6 @@ fn reason_of(word: &str) -> Option<Reason> {
 }
 
 fn dialect_of(word: &str) -> Option<Dialect> {
-    let mut dialects = DIALECTS.iter().copied();
+    let mut dialects = Dialect::ALL.iter().copied();
     dialects.find(|dialect| dialect.as_str() == word)
 }
-
-/// All that there are.
-pub(super) const DIALECTS: &[Dialect] = &[
-    Dialect::A2a(A2aVersion::V0_3),
-    Dialect::A2a(A2aVersion::V1_0),
-    Dialect::Http,
-    Dialect::JsonRpc,
-];

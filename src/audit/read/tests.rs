@@ -10,7 +10,6 @@ use uuid::Uuid;
 use super::super::line;
 use super::super::record::{self, Decision, Outcome, Record};
 use super::super::start::Origin;
-use super::asked::DIALECTS;
 use super::*;
 use crate::model::{
     Action, ContextId, Credential, DecisionId, Dialect, Finding as Found, IdentityName, LeakAction,
@@ -172,7 +171,7 @@ fn every_word_of_the_writer_is_known_to_the_reader() {
         record.operation = Some(*operation);
         assert_eq!(read(&record).asked().unwrap().call.operation, *operation);
     }
-    for dialect in DIALECTS {
+    for dialect in Dialect::ALL {
         record.dialect = Some(*dialect);
         assert_eq!(read(&record).asked().unwrap().call.dialect, *dialect);
     }

@@ -29,7 +29,7 @@ pub(super) fn explain(desk: Desk<'_>, file: &Path) -> Result<u8, Failure> {
     let generation = desk.policies.generation.clone();
     let revocations = Revocations::new(desk.policies.revocations.clone());
     let judges = judges(desk.policies)?;
-    let (call, is_judged) = match decode(&saved, judges.policy.json_depth()) {
+    let (call, is_judged) = match decode(&saved, &judges.policy) {
         Ok(decoded) => decoded,
         Err(malformed) => return Ok(refused(&malformed, format)),
     };
@@ -58,13 +58,13 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// The call, and whether its body says what it is.
-fn decode(saved: &Saved, json_depth: usize) -> Result<(Call, bool), Malformed> {
-    let head = protocol::read_head(&saved.parts)?;
+fn decode(saved: &Saved, policy: &PolicySet) -> Result<(Call, bool), Malformed> {
+    let head = protocol::read_head(&saved.parts, policy.spoken())?;
     let is_judged = match head.wants_body(Some(&saved.body)) {
         Body::Buffer => true,
         Body::None | Body::Stream => false,
     };
-    let call = head.into_call(is_judged.then_some(&*saved.body), json_depth)?;
+    let call = head.into_call(is_judged.then_some(&*saved.body), policy.json_depth())?;
     Ok((call, is_judged))
 }
 

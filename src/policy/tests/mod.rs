@@ -12,8 +12,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    A2aVersion, Action, ActionPattern, Call, Credential, Dialect, Facts, Glob, IdentityName, Mode,
-    Operation, Ownership, Principal, PrincipalId, Protocol, Reason, RuleRef, TenantId,
+    A2aVersion, Action, ActionPattern, Binding, Call, Credential, Dialect, Facts, Glob,
+    IdentityName, Mode, Operation, Ownership, Principal, PrincipalId, Protocol, Reason, RuleRef,
+    TenantId,
 };
 
 fn rule_ref(name: &str) -> Arc<RuleRef> {
@@ -85,7 +86,7 @@ pub(super) fn call(method: &'static str, name: Option<&str>) -> Call {
         } else {
             Operation::Other
         },
-        dialect: Dialect::A2a(A2aVersion::V1_0),
+        dialect: Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc),
         rpc_id: None,
         task: None,
         references: Vec::new(),

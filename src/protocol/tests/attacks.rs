@@ -1,7 +1,7 @@
 //! Requests that want to be read in one way by us and in another by the agent.
 
 use super::{post, reason, send};
-use crate::model::{A2aVersion, Dialect, Operation, Reason};
+use crate::model::{A2aVersion, Binding, Dialect, Operation, Protocols, Reason};
 use crate::protocol::{Body, read_head};
 
 const MALFORMED: Result<String, Reason> = Err(Reason::MalformedRequest);
@@ -267,17 +267,134 @@ fn what_is_no_call_of_a_dialect_is_plain_http() {
         assert_eq!(case, ok("http:POST /"), "case {index}");
     }
     // A public card is fetched, not called.
-    for method in [
-        "GetAgentCard",
-        "tasks/send",
-        "tasks/pushNotification/get",
-        "Message/Send",
-        "tools/call",
-    ] {
+    for method in ["GetAgentCard", "tasks/Send", "Message/Send", "tools/call"] {
         let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{}}}}"#);
         let call = post(body).unwrap();
         assert_eq!(call.action.to_string(), "http:POST /", "{method}");
         assert_eq!(call.dialect, Dialect::JsonRpc);
+    }
+}
+
+/// Sends it to an agent that speaks A2A over REST.
+fn rest(line: &str, body: &str) -> Result<crate::model::Call, crate::protocol::Malformed> {
+    let (method, target) = line.split_once(' ').unwrap();
+    send(
+        method,
+        target,
+        &[("content-type", "application/json")],
+        body,
+    )
+}
+
+#[test]
+fn what_path_query_and_body_name_is_judged_together() {
+    let cases = [
+        ("POST /tasks/a:cancel", r#"{"id":"a"}"#, "a", ""),
+        ("POST /tasks/a:cancel", "", "a", ""),
+        ("POST /tasks/a%3Acancel", r#"{"id":"b"}"#, "a", "b"),
+        ("POST /v1/tasks/a:cancel", r#"{"name":"tasks/b"}"#, "a", "b"),
+        ("POST /v1/tasks/a:cancel", r#"{"name":"tasks/a"}"#, "a", ""),
+        ("GET /tasks/a?id=b&task_id=c&TASKID=d", "", "a", "b c d"),
+        ("GET /v1/tasks/a?n%61me=tasks%2Fb%2Fx", "", "a", "b"),
+        (
+            "POST /message:send",
+            r#"{"message":{"taskId":"a","referenceTaskIds":["b"]}}"#,
+            "a",
+            "b",
+        ),
+        (
+            "POST /v1/message:send",
+            r#"{"request":{"task_id":"a"}}"#,
+            "a",
+            "",
+        ),
+        (
+            "POST /message:send",
+            r#"{"message":{},"configuration":{"taskPushNotificationConfig":{"taskId":"b"}}}"#,
+            "",
+            "b",
+        ),
+        (
+            "POST /v1/tasks/a/pushNotificationConfigs",
+            r#"{"parent":"tasks/b","config":{"name":"tasks/c/pushNotificationConfigs/x"}}"#,
+            "a",
+            "b c",
+        ),
+        (
+            "POST /tasks/a/pushNotificationConfigs",
+            r#"{"id":"x","taskId":"b"}"#,
+            "a",
+            "b",
+        ),
+        ("POST /tasks/send", r#"{"id":"a","message":{}}"#, "a", ""),
+    ];
+    for (line, body, task, references) in cases {
+        let call = rest(line, body).unwrap_or_else(|error| panic!("{line} {body}: {error:?}"));
+        let named = call.task.as_ref().map_or("", |task| task.as_str());
+        let others: Vec<_> = call.references.iter().map(|task| task.as_str()).collect();
+        assert_eq!(
+            (named, others.join(" ").as_str()),
+            (task, references),
+            "{line} {body}"
+        );
+    }
+}
+
+#[test]
+fn over_rest_too_what_two_readers_may_read_differently_is_refused() {
+    let cases = [
+        (
+            "POST /message:send",
+            r#"{"message":{"taskId":"a"},"request":{"taskId":"b"}}"#,
+        ),
+        (
+            "POST /message:send",
+            r#"{"message":{},"Message":{"taskId":"b"}}"#,
+        ),
+        (
+            "POST /message:send",
+            r#"{"message":{"taskId":"a","task_id":"b"}}"#,
+        ),
+        ("POST /message:send", r#"{"message":{"taskId":7}}"#),
+        ("POST /message:send", r#"{"message":{"taskId":"a\ud800"}}"#),
+        ("POST /message:send", r#"[{"message":{}}]"#),
+        ("POST /message:send", "\"a\""),
+        ("POST /message:send", r#"{"message":{}"#),
+        ("POST /message:send", r#"{"message":{}} {}"#),
+        ("POST /message:send", "message=hello"),
+        ("POST /message:send", "\u{FEFF}{}"),
+        ("POST /tasks/send", r#"{"message":{}}"#),
+        ("GET /tasks?contextId=a&contextId=b", ""),
+        ("GET /tasks?contextId=a&ContextID=b", ""),
+        ("GET /tasks/a?id=%ff", ""),
+        ("GET /tasks/a?id=%zz", ""),
+    ];
+    for (line, body) in cases {
+        assert_eq!(reason(rest(line, body)), MALFORMED, "{line} {body}");
+    }
+    let mismatch = Err(Reason::VersionMismatch);
+    let rpc = r#"{"jsonrpc":"2.0","id":1,"method":"GetTask","params":{"id":"b"}}"#;
+    assert_eq!(reason(rest("POST /message:send", rpc)), mismatch);
+    let versions = [("a2a-version", "0.3")];
+    let both = send("GET", "/tasks/a?A2A-Version=1.0", &versions, "");
+    assert_eq!(reason(both), mismatch);
+}
+
+#[test]
+fn paths_of_a2a_are_plain_http_where_the_policy_does_not_speak_of_it() {
+    let request = http::Request::builder()
+        .uri("/tasks/a")
+        .header("host", "agent.example");
+    let (parts, ()) = request.body(()).unwrap().into_parts();
+    for (spoken, expected) in [
+        (Protocols::all(), "a2a:GetTask"),
+        (Protocols::default(), "http:GET /tasks/a"),
+    ] {
+        let call = read_head(&parts, spoken)
+            .unwrap()
+            .into_call(None, 64)
+            .unwrap();
+        assert_eq!(call.action.to_string(), expected);
     }
 }
 
@@ -394,7 +511,10 @@ fn a_refusal_knows_how_to_answer() {
         (Dialect::Http, None, None)
     );
     let no_task = post(get_task("{}")).unwrap_err();
-    assert_eq!(no_task.dialect, Dialect::A2a(A2aVersion::V1_0));
+    assert_eq!(
+        no_task.dialect,
+        Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc)
+    );
     assert_eq!(
         (no_task.code, no_task.rpc_id.unwrap().as_json()),
         (Some(-32602), "1")
@@ -430,7 +550,7 @@ fn a_body_that_decides_nothing_passes_unread() {
             .header("content-type", content_type)
             .body(())
             .unwrap();
-        read_head(&request.into_parts().0)
+        read_head(&request.into_parts().0, Protocols::all())
             .unwrap()
             .wants_body(first)
     };

@@ -5,11 +5,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::wire::exchanges;
-use crate::model::{A2aVersion, ContextId, Dialect, RpcId, TaskId};
+use crate::model::{A2aVersion, Binding, ContextId, Dialect, RpcId, TaskId};
 use crate::protocol::{PublicError, Voice, refusal, terminal_event};
 
-const V0_3: Dialect = Dialect::A2a(A2aVersion::V0_3);
-const V1_0: Dialect = Dialect::A2a(A2aVersion::V1_0);
+const V0_3: Dialect = Dialect::A2a(A2aVersion::V0_3, Binding::JsonRpc);
+const V1_0: Dialect = Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc);
+const REST_0_3: Dialect = Dialect::A2a(A2aVersion::V0_3, Binding::Rest);
+const REST_1_0: Dialect = Dialect::A2a(A2aVersion::V1_0, Binding::Rest);
 
 const RATE: PublicError<'_> = PublicError {
     voice: Voice::Lictor,
@@ -53,6 +55,76 @@ fn a_foreign_task_looks_exactly_like_a_missing_one() {
         assert_eq!(rendered.body, recorded, "{name}");
         assert_eq!(rendered.content_type, "application/json");
     }
+}
+
+#[test]
+fn over_rest_too_a_foreign_task_looks_exactly_like_a_missing_one() {
+    for (name, dialect) in [("a2a-0.3-rest", REST_0_3), ("a2a-1.0-rest", REST_1_0)] {
+        let mut recorded = exchanges(name).into_iter().filter_map(|exchange| {
+            let line = exchange["response"]["line"].as_str()?;
+            let answer = exchange["response"]["data"].as_str()?.to_owned();
+            line.contains(" 404 ").then_some(answer)
+        });
+        let rendered = refusal(dialect, None, &NOT_FOUND);
+        assert_eq!(rendered.body, recorded.next().unwrap(), "{name}");
+        assert_eq!(rendered.content_type, "application/json");
+    }
+}
+
+#[test]
+fn a_refusal_over_rest_has_the_form_of_its_version() {
+    let body = |dialect| {
+        let rendered = refusal(dialect, None, &RATE);
+        serde_json::from_slice::<Value>(&rendered.body).unwrap()
+    };
+    let new = body(REST_1_0);
+    assert_eq!(
+        (&new["error"]["code"], &new["error"]["status"]),
+        (&json!(429), &json!("RESOURCE_EXHAUSTED"))
+    );
+    assert_eq!(new["error"]["details"][0]["reason"], RATE.reason);
+    assert_eq!(new["error"]["details"][1]["retryDelay"], "37s");
+    let old = body(REST_0_3);
+    assert_eq!(
+        (&old["message"], &old["reason"], &old["retryAfterSeconds"]),
+        (&json!(RATE.message), &json!(RATE.reason), &json!(37))
+    );
+}
+
+#[test]
+fn a_stream_over_rest_ends_with_the_bare_failure_of_its_task() {
+    let (text, new) = event(REST_1_0, true, &RATE);
+    assert!(text.starts_with("data: {"), "{text}");
+    let update = &new["statusUpdate"];
+    assert_eq!(update["status"]["state"], "TASK_STATE_FAILED");
+    assert_eq!(
+        update["status"]["message"]["parts"][0]["text"],
+        RATE.message
+    );
+    let (_, old) = event(REST_0_3, true, &RATE);
+    let update = &old["statusUpdate"];
+    assert_eq!(update["final"], true);
+    let content = &update["status"]["message"]["content"];
+    assert_eq!(content[0]["text"], RATE.message);
+    let (text, error) = event(REST_1_0, false, &RATE);
+    assert!(text.starts_with("event: error\ndata: "), "{text}");
+    assert_eq!(error["error"]["status"], "RESOURCE_EXHAUSTED");
+}
+
+#[test]
+fn a_stream_of_0_1_ends_with_the_failure_of_its_task() {
+    let (_, event) = event(
+        Dialect::A2a(A2aVersion::V0_1, Binding::JsonRpc),
+        true,
+        &RATE,
+    );
+    let result = &event["result"];
+    assert_eq!(
+        (&result["id"], &result["final"]),
+        (&json!("t"), &json!(true))
+    );
+    assert_eq!(result["status"]["state"], "failed");
+    assert_eq!(result["status"]["message"]["parts"][0]["type"], "text");
 }
 
 #[test]

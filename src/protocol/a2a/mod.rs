@@ -1,4 +1,8 @@
-//! A2A over JSON-RPC, 0.3 and 1.0: which operation a method is, and which tasks and context it names.
+//! A2A in all its versions and bindings: which operation is asked for, and which tasks and context it names.
+
+pub(super) mod rest;
+
+use std::borrow::Cow;
 
 use crate::model::{
     A2A_METHODS, A2aVersion, Action, ContextId, NameError, Operation, Protocol, TaskId,
@@ -52,6 +56,9 @@ pub(super) enum ParamsError {
     /// Parameters by position, or none at all.
     #[error("the parameters are not an object")]
     NotAnObject,
+    /// A part of the query that cannot be decoded.
+    #[error("the query has a broken escape")]
+    Query,
     /// The skill's name cannot be compared with a policy.
     #[error("the skill is not a valid name")]
     SkillNotValid,
@@ -61,8 +68,7 @@ pub(super) enum ParamsError {
 }
 
 impl Method {
-    /// The method of a JSON-RPC request. The names of 0.1 are none: their tasks are chosen by the
-    /// client and shaped otherwise.
+    /// The method of a JSON-RPC request. What 0.1 and 0.3 call alike is 0.3 here: its objects name tasks alike, too.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         A2A_METHODS
             .iter()
@@ -71,10 +77,12 @@ impl Method {
             .find_map(|(canonical, aliases)| {
                 let version = if *canonical == name {
                     A2aVersion::V1_0
-                } else if aliases.contains(&name) {
-                    A2aVersion::V0_3
-                } else {
+                } else if !aliases.contains(&name) {
                     return None;
+                } else if NAMES_OF_0_1.contains(&name) {
+                    A2aVersion::V0_1
+                } else {
+                    A2aVersion::V0_3
                 };
                 Some(Self { canonical, version })
             })
@@ -108,8 +116,7 @@ impl Method {
             return Err(ParamsError::NotAnObject);
         }
         let operation = self.operation();
-        let by_id = self.names_task_by_id(operation);
-        let id = if by_id {
+        let id = if self.names_task_by_id(operation) {
             task(envelope.params_id)?
         } else {
             None
@@ -117,31 +124,87 @@ impl Method {
         let params_task = task(envelope.params_task)?;
         let message_task = task(envelope.message_task)?;
         let named = match operation {
-            Operation::SendMessage | Operation::StreamMessage => message_task.clone(),
+            Operation::SendMessage | Operation::StreamMessage
+                if self.version != A2aVersion::V0_1 =>
+            {
+                message_task.clone()
+            }
             _ => id.clone().or_else(|| params_task.clone()),
         };
-        if named.is_none() && needs_task(operation) {
+        if named.is_none() && (needs_task(operation) || self.version == A2aVersion::V0_1) {
             return Err(ParamsError::NoTask);
         }
-        let mut references = Vec::new();
-        let besides = [id, params_task, message_task, task(envelope.push_task)?];
-        for besides in besides.into_iter().flatten() {
-            if named.as_ref() != Some(&besides) {
-                references.push(besides);
-            }
-        }
-        quoted(envelope, &mut references)?;
+        let mut references = References::besides(named.as_ref());
+        references.extend([id, params_task, message_task])?;
+        references.named_in(envelope)?;
         Ok(Objects {
             skill: skill(envelope.skill, operation)?,
+            references: references.found,
             task: named,
-            references,
-            context: context(envelope)?,
+            context: context([
+                envelope.message_context,
+                envelope.params_context,
+                envelope.params_session,
+            ])?,
         })
     }
 
-    /// In 1.0 the `id` beside a push configuration is the configuration's; in 0.3 it is the task's.
+    /// In 1.0 the `id` beside a push configuration is the configuration's; before it is the task's.
     fn names_task_by_id(self, operation: Operation) -> bool {
-        operation != Operation::PushConfig || self.version == A2aVersion::V0_3
+        operation != Operation::PushConfig || self.version != A2aVersion::V1_0
+    }
+}
+
+/// The names that only 0.1 has.
+const NAMES_OF_0_1: &[&str] = &[
+    "tasks/pushNotification/get",
+    "tasks/pushNotification/set",
+    "tasks/send",
+    "tasks/sendSubscribe",
+];
+
+/// The tasks that a call names besides the one that it is about.
+struct References<'a> {
+    task: Option<&'a TaskId>,
+    found: Vec<TaskId>,
+}
+
+impl<'a> References<'a> {
+    const fn besides(task: Option<&'a TaskId>) -> Self {
+        Self {
+            task,
+            found: Vec::new(),
+        }
+    }
+
+    fn extend(
+        &mut self,
+        tasks: impl IntoIterator<Item = Option<TaskId>>,
+    ) -> Result<(), ParamsError> {
+        for task in tasks.into_iter().flatten() {
+            if self.task != Some(&task) && !self.found.contains(&task) {
+                if self.found.len() == MAX_REFERENCES {
+                    return Err(ParamsError::TooManyReferences);
+                }
+                self.found.push(task);
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands in places of its own: the push configuration, and what a message refers to.
+    fn named_in(&mut self, envelope: &Envelope<'_>) -> Result<(), ParamsError> {
+        self.extend([task(envelope.push_task)?])?;
+        if matches!(
+            envelope.references_member,
+            Value::Number(_) | Value::Object | Value::String(_)
+        ) {
+            return Err(ParamsError::IdNotText);
+        }
+        for value in &envelope.references {
+            self.extend([task(*value)?])?;
+        }
+        Ok(())
     }
 }
 
@@ -172,20 +235,23 @@ fn task(value: Value<'_>) -> Result<Option<TaskId>, ParamsError> {
         .transpose()
 }
 
-fn context(envelope: &Envelope<'_>) -> Result<Option<ContextId>, ParamsError> {
-    let message = text(envelope.message_context)?;
-    let params = text(envelope.params_context)?;
-    if message.is_some() && params.is_some() && message != params {
-        return Err(ParamsError::TwoContexts);
+/// The context that these places name, if they name one.
+fn context<const N: usize>(places: [Value<'_>; N]) -> Result<Option<ContextId>, ParamsError> {
+    let mut named: Option<Cow<'_, str>> = None;
+    for place in places {
+        let text = text(place)?;
+        if text.is_some() && named.is_some() && text != named {
+            return Err(ParamsError::TwoContexts);
+        }
+        named = named.or(text);
     }
-    message
-        .or(params)
+    named
         .map(|text| ContextId::new(&text).map_err(ParamsError::IdNotValid))
         .transpose()
 }
 
 /// An id's text. Protobuf JSON does not tell an empty text from an absent one, so neither do we.
-fn text(value: Value<'_>) -> Result<Option<std::borrow::Cow<'_, str>>, ParamsError> {
+fn text(value: Value<'_>) -> Result<Option<Cow<'_, str>>, ParamsError> {
     match value {
         Value::Absent | Value::Null => Ok(None),
         Value::String(text) => {
@@ -194,23 +260,6 @@ fn text(value: Value<'_>) -> Result<Option<std::borrow::Cow<'_, str>>, ParamsErr
         }
         Value::Number(_) | Value::Object | Value::Other => Err(ParamsError::IdNotText),
     }
-}
-
-fn quoted(envelope: &Envelope<'_>, references: &mut Vec<TaskId>) -> Result<(), ParamsError> {
-    let values = &envelope.references;
-    if matches!(
-        envelope.references_member,
-        Value::Number(_) | Value::Object | Value::String(_)
-    ) {
-        return Err(ParamsError::IdNotText);
-    }
-    if values.len() > MAX_REFERENCES {
-        return Err(ParamsError::TooManyReferences);
-    }
-    for value in values {
-        references.extend(task(*value)?);
-    }
-    Ok(())
 }
 
 /// The skill that a message asks for. What is not a text is no skill: an allow that names one does not
