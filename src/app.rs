@@ -6,6 +6,7 @@ mod judges;
 mod listening;
 mod reload;
 mod revocations;
+mod shared;
 mod trial;
 mod workers;
 
@@ -47,6 +48,7 @@ pub use judges::Judges;
 use listening::{Bound, Prepared};
 use reload::{Compiler, Loaded, Reloader};
 use revocations::RevocationDesk;
+use shared::Shared;
 use workers::{Serving, Workers};
 
 /// How often certificates are looked at. Rotation happens days ahead of expiry, so this is soon.
@@ -117,7 +119,17 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         bound.announce_faults(&metrics.transport);
     }
 
-    let keys = Arc::new(KeyStore::new(tokio::runtime::Handle::current()));
+    let shared = shared::open(&operator, &registry)?;
+    let keys = KeyStore::new(tokio::runtime::Handle::current());
+    let (keys, shared) = match shared {
+        None => (keys, None),
+        Some(Shared {
+            memory,
+            condition,
+            keep,
+        }) => (keys.remembering(memory), Some((condition, keep))),
+    };
+    let keys = Arc::new(keys);
     let compiler = Compiler {
         agent: Arc::from(operator.agent_name.as_str()),
         keys: Arc::clone(&keys),
@@ -190,6 +202,10 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         let handler = move |connection| front.clone().serve(connection);
         (sockets, handler)
     };
+    if let Some((condition, keep)) = shared {
+        health.ask("redis", condition);
+        keep(rest_guard.clone())?;
+    }
     let workers = Workers::start(bound.iter_mut().map(serve).collect(), count, &guard)?;
     let redirecting = redirect.map(|(listener, redirect)| {
         let serve = move |connection| redirect.clone().serve(connection);

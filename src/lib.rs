@@ -19,6 +19,8 @@ pub mod listener;
 pub mod tls;
 pub mod websocket;
 
+pub mod stores;
+
 pub mod identity;
 pub mod protocol;
 

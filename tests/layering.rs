@@ -40,6 +40,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("websocket", &[], &["tokio", "hyper", "std::fs", "async fn"]),
     ("listener", &[], &[]),
     ("ledger", &[], &["hyper"]),
+    ("stores", &[], &["hyper"]),
     ("audit", &[], &["hyper"]),
     ("quota", &["policy"], &["tokio", "hyper", "std::fs"]),
     ("upstream", &["http1", "quota"], &[]),

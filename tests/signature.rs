@@ -514,7 +514,7 @@ async fn a_nonce_is_remembered_across_a_reload() {
     .await;
     assert_eq!(stage.raw("POST", &bytes).await.status(), 401);
     let remembered = eventually("the metric", async || {
-        let name = "lictor_signature_nonces{store=\"memory\"}";
+        let name = "lictor_replay_entries";
         stage
             .lictor
             .metric(name)

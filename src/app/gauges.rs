@@ -43,9 +43,11 @@ impl Gauges {
             controls
                 .ledger_entries("all")
                 .set(signed(proxy.parts().agents.remembered() as u64));
+            let used = self.keys.used();
+            controls.replay_store(used.store()).set(1);
             controls
-                .signature_nonces("memory")
-                .set(signed(self.keys.nonces().len() as u64));
+                .replay_entries
+                .set(signed(used.remembered() as u64));
             for source in self.keys.state() {
                 controls
                     .keys(&source.source)

@@ -12,7 +12,7 @@ use http::HeaderName;
 
 use crate::config::policy::identities::holds_user;
 use crate::identity::AssertionConfig;
-use crate::{admin, audit, listener, tls, upstream};
+use crate::{admin, audit, listener, stores, tls, upstream};
 
 pub use listening::Listening;
 pub(super) use read::inspect_operator;
@@ -52,6 +52,8 @@ pub struct Operator {
     pub audit: audit::Config,
     /// What is logged, and how.
     pub logs: Logs,
+    /// What is shared with other processes.
+    pub redis: Option<stores::Config>,
     /// Worker threads; `None` is one for each core.
     pub workers: Option<NonZeroUsize>,
 }
@@ -252,6 +254,7 @@ impl Operator {
                 format: LogFormat::Json,
                 level: LogLevel::Info,
             },
+            redis: None,
             workers: None,
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::{Challenge, NameError, Reason, Refusal};
 
+use super::replay::ReplayError;
 use super::signature::{SignatureError, SigningKeyError, SigningKeysError};
 
 /// Why a bearer token did not become a principal. One variant for each fact, in alphabetical order.
@@ -185,7 +186,7 @@ impl CredentialError {
             Self::TenantMissing(_) | Self::TenantNotAllowed(_) | Self::TenantsDiffer(..) => {
                 Reason::TenantUnknown
             }
-            Self::Proof(ProofError::TooMany) => Reason::Overloaded,
+            Self::Proof(ProofError::TooMany | ProofError::Uncompared(_)) => Reason::KeysUnavailable,
             Self::UnderDpop(error) => error.reason(),
             Self::AlgorithmMismatch(_)
             | Self::AlgorithmNone
@@ -235,6 +236,8 @@ impl CredentialError {
     /// What the caller is asked for, where it is not a bearer token (RFC 9449, section 7.1).
     const fn challenge(&self) -> Option<Challenge> {
         match self {
+            // The proof may be a good one.
+            Self::Proof(ProofError::TooMany | ProofError::Uncompared(_)) => None,
             Self::Proof(_) => Some(Challenge::DpopProof),
             Self::BindingRequired | Self::NotBound | Self::ProofRequired => {
                 Some(Challenge::DpopToken)
@@ -252,7 +255,7 @@ impl From<CredentialError> for Refusal {
     fn from(error: CredentialError) -> Self {
         let mut refusal = Self::new(error.reason()).detail(&error);
         refusal.challenge = error.challenge();
-        if matches!(error.reason(), Reason::KeysUnavailable | Reason::Overloaded) {
+        if error.reason() == Reason::KeysUnavailable {
             refusal.retry_after = Some(KEYS_RETRY_AFTER);
         }
         refusal
@@ -269,6 +272,9 @@ pub enum ProofError {
     /// Padding, white space, another alphabet or trailing bits (RFC 7515, section 2).
     #[error("has a {0} that is not canonical base64url")]
     BadBase64(Part),
+    /// Made before the memory of proofs began: it may have been accepted by then.
+    #[error("is older than the memory of proofs, which cannot know whether it was used")]
+    BeforeStart,
     /// The key in the proof did not make its signature.
     #[error("has a signature that does not verify")]
     BadSignature,
@@ -325,6 +331,9 @@ pub enum ProofError {
     /// There is no place to remember it.
     #[error("cannot be remembered: too many came within two minutes")]
     TooMany,
+    /// The store that processes share does not say whether it is new.
+    #[error("cannot be compared with those that were used: {0}")]
+    Uncompared(Box<str>),
     /// More than a minute old, beyond the allowed clock skew.
     #[error("is too old")]
     TooOld,
@@ -340,6 +349,17 @@ pub enum ProofError {
     /// `typ` is not `dpop+jwt`.
     #[error("is not of the type `dpop+jwt`")]
     WrongType,
+}
+
+impl From<ReplayError> for ProofError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::BeforeStart => Self::BeforeStart,
+            ReplayError::Full => Self::TooMany,
+            ReplayError::Unavailable(why) => Self::Uncompared(why),
+            ReplayError::Used => Self::Replayed,
+        }
+    }
 }
 
 /// What a caller is told to wait while keys are being fetched: about two attempts of the refresher.

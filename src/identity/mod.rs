@@ -17,6 +17,7 @@ mod digest;
 mod error;
 mod json;
 mod jwt;
+pub mod replay;
 pub mod signature;
 mod sources;
 #[cfg(test)]

@@ -17,7 +17,9 @@ pub struct ControlMetrics {
     tls_reloads_failed: Counter,
     keys: GaugeVec,
     ledger: GaugeVec,
-    nonces: GaugeVec,
+    /// How much is remembered in this process because it counts once.
+    pub replay_entries: Gauge,
+    replay_store: GaugeVec,
 }
 
 impl ControlMetrics {
@@ -67,9 +69,13 @@ impl ControlMetrics {
                 "Objects whose owner is remembered, by kind.",
                 &["kind"],
             )?,
-            nonces: registry.gauge_vec(
-                "lictor_signature_nonces",
-                "Nonces of signed requests that are remembered, by the store that remembers them.",
+            replay_entries: registry.gauge(
+                "lictor_replay_entries",
+                "Nonces of signed requests and proofs of possession that this process remembers, so that none counts twice.",
+            )?,
+            replay_store: registry.gauge_vec(
+                "lictor_replay_store",
+                "Where they are remembered; the value is always 1.",
                 &["store"],
             )?,
         })
@@ -121,9 +127,9 @@ impl ControlMetrics {
         self.ledger.with_label_values(&[kind])
     }
 
-    /// How many nonces of signed requests are remembered; the store is the one in use.
-    pub fn signature_nonces(&self, store: &'static str) -> Gauge {
-        self.nonces.with_label_values(&[store])
+    /// Where is remembered what counts once: 1 for the store in use.
+    pub fn replay_store(&self, store: &'static str) -> Gauge {
+        self.replay_store.with_label_values(&[store])
     }
 }
 

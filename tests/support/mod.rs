@@ -16,6 +16,7 @@ pub(crate) mod http2;
 pub(crate) mod lictor;
 pub(crate) mod recipes;
 pub(crate) mod recorder;
+pub(crate) mod redis;
 pub(crate) mod runner;
 pub(crate) mod secrets;
 pub(crate) mod tls;

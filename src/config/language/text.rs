@@ -117,6 +117,11 @@ pub(super) static TIER_NUMBER: Text = Text::looks(
     r"^tier\.\S+$",
     "the number of a tier such as `tier.calls`",
 );
+pub(super) static PREFIX: Text = Text::looks(
+    "prefix",
+    r"^[A-Za-z0-9_.:-]{1,64}$",
+    "a text of at most 64 letters, digits, `_`, `.`, `:` and `-`",
+);
 pub(super) static SPIFFE: Text = Text::looks(
     "pattern of SPIFFE IDs",
     r"^spiffe://[a-z0-9._-]{1,255}(/(\*|[A-Za-z0-9._-]+))*(/\*\*)?$",

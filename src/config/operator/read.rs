@@ -1,6 +1,7 @@
 //! The fields of `lictor.yaml`. Those of listeners, of TLS and of the agent have a room of their own each.
 
 mod listeners;
+mod stores;
 mod tls;
 mod upstream;
 
@@ -148,6 +149,9 @@ impl Reader<'_> {
         }
         if let Some(telemetry) = self.section(&shapes::TELEMETRY, fields.take("telemetry")) {
             self.telemetry(telemetry, operator);
+        }
+        if let Some(stores) = self.section(&shapes::STORES, fields.take("stores")) {
+            self.stores(stores, operator);
         }
         if let Some(runtime) = self.section(&shapes::RUNTIME, fields.take("runtime")) {
             self.runtime(runtime, operator);

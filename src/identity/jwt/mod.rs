@@ -10,7 +10,6 @@ mod introspection;
 mod keys;
 pub mod mint;
 mod proof;
-mod replay;
 mod shared;
 mod token;
 #[cfg(test)]
@@ -24,10 +23,11 @@ use jiff::Timestamp;
 
 use crate::model::{Credential, Principal, PrincipalId, TenantId};
 
+use super::replay::Memory;
 use super::sources::{Origin, Source};
 use super::{
     Config, CredentialError, DEFAULT_TENANT, Excerpt, Identity, Jwt, KeySource, KeyStore, Kind,
-    Presented, TenantFrom, name,
+    Presented, ProofError, TenantFrom, name,
 };
 
 pub(super) use bearer::{Carried, Place};
@@ -41,7 +41,6 @@ pub(super) use token::Unverified;
 pub use fuzz::{fuzz_jwks, fuzz_token};
 pub(super) use keys::KeySet;
 pub use proof::FIELD as PROOF_FIELD;
-pub(super) use replay::Replays;
 pub(super) use shared::SharedKey;
 
 /// What stands behind `Bearer` in a head.
@@ -63,7 +62,7 @@ pub(super) struct Tokens {
     /// The fields in which the others' stand, without repetition, in the order of their issuers.
     fields: Vec<HeaderName>,
     cache: TokenCache,
-    replays: Arc<Replays>,
+    used: Arc<Memory>,
 }
 
 /// One issuer of the policy.
@@ -102,7 +101,7 @@ impl Tokens {
             issuers,
             fields,
             cache: TokenCache::default(),
-            replays: keys.replays(),
+            used: Arc::clone(keys.used()),
         }
     }
 
@@ -176,12 +175,13 @@ impl Tokens {
         };
         let rules = self.issuers.get(entry.issuer).map(|issuer| &issuer.jwt);
         if let Some(rules) = rules {
-            self.check_binding(entry.binding, rules, carried, presented, now)?;
+            self.check_binding(entry.binding, rules, carried, presented, now)
+                .await?;
         }
         Ok(entry.principal)
     }
 
-    fn check_binding(
+    async fn check_binding(
         &self,
         binding: Binding,
         rules: &Jwt,
@@ -204,7 +204,10 @@ impl Tokens {
                     key,
                     leeway: rules.leeway,
                 };
-                Ok(proof::check(&wanted, &self.replays, now)?)
+                let proof = proof::check(&wanted, now)?;
+                // Last, so that only what is good is remembered.
+                let taken = self.used.take(proof, now).await;
+                Ok(taken.map_err(ProofError::from)?)
             }
             (Some(_), _) => Err(CredentialError::ProofRequired),
             (None, Place::Dpop) => Err(CredentialError::NotBound),

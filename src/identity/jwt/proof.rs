@@ -13,11 +13,11 @@ use crate::identity::Presented;
 use crate::identity::config::Algorithm;
 use crate::identity::digest::{sha256, thumbprint};
 use crate::identity::error::{CredentialError, Excerpt, Part, ProofError};
+use crate::identity::replay::{Mark, Once};
 
 use super::binding::Thumbprint;
 use super::claims::{date, millis};
 use super::keys::public_key;
-use super::replay::Replays;
 use super::token::{Parts, base64url, is_of_type, object};
 
 /// Where a proof stands (RFC 9449, section 4.1).
@@ -48,13 +48,10 @@ pub(super) struct Wanted<'a> {
     pub(super) leeway: Duration,
 }
 
-/// Checks the one proof of a request, and takes it: it does not count again. The steps are those of RFC 9449, section
-/// 4.3, but that the key is compared before its signature is verified, so that only its holder can make us verify.
-pub(super) fn check(
-    wanted: &Wanted<'_>,
-    replays: &Replays,
-    now: Timestamp,
-) -> Result<(), ProofError> {
+/// Checks the one proof of a request, which is left to be taken, so that it does not count again. The steps are those of
+/// RFC 9449, section 4.3, but that the key is compared before its signature is verified, so that only its holder can make
+/// us verify.
+pub(super) fn check(wanted: &Wanted<'_>, now: Timestamp) -> Result<Once, ProofError> {
     let mut fields = wanted.presented.headers.get_all(&FIELD).iter();
     let field = fields.next().ok_or(ProofError::Missing)?;
     if fields.next().is_some() {
@@ -68,12 +65,16 @@ pub(super) fn check(
     check_signature(&header, &parts, &wanted.key)?;
     let claims = object(Part::Payload, parts.payload)?;
     check_request(&claims, wanted)?;
-    let until = check_age(&claims, wanted.leeway, now)?;
+    let (issued, until) = check_age(&claims, wanted.leeway, now)?;
     let id = text_of(&claims, "jti")?;
     if id.is_empty() || id.len() > MAX_ID_BYTES {
         return Err(ProofError::ClaimType("jti"));
     }
-    replays.take(&wanted.key, id, until, now)
+    Ok(Once {
+        mark: Mark::of_proof(&wanted.key, id),
+        made: issued.div_euclid(1000),
+        until,
+    })
 }
 
 /// Steps 4 to 7, and that the key is the token's.
@@ -131,12 +132,12 @@ fn check_request(claims: &Map<String, Value>, wanted: &Wanted<'_>) -> Result<(),
     Ok(())
 }
 
-/// Step 11. Gives until when the proof counts, in milliseconds since the epoch.
+/// Step 11. Gives when the proof was made and until when it counts, in milliseconds since the epoch.
 fn check_age(
     claims: &Map<String, Value>,
     leeway: Duration,
     now: Timestamp,
-) -> Result<i64, ProofError> {
+) -> Result<(i64, i64), ProofError> {
     let now = now.as_millisecond();
     let issued = date(claims, "iat").map_err(|_| ProofError::ClaimType("iat"))?;
     let issued = issued.ok_or(ProofError::ClaimMissing("iat"))?;
@@ -147,7 +148,7 @@ fn check_age(
     if now >= until {
         return Err(ProofError::TooOld);
     }
-    Ok(until)
+    Ok((issued, until))
 }
 
 fn text_of<'a>(claims: &'a Map<String, Value>, name: &'static str) -> Result<&'a str, ProofError> {

@@ -6,9 +6,9 @@ use super::fields::{Signature, Signatures};
 use super::key::{Algorithm, VerifyingKey};
 use super::keyset::VerifyingKeys;
 use super::message::Message;
-use super::replay::Nonce;
 use super::requirements::Requirements;
 use crate::identity::Excerpt;
+use crate::identity::replay::{Mark, Once};
 
 /// Whose signatures are accepted: one identity of the policy.
 #[derive(Debug, Clone, Copy)]
@@ -36,8 +36,8 @@ pub struct Accepted<'a> {
     pub created: i64,
     /// What the content must hash to, if a digest is covered.
     pub digest: Option<ContentDigest>,
-    /// What must be new, and until when it must be remembered, in seconds since 1970.
-    pub nonce: Option<(Nonce, i64)>,
+    /// Its nonce, which must be new.
+    pub nonce: Option<Once>,
 }
 
 /// The signature that is meant for us, and by whose key it should be. Nothing of it is verified.
@@ -93,13 +93,19 @@ impl<'a> Chosen<'_, '_, 'a> {
         }
         examined.verify(self.key)?;
         let nonce = examined.parameters.nonce.as_deref();
-        let nonce = nonce.map(|nonce| Nonce::new(identity, self.key.id(), nonce));
+        let created = examined.parameters.created.unwrap_or_default();
+        let nonce = nonce.map(|nonce| Once {
+            mark: Mark::of_nonce(identity, self.key.id(), nonce),
+            made: created,
+            // It is accepted to the end of that second.
+            until: examined.until.saturating_add(1).saturating_mul(1000),
+        });
         Ok(Accepted {
             identity: self.identity,
             key: self.key,
-            created: examined.parameters.created.unwrap_or_default(),
+            created,
             digest: examined.digest,
-            nonce: nonce.map(|nonce| (nonce, examined.until)),
+            nonce,
         })
     }
 }

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 
 use super::wanted::request_signature;
 use super::{
-    Acceptance, Accepted, ContentDigest, Fields, KeyKind, MemoryStore, Message, Remembered,
-    Request, SignatureError, Signatures, VerifyingKeys, choose,
+    Acceptance, Accepted, ContentDigest, Fields, KeyKind, Message, Request, SignatureError,
+    Signatures, VerifyingKeys, choose,
 };
+use crate::identity::replay::{Memory, Once};
 use crate::identity::sources::{Contents, Loaded, Source};
 use crate::identity::{
     Config, CredentialError, DEFAULT_TENANT, Identity, KeyStore, KeysError, Kind, Presented,
@@ -50,7 +51,7 @@ impl Contents for SharedKeys {
 #[derive(Debug)]
 pub(in crate::identity) struct Signers {
     signers: Vec<Signer>,
-    nonces: Arc<MemoryStore>,
+    used: Arc<Memory>,
     /// What is said to those who did not sign, or not well: for requests without content, and with.
     wanted: [Option<HeaderValue>; 2],
 }
@@ -98,7 +99,7 @@ impl Signers {
         });
         Self {
             signers,
-            nonces: Arc::clone(store.nonces()),
+            used: Arc::clone(store.used()),
             wanted,
         }
     }
@@ -139,16 +140,22 @@ impl Signers {
             }
             judged => judged,
         };
-        judged.map(Some)
+        // The signature, then the nonce: one that nobody signed is not remembered, so that nobody can use up another's.
+        let (signatory, nonce) = judged?;
+        if let Some(nonce) = nonce {
+            let taken = self.used.take(nonce, now).await;
+            taken.map_err(SignatureError::from)?;
+        }
+        Ok(Some(signatory))
     }
 
-    /// The signature, then the nonce: one that nobody signed is not remembered, so that nobody can use up another's.
+    /// Whom a signature proves, if its nonce is new.
     fn judge(
         &self,
         signatures: &Signatures<'_>,
         presented: Presented<'_>,
         now: Timestamp,
-    ) -> Result<Signatory, CredentialError> {
+    ) -> Result<(Signatory, Option<Once>), CredentialError> {
         let held: Vec<_> = self
             .signers
             .iter()
@@ -160,8 +167,7 @@ impl Signers {
             .zip(&held)
             .map(|(signer, held)| signer.acceptance(held.as_ref()))
             .collect();
-        let seconds = now.as_second();
-        let accepted = self.accept(signatures, &acceptances, presented, seconds);
+        let accepted = self.accept(signatures, &acceptances, presented, now.as_second());
         let accepted = accepted.map_err(|error| match error {
             SignatureError::KeyUnknown(key) => {
                 self.unless_unloaded(&held, SignatureError::KeyUnknown(key))
@@ -173,20 +179,11 @@ impl Signers {
             .get(accepted.identity)
             .ok_or(SignatureError::NotForUs)?;
         let principal = signer.principal(&accepted)?;
-        if let Some((nonce, until)) = accepted.nonce {
-            if !self.nonces.covers(accepted.created) {
-                return Err(SignatureError::BeforeStart.into());
-            }
-            match self.nonces.remember(nonce, until, seconds) {
-                Remembered::Fresh => {}
-                Remembered::Full => return Err(SignatureError::ReplayStoreFull.into()),
-                Remembered::Used => return Err(SignatureError::NonceUsed.into()),
-            }
-        }
-        Ok(Signatory {
+        let signatory = Signatory {
             principal: Arc::new(principal),
             content: accepted.digest,
-        })
+        };
+        Ok((signatory, accepted.nonce))
     }
 
     fn accept<'a>(

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::identity::Excerpt;
+use crate::identity::replay::ReplayError;
 use crate::model::Reason;
 
 /// Why a message's signature does not count. One variant for each fact, in alphabetical order.
@@ -28,8 +29,10 @@ pub enum SignatureError {
     /// The key did not make this signature.
     #[error("the signature does not verify")]
     BadSignature,
-    /// Made before this process began to remember nonces: the one before it may have accepted it.
-    #[error("the signature was made before this process started, which cannot know its nonce")]
+    /// Made before the memory of nonces began: it may have been accepted by then.
+    #[error(
+        "the signature is older than the memory of nonces, which cannot know whether it was used"
+    )]
     BeforeStart,
     /// There is content, and the signature does not cover its digest.
     #[error("the content is not covered: its `content-digest` is not signed")]
@@ -149,6 +152,9 @@ pub enum SignatureError {
     /// So many nonces are remembered that no other can be.
     #[error("no further nonce can be remembered")]
     ReplayStoreFull,
+    /// The store that processes share does not say whether the nonce is new.
+    #[error("the `nonce` cannot be compared with those that were used: {0}")]
+    ReplayStoreUnavailable(Box<str>),
     /// Older than the policy's `maxAge`.
     #[error("the signature is {0:?} older than allowed")]
     TooOld(Duration),
@@ -164,7 +170,9 @@ impl SignatureError {
     /// The closed-list reason for the refusal.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::KeysUnavailable(_) | Self::ReplayStoreFull => Reason::KeysUnavailable,
+            Self::KeysUnavailable(_) | Self::ReplayStoreFull | Self::ReplayStoreUnavailable(_) => {
+                Reason::KeysUnavailable
+            }
             Self::AlgorithmMismatch { .. }
             | Self::AlgorithmNotAllowed(_)
             | Self::Ambiguous
@@ -208,6 +216,17 @@ impl SignatureError {
             | Self::TooOld(_)
             | Self::TooMany(_)
             | Self::Trailer(_) => Reason::CredentialInvalid,
+        }
+    }
+}
+
+impl From<ReplayError> for SignatureError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::BeforeStart => Self::BeforeStart,
+            ReplayError::Full => Self::ReplayStoreFull,
+            ReplayError::Unavailable(why) => Self::ReplayStoreUnavailable(why),
+            ReplayError::Used => Self::NonceUsed,
         }
     }
 }

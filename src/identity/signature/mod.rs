@@ -1,7 +1,7 @@
 //! HTTP message signatures (RFC 9421) and digests of content (RFC 9530).
 //!
 //! Pure: a message is a view of borrowed parts ([`Message`]), time is an argument, and what is remembered of
-//! nonces lies in [`MemoryStore`]. The signature base is our own; of structured fields (RFC 9651) only the
+//! nonces lies in [`replay`](super::replay). The signature base is our own; of structured fields (RFC 9651) only the
 //! parser is a library's.
 //!
 //! Verification goes in the order of the RFC's section 3.2, cheap facts first: the fields are read
@@ -23,7 +23,6 @@ mod key;
 mod keyset;
 mod message;
 mod profile;
-mod replay;
 mod requirements;
 mod sign;
 mod signing_key;
@@ -44,7 +43,6 @@ pub use key::{Algorithm, MIN_SECRET_BYTES, VerifyingKey};
 pub use keyset::{Holder, KeyKind, VerifyingKeys};
 pub use message::{Message, Request};
 pub use profile::{Profile, SKEW};
-pub use replay::{MemoryStore, Nonce, Remembered};
 pub use requirements::{Examined, Nonces, Requirement, Requirements, When};
 pub use sign::{Plan, SignError, Signed};
 pub use signing_key::{SigningKey, SigningKeyError};

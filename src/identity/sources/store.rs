@@ -11,17 +11,16 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::identity::api_keys::ApiKeys;
 use crate::identity::config::SecretSource;
-use crate::identity::jwt::{KeySet, Replays, SharedKey};
-use crate::identity::signature::{
-    AnswerKey, MIN_SECRET_BYTES, MemoryStore, PublicKeys, SharedKeys,
-};
+use crate::identity::jwt::{KeySet, SharedKey};
+use crate::identity::replay::Memory;
+use crate::identity::signature::{AnswerKey, MIN_SECRET_BYTES, PublicKeys, SharedKeys};
 
 use super::fetch::{Fetcher, Origin};
 use super::source::{Contents, Source, SourceState, Timing, keep_fresh};
 
 /// The key sets of all issuers: state, not configuration, so it outlives reloads. Authenticators that name
-/// the same source share it; a source that no authenticator names any more is dropped. The nonces of signed requests
-/// are remembered here for the same reason.
+/// the same source share it; a source that no authenticator names any more is dropped. What counts once is remembered
+/// here for the same reason.
 ///
 /// Owns the refreshers: they end with [`KeyStore::shutdown`], or at the latest when the store is dropped.
 #[derive(Debug)]
@@ -29,8 +28,7 @@ pub struct KeyStore {
     runtime: Handle,
     fetcher: Arc<Fetcher>,
     timing: Timing,
-    replays: Arc<Replays>,
-    nonces: Arc<MemoryStore>,
+    used: Arc<Memory>,
     inner: Mutex<Inner>,
 }
 
@@ -64,9 +62,19 @@ impl<T: Contents> Shelf<T> {
 }
 
 impl KeyStore {
-    /// An empty store whose refreshers run in the given runtime.
+    /// An empty store whose refreshers run in the given runtime. What counts once is remembered in this process, from now on.
     pub fn new(runtime: Handle) -> Self {
-        Self::with_timing(runtime, Timing::default())
+        let used = Memory::since(clock::wall().as_second());
+        Self::with_timing(runtime, Timing::default()).remembering(used)
+    }
+
+    /// Remembers there what counts once.
+    #[must_use]
+    pub fn remembering(self, used: Memory) -> Self {
+        Self {
+            used: Arc::new(used),
+            ..self
+        }
     }
 
     pub(in crate::identity) fn with_timing(runtime: Handle, timing: Timing) -> Self {
@@ -74,8 +82,7 @@ impl KeyStore {
             runtime,
             fetcher: Arc::new(Fetcher::default()),
             timing,
-            replays: Arc::default(),
-            nonces: Arc::new(MemoryStore::since(clock::wall().as_second())),
+            used: Arc::default(),
             inner: Mutex::default(),
         }
     }
@@ -97,11 +104,6 @@ impl KeyStore {
     /// Who asks others.
     pub(in crate::identity) fn fetcher(&self) -> Arc<Fetcher> {
         Arc::clone(&self.fetcher)
-    }
-
-    /// The proofs that were seen.
-    pub(in crate::identity) fn replays(&self) -> Arc<Replays> {
-        Arc::clone(&self.replays)
     }
 
     /// Ends the refreshers and waits until they have ended. Keys that were loaded stay usable.
@@ -171,9 +173,9 @@ impl KeyStore {
         self.source(origin, |inner| &mut inner.answer_keys)
     }
 
-    /// The nonces of signed requests that were accepted.
-    pub const fn nonces(&self) -> &Arc<MemoryStore> {
-        &self.nonces
+    /// What was accepted and counts once.
+    pub const fn used(&self) -> &Arc<Memory> {
+        &self.used
     }
 
     fn source<T: Contents>(

@@ -13,7 +13,7 @@ pub(in crate::config) use records::{
 };
 pub(in crate::config) use upstream::{EJECTION, HEALTH, POOL, RETRY, UPSTREAM, UPSTREAM_TLS};
 
-use super::text::{ADDRESS, FIELD_NAME, FOLDER, NAME, PATH, TEXT};
+use super::text::{ADDRESS, FIELD_NAME, FOLDER, NAME, PATH, PREFIX, TEXT};
 use super::{Field, Record, VERSION, VERSION_DOC, Value, Word};
 
 /// The operator's file.
@@ -64,8 +64,8 @@ pub(in crate::config) static OPERATOR: Record = Record::new(
         Field::new("runtime", Value::Record(&RUNTIME), "How the process uses the machine.")
             .otherwise("one worker for each processor"),
         Field::new("stores", Value::Record(&STORES), "What instances share.")
-            .otherwise("each instance counts and remembers for itself")
-            .planned(),
+            .otherwise("each instance remembers for itself")
+            .examples(&["{ redis: { url: { env: REDIS_URL } } }"]),
         Field::new(
             "dangerousShadowAll",
             Value::Boolean,
@@ -227,27 +227,43 @@ pub(in crate::config) static RUNTIME: Record = Record::new(
 
 static AUTO: &[Word] = &[Word::new("auto", "One for each processor.")];
 
-static STORES: Record = Record::new(
+pub(in crate::config) static STORES: Record = Record::new(
     "stores",
     "What instances share.",
     &[Field::new(
         "redis",
         Value::Record(&REDIS),
-        "Counters, ownership and replay memory in Redis or Valkey.",
+        "A Redis or Valkey, which remembers what counts once: nonces of signed requests and DPoP proofs. What one instance \
+         accepted, no other does, nor the same one after a restart. Without an answer within 250 ms such calls are refused.",
     )
-    .planned()],
-);
+    .otherwise("each instance remembers what it accepted itself, and refuses what was made before it started")],
+)
+.may_be_empty();
 
-static REDIS: Record = Record::new(
+pub(in crate::config) static REDIS: Record = Record::new(
     "redis",
     "A Redis or Valkey.",
     &[
-        Field::new("url", Value::Secret, "Its address, with user and password.")
-            .required()
-            .examples(&["{ env: REDIS_URL }"])
-            .planned(),
-        Field::new("prefix", Value::Text(&TEXT), "What its keys begin with.")
-            .default("lictor")
-            .planned(),
+        Field::new(
+            "url",
+            Value::Secret,
+            "Where its address lies, with user and password: `rediss://user:password@redis.example:6379/0`, or `redis://` without \
+             TLS. Read again for each connection, so that a new password in a file needs no restart.",
+        )
+        .required()
+        .examples(&["{ env: REDIS_URL }", "{ file: secrets/redis-url }"]),
+        Field::new(
+            "prefix",
+            Value::Text(&PREFIX),
+            "What its keys begin with. Instances of one installation have the same.",
+        )
+        .default("lictor"),
+        Field::new(
+            "ca",
+            Value::Text(&PATH),
+            "The authorities of its certificate, PEM, for `rediss://`. Read again for each connection.",
+        )
+        .otherwise("those of the system")
+        .examples(&["certs/redis-ca.crt"]),
     ],
 );

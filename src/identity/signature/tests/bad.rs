@@ -10,10 +10,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{NOW, Owned};
+use crate::identity::replay::{Mark, Once, OwnMemory};
 use crate::identity::signature::fields::joined;
 use crate::identity::signature::{
-    Acceptance, Algorithm, Fields, KeyKind, MemoryStore, Message, Nonce, Profile, Remembered,
-    SignatureError, Signatures, SigningKey, VerifyingKeys, base, choose,
+    Acceptance, Algorithm, Fields, KeyKind, Message, Profile, SignatureError, Signatures,
+    SigningKey, VerifyingKeys, base, choose,
 };
 
 #[derive(Deserialize)]
@@ -209,7 +210,7 @@ fn judge(
     table: &Table,
     case: &Case,
     index: usize,
-    store: &MemoryStore,
+    store: &OwnMemory,
 ) -> Result<(), SignatureError> {
     let covers = case.covers.as_ref().unwrap_or(&table.covers);
     let params = case.params.as_ref().unwrap_or(&table.params);
@@ -283,7 +284,7 @@ fn change(message: &mut Owned, sent: &Sent) -> String {
     body
 }
 
-fn verify(message: &Owned, body: &str, store: &MemoryStore) -> Result<(), SignatureError> {
+fn verify(message: &Owned, body: &str, store: &OwnMemory) -> Result<(), SignatureError> {
     let requirements = Profile::Lictor.requirements();
     let of = |keys| Acceptance {
         identity: "desk",
@@ -299,12 +300,8 @@ fn verify(message: &Owned, body: &str, store: &MemoryStore) -> Result<(), Signat
     let signatures = Signatures::parse(&fields)?;
     let request = Message::Request(message.request());
     let accepted = choose(&signatures, &identities)?.verify(&request, true, NOW)?;
-    if let Some((nonce, until)) = accepted.nonce {
-        match store.remember(nonce, until, NOW) {
-            Remembered::Fresh => {}
-            Remembered::Full => return Err(SignatureError::ReplayStoreFull),
-            Remembered::Used => return Err(SignatureError::NonceUsed),
-        }
+    if let Some(nonce) = accepted.nonce {
+        store.take(nonce, NOW * 1000)?;
     }
     accepted
         .digest
@@ -315,8 +312,13 @@ fn verify(message: &Owned, body: &str, store: &MemoryStore) -> Result<(), Signat
 fn no_bad_signature_counts_and_each_says_why() {
     let text = include_str!("../../../../tests/data/signatures/bad.json");
     let table: Table = serde_json::from_str(text).unwrap();
-    let store = MemoryStore::default();
-    store.remember(Nonce::new("desk", "ed25519", "used"), NOW + 90, NOW);
+    let store = OwnMemory::default();
+    let used = Once {
+        mark: Mark::of_nonce("desk", "ed25519", "used"),
+        made: NOW,
+        until: (NOW + 90) * 1000,
+    };
+    store.take(used, NOW * 1000).unwrap();
     let mut wrong = Vec::new();
     for (index, case) in table.cases.iter().enumerate() {
         assert!(!case.known_key || case.params.is_some());
@@ -343,7 +345,7 @@ fn no_bad_signature_counts_and_each_says_why() {
 fn the_message_that_the_table_changes_is_good() {
     let text = include_str!("../../../../tests/data/signatures/bad.json");
     let table: Table = serde_json::from_str(text).unwrap();
-    let store = MemoryStore::default();
+    let store = OwnMemory::default();
     for (index, signer) in ["ed25519", "p256", "p384", "pss", "v15", "hmac"]
         .into_iter()
         .enumerate()

@@ -5,7 +5,6 @@ mod digests;
 mod keys;
 mod profiles;
 mod properties;
-mod replays;
 mod values;
 mod vectors;
 
