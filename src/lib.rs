@@ -12,6 +12,7 @@ pub mod clock;
 pub mod drain;
 pub mod heap;
 pub mod model;
+pub mod replacement;
 pub mod telemetry;
 
 pub mod http1;

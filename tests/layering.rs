@@ -9,7 +9,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What anybody may import.
-const GROUND: &[&str] = &["clock", "drain", "heap", "model", "telemetry"];
+const GROUND: &[&str] = &[
+    "clock",
+    "drain",
+    "heap",
+    "model",
+    "replacement",
+    "telemetry",
+];
 
 /// Room, what else of ours it may import, and what it must not mention at all.
 const ROOMS: &[(&str, &[&str], &[&str])] = &[
@@ -21,6 +28,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("clock", &["!"], &["hyper", "std::fs"]),
     ("drain", &["!"], &["hyper", "std::fs"]),
     ("heap", &["!"], &["hyper", "std::fs"]),
+    ("replacement", &["!"], &["tokio", "hyper"]),
     // Its labels are the closed lists of `model`.
     ("telemetry", &["!", "model"], &["hyper"]),
     (

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +15,7 @@ use crate::config;
 use crate::model::{IdentityName, NameError, PrincipalId, RuleRef, TaskId, TenantId};
 use crate::policy::{Revocation, Revocations, Subject};
 use crate::proxy::Proxy;
+use crate::replacement::replace;
 use crate::telemetry::ControlMetrics;
 
 /// The file below the state folder.
@@ -308,18 +309,7 @@ fn read(path: &Path) -> anyhow::Result<BTreeMap<String, Form>> {
     Ok(forms.into_iter().map(named).collect())
 }
 
-/// Beside, then renamed, so that a crash leaves the old or the new.
 fn write(path: &Path, forms: &BTreeMap<String, Form>) -> io::Result<()> {
     let forms: Vec<_> = forms.values().collect();
-    let text = serde_json::to_vec_pretty(&forms)?;
-    let beside = path.with_extension("json.new");
-    let mut file = fs::File::create(&beside)?;
-    file.write_all(&text)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    // The rename itself is in the folder.
-    match path.parent() {
-        Some(folder) => fs::File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    replace(path, &serde_json::to_vec_pretty(&forms)?)
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use crate::clock;
 use crate::config;
 use crate::proxy::{Candidate, Difference, Snapshot, Statement};
+use crate::replacement::Replacement;
 use crate::scan;
 
 use super::judges::Judges;
@@ -43,7 +43,7 @@ pub(super) enum TrialError {
         /// Where.
         path: String,
         /// What the system says.
-        source: io::Error,
+        source: std::io::Error,
     },
     /// Something else than lictor looks after the files.
     #[error(
@@ -221,18 +221,12 @@ fn install(from: &Path, to: &Path) -> Result<(), TrialError> {
     let mut written = Vec::new();
     for (name, path) in &new {
         let place = place(name);
-        let beside = beside(&place);
-        let write = || -> io::Result<()> {
-            if let Some(folder) = place.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            fs::copy(path, &beside).map(drop)
-        };
-        write().map_err(failed(&place))?;
-        written.push((beside, place));
+        let write = || Replacement::write(&place, &fs::read(path)?, path);
+        written.push(write().map_err(failed(&place))?);
     }
-    for (beside, place) in &written {
-        fs::rename(beside, place).map_err(failed(place))?;
+    for replacement in written {
+        let failed = failed(replacement.place());
+        replacement.commit().map_err(failed)?;
     }
     for (_, path) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
         fs::remove_file(path).map_err(failed(path))?;
@@ -244,10 +238,4 @@ fn install(from: &Path, to: &Path) -> Result<(), TrialError> {
 fn files(root: &Path) -> BTreeMap<PathBuf, PathBuf> {
     let name = |path: PathBuf| (path.strip_prefix(root).unwrap_or(&path).to_owned(), path);
     config::policy_files(root).into_iter().map(name).collect()
-}
-
-/// A hidden name, which no reader of policies takes for one of theirs.
-fn beside(place: &Path) -> PathBuf {
-    let name = place.file_name().unwrap_or_default().to_string_lossy();
-    place.with_file_name(format!(".{name}.new"))
 }

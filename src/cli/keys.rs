@@ -1,14 +1,15 @@
 //! `lictor keys`: keys for callers, and the hashes that stand in their place.
 
 use std::fs;
-use std::io::{self, ErrorKind, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{self, ErrorKind, Read as _};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 
 use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, print, say};
 use crate::identity::{KeyEntry, MadeKey, key_sha256};
+use crate::replacement::replace;
 
 pub(super) const EXAMPLES: &str = "Examples:
   lictor keys new --id desk-7 --tenant acme --into policies/secrets/partner-keys.json
@@ -151,33 +152,9 @@ impl Entry {
         let text = entry.added_to(file.as_deref());
         let text = text
             .map_err(|error| Failure::Wrong(format!("`{shown}`: {error}; nothing was changed")))?;
-        replace(path, &text)
+        replace(path, text.as_bytes())
             .map_err(|error| Failure::Surroundings(format!("cannot write `{shown}`: {error}")))?;
         say(&format!("added `{}` to `{shown}`", self.id));
         Ok(String::new())
     }
-}
-
-/// Writes a file in one step, so that whoever reads it meanwhile sees the old or the new one. Its permissions stay.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        Some(_) | None => Path::new("."),
-    };
-    fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = folder.join(format!(".{name}.{}", std::process::id()));
-    let written = (|| {
-        let mut file = fs::File::create_new(&beside)?;
-        if let Ok(there) = fs::metadata(path) {
-            file.set_permissions(there.permissions())?;
-        }
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    })();
-    if written.is_err() {
-        let _gone = fs::remove_file(&beside);
-    }
-    written
 }

@@ -11,6 +11,7 @@ pub(super) use jwt::checked_url;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use http::HeaderName;
 use http::header::AUTHORIZATION;
 
 use super::{Draft, add, each_named};
@@ -246,6 +247,26 @@ fn tenant_from(entry: &Entry, kind: &Kind, report: &mut Diagnostics) -> Option<T
             None
         }
     }
+}
+
+/// Whether requests need a field for something else than a credential: to be framed, routed, or read. It would be taken
+/// off before the agent.
+pub(super) fn is_taken(name: &HeaderName) -> bool {
+    const TAKEN: &[&str] = &[
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "cookie",
+        "dpop",
+        "host",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    ];
+    TAKEN.contains(&name.as_str())
 }
 
 /// Where a secret lies; a file is relative to the one that names it.

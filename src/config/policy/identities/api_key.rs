@@ -2,7 +2,7 @@
 
 use http::HeaderName;
 
-use super::path;
+use super::{is_taken, path};
 use crate::config::decode::{Fields, refuse_literal, text};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{API_KEY, KEY_FILE};
@@ -41,16 +41,8 @@ pub(super) fn read(entry: &Entry, name: &IdentityName, report: &mut Diagnostics)
 pub(super) fn header_name(entry: &Entry, report: &mut Diagnostics) -> Option<HeaderName> {
     let text = text(&entry.value, "`header`", report)?;
     let name = text.parse::<HeaderName>().ok();
-    // What frames and routes a message is no credential, and would be taken off before the agent.
-    const TAKEN: &[&str] = &[
-        "connection",
-        "content-length",
-        "content-type",
-        "host",
-        "transfer-encoding",
-    ];
     match name {
-        Some(name) if !TAKEN.contains(&name.as_str()) => Some(name),
+        Some(name) if !is_taken(&name) => Some(name),
         Some(_) | None => {
             let title = format_args!("{} is no header field for a credential", quoted(text));
             let diagnostic = Diagnostic::error(Code::BadValue, title).at(entry.value.span, "");

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use super::{holds_user, is_loopback, path, secret};
+use super::{holds_user, is_loopback, is_taken, path, secret};
 use crate::config::decode::{self, Fields, bad_value, list, nearest, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{JWKS, JWT, REQUIRE, TYPES};
@@ -134,29 +134,13 @@ fn header(node: &Node, report: &mut Diagnostics) -> Option<HeaderName> {
         report.push(Diagnostic::error(Code::Contradiction, title).at(node.span, ""));
         return None;
     }
-    if TAKEN.contains(&name.as_str()) {
+    if is_taken(&name) {
         let title = format_args!("{} holds something else than a token", quoted(text));
         report.push(Diagnostic::error(Code::Contradiction, title).at(node.span, ""));
         return None;
     }
     Some(name)
 }
-
-/// Fields that requests need for something else.
-const TAKEN: &[&str] = &[
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-type",
-    "cookie",
-    "dpop",
-    "host",
-    "proxy-authorization",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 fn read_require(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
     let at = Some(entry.key.span);
