@@ -1,5 +1,7 @@
 //! A server of keys that fails in every way, over HTTPS: what `docs/fail-modes.md` promises, row by row.
 
+use rcgen::CertificateParams;
+
 use crate::model::Reason;
 
 use super::server::KeyServer;
@@ -29,7 +31,13 @@ struct Stage {
 
 impl Stage {
     async fn new(change: impl FnOnce(&mut Identity)) -> Self {
-        let (server, certificate) = KeyServer::https().await;
+        Self::before(KeyServer::https().await, change).await
+    }
+
+    async fn before(
+        (server, certificate): (KeyServer, String),
+        change: impl FnOnce(&mut Identity),
+    ) -> Self {
         server.put("/jwks", "cache-control: max-age=0\r\n", &ED25519.jwks());
         let folder = tempfile::TempDir::new().unwrap();
         let ca = folder.path().join("ca.crt");
@@ -209,6 +217,29 @@ async fn without_keys_from_the_start_everybody_is_told_to_come_again() {
     stage.until_told("invalid peer certificate").await;
     assert!(!stage.store.state()[0].is_loaded());
     assert_eq!(stage.server.requests(), 0);
+}
+
+#[tokio::test]
+async fn a_server_whose_certificate_is_over_or_of_another_is_told_nothing() {
+    let params = |name: &str| CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let mut over = params("127.0.0.1");
+    over.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    over.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    for (params, why) in [
+        (over, "xpired"),
+        (params("idp.example"), "not valid for name"),
+    ] {
+        let server = KeyServer::https_with(&params).await;
+        let stage = Stage::before(server, |_| {}).await;
+        let refusal = stage.ask(&ED25519).await.unwrap_err();
+        assert_eq!(refusal.reason, Reason::KeysUnavailable, "{why}");
+        stage.until_told("cannot be reached").await;
+        stage.until_told("invalid peer certificate").await;
+        let error = stage.store.state()[0].error.clone().unwrap();
+        assert!(error.contains(why), "{error}");
+        assert!(!stage.store.state()[0].is_loaded(), "{why}");
+        assert_eq!(stage.server.requests(), 0, "{why}");
+    }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use rcgen::{CertificateParams, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -39,17 +40,24 @@ impl KeyServer {
 
     /// With a certificate for `127.0.0.1`; returns it as PEM.
     pub(super) async fn https() -> (Self, String) {
-        let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
-        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]);
+        Self::https_with(&params.unwrap()).await
+    }
+
+    /// With such a certificate, which it signs itself; returns it as PEM.
+    pub(super) async fn https_with(params: &CertificateParams) -> (Self, String) {
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_single_cert(vec![made.cert.der().clone()], key)
+            .with_single_cert(vec![certificate.der().clone()], key)
             .unwrap();
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        (Self::start(Some(acceptor)).await, made.cert.pem())
+        (Self::start(Some(acceptor)).await, certificate.pem())
     }
 
     async fn start(acceptor: Option<TlsAcceptor>) -> Self {
