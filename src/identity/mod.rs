@@ -36,7 +36,7 @@ pub use assertion::{AssertionConfig, Assertions};
 pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
 pub use error::{CredentialError, Excerpt, KeysError, Part, ProofError};
-pub use jwt::{PROOF_FIELD, fuzz_jwks, fuzz_token, mint};
+pub use jwt::{PROOF_FIELD, fuzz_jwks, fuzz_token, is_same_audience, mint};
 use signature::{Asked, ContentDigest};
 pub use sources::{KeyStore, SourceState};
 

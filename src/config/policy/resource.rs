@@ -6,7 +6,7 @@ use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::PROTECTED_RESOURCE;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
-use crate::identity::{Identity, Jwt, Kind};
+use crate::identity::{Identity, Jwt, Kind, is_same_audience};
 use crate::model::{ActionPattern, IdentityName};
 use crate::policy;
 use crate::proxy::resource::{Config, is_scope};
@@ -94,9 +94,11 @@ impl Draft {
             .collect();
         let (resource, span) = &raw.resource;
         if !tokens.is_empty()
-            && !tokens
-                .iter()
-                .any(|(_, jwt)| jwt.audiences.contains(resource))
+            && !tokens.iter().any(|(_, jwt)| {
+                jwt.audiences
+                    .iter()
+                    .any(|named| is_same_audience(named, resource))
+            })
         {
             let title = "no identity takes tokens that are made out for this resource";
             let diagnostic = Diagnostic::warning(Code::Lax, title).at(*span, "");

@@ -99,7 +99,7 @@ impl Claims {
     pub(super) fn is_for(&self, audiences: &[String]) -> bool {
         self.audiences
             .iter()
-            .any(|audience| audiences.contains(audience))
+            .any(|named| audiences.iter().any(|ours| is_same_audience(named, ours)))
     }
 
     pub(super) fn check_audience(&self, rules: &Jwt) -> Result<(), CredentialError> {
@@ -212,6 +212,26 @@ fn text(all: &Map<String, Value>, name: &'static str) -> Result<Option<String>, 
 }
 
 /// `aud` is one text or an array of texts (RFC 7519, section 4.1.3).
+/// Whether two audiences are one: letter by letter (RFC 7519, section 2), but for scheme and host of a URI, which have no
+/// case (RFC 3986, section 6.2.2.1). Libraries write hosts in lower case that people wrote otherwise.
+pub fn is_same_audience(one: &str, other: &str) -> bool {
+    fn without_case(uri: &str) -> Option<(&str, &str)> {
+        let (scheme, rest) = uri.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        // A user has case.
+        if authority.contains('@') {
+            return None;
+        }
+        uri.split_at_checked(scheme.len() + "://".len() + authority.len())
+    }
+    match (without_case(one), without_case(other)) {
+        (Some((one, path)), Some((other, other_path))) => {
+            one.eq_ignore_ascii_case(other) && path == other_path
+        }
+        _ => one == other,
+    }
+}
+
 fn audiences(all: &Map<String, Value>) -> Result<Vec<String>, CredentialError> {
     match all.get("aud") {
         None => Ok(Vec::new()),
@@ -264,4 +284,51 @@ pub(super) fn millis(duration: Duration) -> Millis {
 
 const fn between(earlier: Millis, later: Millis) -> Duration {
     Duration::from_millis(later.abs_diff(earlier))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scheme_and_host_of_an_audience_have_no_case_and_everything_else_has() {
+        for (one, other, same) in [
+            ("quotes-agent", "quotes-agent", true),
+            ("quotes-agent", "Quotes-Agent", false),
+            (
+                "https://agent.example/mcp",
+                "HTTPS://Agent.EXAMPLE/mcp",
+                true,
+            ),
+            ("https://agent.example", "https://AGENT.example", true),
+            ("https://agent.example?A", "https://AGENT.example?A", true),
+            (
+                "https://agent.example/mcp",
+                "https://agent.example/MCP",
+                false,
+            ),
+            (
+                "https://agent.example/mcp?a",
+                "https://agent.example/mcp?A",
+                false,
+            ),
+            ("https://agent.example", "https://agent.example/", false),
+            ("https://agent.example:443", "https://agent.example", false),
+            (
+                "https://Ana@agent.example",
+                "https://ana@agent.example",
+                false,
+            ),
+            (
+                "https://agent.example/x",
+                "https://agent.examplE\u{130}/x",
+                false,
+            ),
+            ("urn:a:B", "urn:a:b", false),
+            ("://", "://", true),
+        ] {
+            assert_eq!(is_same_audience(one, other), same, "{one} {other}");
+            assert_eq!(is_same_audience(other, one), same, "{other} {one}");
+        }
+    }
 }

@@ -38,6 +38,7 @@ use introspection::Introspector;
 use token::Type;
 pub(super) use token::Unverified;
 
+pub use claims::is_same_audience;
 pub use fuzz::{fuzz_jwks, fuzz_token};
 pub(super) use keys::KeySet;
 pub use proof::FIELD as PROOF_FIELD;
