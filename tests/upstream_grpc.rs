@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use support::agent_h2::{Answer, Asked, serve};
 use support::lictor::{EVERYBODY, Lictor, Setup};
+use support::minting::{Algorithm, TokenMinter};
 use support::tls::Certificates;
 use support::upstream::{Step, Upstream};
 use support::{eventually, secrets, within};
@@ -191,10 +192,20 @@ async fn trailers_say_nothing_that_only_the_head_or_lictor_may_say() {
         grpc(vec![frame(b"ok")], &trailers)
     })
     .await;
-    let (_lictor, sender) = before(format!("h2c://{address}"), policy("")).await;
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys.json");
+    let minter = TokenMinter::generate(Algorithm::EdDsa).unwrap();
+    std::fs::write(&keys, minter.jwks()).unwrap();
+    let policy = format!(
+        "{EVERYBODY}identities:\n  desk: {{ jwt: {{ issuer: \"https://idp.example\", audience: a, header: x-desk-token, \
+         jwks: {{ file: \"{}\" }} }} }}\n",
+        keys.display()
+    );
+    let (_lictor, sender) = before(format!("h2c://{address}"), policy).await;
     let sent = fields(&[
         ("checksum", "1"),
         ("authorization", "Bearer x"),
+        ("x-desk-token", "x"),
         ("x-user-id", "root"),
         ("x_user_id", "root"),
         ("x-lictor-anything", "1"),

@@ -122,10 +122,14 @@ impl IdentityHeaders {
     }
 
     /// Makes the caller's trailers into those that the agent may get.
-    pub(super) fn caller_trailers(&self, trailers: &mut HeaderMap) {
+    /// `fields` are those in which the identities look for credentials: nothing that came this late was verified.
+    pub(super) fn caller_trailers<'a>(
+        &self,
+        trailers: &mut HeaderMap,
+        fields: impl Iterator<Item = &'a HeaderName>,
+    ) {
         self.remove_spoofed(trailers);
-        // Nothing that came this late was verified. Which fields the policy reads is not known here; these are the usual.
-        self.remove_credentials(trailers, [&PROOF_FIELD].into_iter());
+        self.remove_credentials(trailers, [&PROOF_FIELD].into_iter().chain(fields));
     }
 
     fn remove_spoofed(&self, headers: &mut HeaderMap) {
@@ -415,11 +419,13 @@ mod tests {
             "dpop",
             "x-api-key",
             "x-user-id",
+            "x-desk-key",
             "x-checksum",
         ] {
             trailers.append(name, HeaderValue::from_static("x"));
         }
-        IdentityHeaders::default().caller_trailers(&mut trailers);
+        let own = [HeaderName::from_static("x-desk-key")];
+        IdentityHeaders::default().caller_trailers(&mut trailers, own.iter());
         assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x-checksum"]);
     }
 }

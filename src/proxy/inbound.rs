@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use hyper::body::Incoming;
 
 use crate::clock::Stall;
 use crate::http1;
+use crate::identity::Authenticator;
 use crate::model::{Reason, Refusal};
 use crate::protocol::{self, Head};
 use crate::upstream::{RequestBody, RequestBodyError};
@@ -79,10 +81,11 @@ impl Body for CallerBody {
     }
 }
 
-/// A body whose trailers say nothing that only lictor may say.
+/// A body whose trailers say nothing that only lictor may say, and hold no credential.
 struct WithTrailers {
     body: CallerBody,
     names: IdentityHeaders,
+    authenticator: Arc<Authenticator>,
 }
 
 impl Body for WithTrailers {
@@ -97,7 +100,8 @@ impl Body for WithTrailers {
         if let Poll::Ready(Some(Ok(frame))) = &mut polled
             && let Some(trailers) = frame.trailers_mut()
         {
-            self.names.caller_trailers(trailers);
+            let fields = self.authenticator.fields();
+            self.names.caller_trailers(trailers, fields);
         }
         polled
     }
@@ -199,13 +203,17 @@ impl Inbound {
         limit: usize,
         idle: Duration,
         names: &IdentityHeaders,
+        authenticator: &Arc<Authenticator>,
     ) -> Result<RequestBody, RequestBodyError> {
         match self {
             Self::Buffered(bytes) | Self::Held(bytes) => Ok(RequestBody::full(bytes)),
             Self::Empty => Ok(RequestBody::Empty),
             Self::Streamed { first, rest, .. } => {
-                let names = names.clone();
-                let rest = WithTrailers { body: rest, names };
+                let rest = WithTrailers {
+                    body: rest,
+                    names: names.clone(),
+                    authenticator: Arc::clone(authenticator),
+                };
                 RequestBody::stream(first, rest, limit as u64, idle)
             }
         }

@@ -518,6 +518,7 @@ impl Walk<'_> {
                 limits.request_bytes,
                 self.inlet.bounds.body_idle,
                 &proxy.identity_headers,
+                &self.snapshot.authenticator,
             )
             .map_err(|error| Refusal::new(error.reason()).detail(error))?;
         let request = Request::from_parts(parts, body);
