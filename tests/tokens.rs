@@ -222,3 +222,37 @@ async fn a_token_in_a_field_of_its_own_names_the_caller_and_goes_no_further() {
     assert_eq!(seen[0].field("x-user-id"), Some("ana"));
     assert_eq!(seen[0].field("x-goog-iap-jwt-assertion"), None);
 }
+
+#[tokio::test]
+async fn whoever_brings_no_token_is_asked_for_one_of_the_kind_that_counts() {
+    let dpop = "DPoP realm=\"lictor\", algs=\"ES256 EdDSA RS256 ES384 ES512 PS256 PS384 PS512 RS384 RS512\"";
+    let bearer = "Bearer realm=\"lictor\"";
+    let upstream = Upstream::json(serde_json::json!({"ok": true})).await;
+    let identity = |name: &str, more: &str| {
+        format!(
+            "  {name}: {{ jwt: {{ issuer: \"https://{name}.example\", jwks: {{ file: \"../keys.json\" }}, audience: a{more} }} }}\n"
+        )
+    };
+    let strict = identity("strict", ", require: { dpop: true }");
+    let elsewhere = identity("elsewhere", ", header: x-token");
+    for (identities, expected) in [
+        (strict.clone(), &[dpop][..]),
+        (format!("{strict}{}", identity("lax", "")), &[dpop, bearer]),
+        // What stands in a field of its own has no scheme.
+        (format!("{strict}{elsewhere}"), &[dpop]),
+        (identity("lax", ""), &[bearer]),
+    ] {
+        let setup = Setup::new(upstream.address);
+        let cast = Cast::new("http");
+        std::fs::write(setup.home().join("keys.json"), cast.key_set()).unwrap();
+        let policy = format!(
+            "lictor: v1\nidentities:\n{identities}roles:\n  all: {{ allow: [\"http:* /**\"], to: {{ identity: {} }} }}\n",
+            identities.trim().split(':').next().unwrap()
+        );
+        let lictor = setup.policy(policy).start().await;
+        let answer = lictor.client().await.get("/").await;
+        assert_eq!(answer.status(), 401);
+        let asked: Vec<_> = answer.values("www-authenticate").collect();
+        assert_eq!(asked, expected, "{identities}");
+    }
+}

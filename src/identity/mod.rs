@@ -29,7 +29,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use jiff::Timestamp;
 
-use crate::model::{ANONYMOUS, IdentityName, NameError, Principal, Refusal, TenantId};
+use crate::model::{ANONYMOUS, Challenge, IdentityName, NameError, Principal, Refusal, TenantId};
 
 pub use api_keys::{KeyEntry, MadeKey, key_sha256};
 pub use assertion::{AssertionConfig, Assertions};
@@ -176,6 +176,17 @@ impl Authenticator {
     ) {
         if let Some(answers) = &self.answers {
             answers.sign(asked, status, headers, content, now);
+        }
+    }
+
+    /// What somebody without a credential is asked for, if not for a bearer token.
+    pub fn challenge(&self) -> Option<Challenge> {
+        if !self.tokens.ask_for_proofs() {
+            return None;
+        }
+        match self.tokens.ask_for_bearers() || self.keys.reads(&AUTHORIZATION) {
+            true => Some(Challenge::DpopOrBearer),
+            false => Some(Challenge::Dpop),
         }
     }
 

@@ -174,6 +174,10 @@ pub struct Refusal {
 /// What a caller is asked for with a 401 (RFC 9110, section 11.6.1), where it is not a bearer token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Challenge {
+    /// A token that is bound to a key (RFC 9449, section 7.1), where the caller brought none.
+    Dpop,
+    /// That, or a bearer token.
+    DpopOrBearer,
     /// A good proof that it holds the key of its token (RFC 9449, section 4.3).
     DpopProof,
     /// A good token that is bound to a key (RFC 9449, section 7.1).

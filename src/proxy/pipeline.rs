@@ -133,7 +133,10 @@ impl Proxy {
                 tunnel = Some(Tunnel::new(Arc::clone(&self), *opening, admission, toll));
                 Response::from_parts(head, ReplyBody::whole(Bytes::new()))
             }
-            Err((addressee, refusal)) => {
+            Err((addressee, mut refusal)) => {
+                if refusal.reason == Reason::CredentialMissing {
+                    refusal.challenge = snapshot.authenticator.challenge();
+                }
                 let mut response = reply::refuse(&addressee, &refusal, decision, &request_id);
                 if response.status() == StatusCode::UNAUTHORIZED {
                     let authenticator = &snapshot.authenticator;

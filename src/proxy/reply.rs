@@ -306,6 +306,8 @@ pub fn status(reason: Reason, dialect: Dialect) -> StatusCode {
 }
 
 /// By which algorithms proofs may be signed (RFC 9449, section 7.1).
+const BEARER: &str = "Bearer realm=\"lictor\"";
+
 macro_rules! dpop_algorithms {
     () => {
         "algs=\"ES256 EdDSA RS256 ES384 ES512 PS256 PS384 PS512 RS384 RS512\""
@@ -337,6 +339,9 @@ pub(super) fn refuse(
     }
     if status == StatusCode::UNAUTHORIZED {
         let challenge = match (refusal.challenge, refusal.reason) {
+            (Some(Challenge::Dpop | Challenge::DpopOrBearer), _) => {
+                concat!("DPoP realm=\"lictor\", ", dpop_algorithms!())
+            }
             (Some(Challenge::DpopProof), _) => concat!(
                 "DPoP realm=\"lictor\", error=\"invalid_dpop_proof\", ",
                 dpop_algorithms!()
@@ -346,12 +351,16 @@ pub(super) fn refuse(
                 dpop_algorithms!()
             ),
             (None, Reason::CredentialInvalid) => "Bearer realm=\"lictor\", error=\"invalid_token\"",
-            (None, _) => "Bearer realm=\"lictor\"",
+            (None, _) => BEARER,
         };
         headers.insert(
             header::WWW_AUTHENTICATE,
             HeaderValue::from_static(challenge),
         );
+        if refusal.challenge == Some(Challenge::DpopOrBearer) {
+            // The stronger first: clients take the first that they know.
+            headers.append(header::WWW_AUTHENTICATE, HeaderValue::from_static(BEARER));
+        }
     }
     if let Some(wait) = refusal.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));

@@ -111,6 +111,22 @@ impl Tokens {
         self.reads_authorization
     }
 
+    /// Whether some issuer's tokens in `authorization` have to be bound to a key.
+    pub(super) fn ask_for_proofs(&self) -> bool {
+        self.wanted().any(|jwt| jwt.require_dpop)
+    }
+
+    /// Whether some issuer's need not.
+    pub(super) fn ask_for_bearers(&self) -> bool {
+        self.wanted().any(|jwt| !jwt.require_dpop)
+    }
+
+    /// Issuers whose tokens stand in `authorization`.
+    fn wanted(&self) -> impl Iterator<Item = &Jwt> {
+        let rules = self.issuers.iter().map(|issuer| &issuer.jwt);
+        rules.filter(|jwt| jwt.header.is_none())
+    }
+
     /// The fields beside `authorization` in which tokens stand.
     pub(super) fn fields(&self) -> &[HeaderName] {
         &self.fields
