@@ -31,6 +31,7 @@ fn finished_over_http2(_: &Asked) -> Answer {
         head: head.body(()).unwrap(),
         body: vec![Bytes::from(finished().to_string())],
         trailers: None,
+        stalls: false,
     }
 }
 

@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
-use http::{Method, Uri};
+use http::{HeaderName, Method, Uri};
 
 use crate::model::{
     Action, Binding, Call, Dialect, Operation, Protocol, Protocols, Reason, Refusal, RpcId,
 };
 
+use super::a2a::grpc::{self, GrpcError};
 use super::a2a::rest::Route;
 use super::a2a::{self, Objects, ParamsError};
 use super::envelope::{self, Envelope, Shape, Value};
@@ -63,6 +64,8 @@ pub struct Head {
     asserted: Asserted,
     /// What method and path say to an agent that speaks A2A over REST.
     route: Option<Route>,
+    /// What the path says to an agent that speaks A2A over gRPC.
+    grpc: Option<grpc::Route>,
 }
 
 /// Reads a request's head. `spoken` are the protocols that the policy speaks of: what only the shape of a path tells is
@@ -81,6 +84,11 @@ pub fn read_head(parts: &Parts, spoken: Protocols) -> Result<Head, Malformed> {
         }
     };
     let asserted = Asserted::from_parts(parts);
+    let grpc = grpc::Route::of(&parts.method, &path);
+    if let Some(route) = &grpc {
+        check_coding(parts, media)
+            .map_err(|refusal| unread(refusal, carried(route, media), INVALID_REQUEST))?;
+    }
     let route = if spoken.contains(Protocol::A2a) {
         Route::of(&parts.method, &path, parts.uri.query(), asserted)
     } else {
@@ -92,7 +100,35 @@ pub fn read_head(parts: &Parts, spoken: Protocols) -> Result<Head, Malformed> {
         media,
         asserted,
         route,
+        grpc,
     })
+}
+
+/// Checks that a request on a path of A2A over gRPC is one that can be read. The type of the content does not bind the
+/// agent: some servers of gRPC ignore it, and others serve gRPC-Web and more at the same paths.
+fn check_coding(parts: &Parts, media: Media) -> Result<(), Refusal> {
+    if !media.protobuf {
+        let refusal = Refusal::new(Reason::UnsupportedCoding);
+        return Err(refusal.detail("A2A over gRPC in another content type than `application/grpc`"));
+    }
+    let plain = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"identity");
+    let mut codings = parts.headers.get_all(&GRPC_ENCODING).iter();
+    if !codings.all(|coding| plain(coding.as_bytes())) {
+        let refusal = Refusal::new(Reason::UnsupportedCoding);
+        return Err(refusal.detail("the request's messages are compressed"));
+    }
+    Ok(())
+}
+
+/// How messages are compressed (gRPC over HTTP/2, "Requests").
+static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+/// The dialect of a request on a path of A2A over gRPC.
+fn carried(route: &grpc::Route, media: Media) -> Dialect {
+    match media.grpc {
+        true => Dialect::A2a(route.method.version, Binding::Grpc),
+        false => presumed(&Method::POST, media),
+    }
 }
 
 /// Checks what must hold whatever the body is, and decodes the path.
@@ -128,6 +164,12 @@ fn check(parts: &Parts, media: Media) -> Result<Box<str>, Refusal> {
     Ok(path)
 }
 
+/// Whether a request says that it is one of gRPC, and so has to be answered as one.
+pub fn is_grpc(parts: &Parts) -> bool {
+    let media = media::of(parts.headers.get_all(CONTENT_TYPE).iter());
+    presumed(&parts.method, media) == Dialect::Grpc
+}
+
 /// What a request is as plain HTTP, whatever its body says, where only its method and its target are left of it;
 /// `None` for a path that is refused. `normalises` says whether the policy puts paths into their normal form.
 pub fn http_action(method: &Method, mut target: Uri, normalises: bool) -> Option<Action> {
@@ -158,9 +200,10 @@ impl Head {
 
     /// The dialect in which to refuse while the body is unread, with the id `null`.
     pub fn presumed_dialect(&self) -> Dialect {
-        match &self.route {
-            Some(route) => Dialect::A2a(route.method.version, Binding::Rest),
-            None => presumed(&self.method, self.media),
+        match (&self.grpc, &self.route) {
+            (Some(route), _) => Dialect::A2a(route.method.version, Binding::Grpc),
+            (None, Some(route)) => Dialect::A2a(route.method.version, Binding::Rest),
+            (None, None) => presumed(&self.method, self.media),
         }
     }
 
@@ -175,7 +218,7 @@ impl Head {
         if self.method != Method::POST {
             return Body::Stream;
         }
-        if self.route.is_some() {
+        if self.grpc.is_some() || self.route.is_some() {
             return Body::Buffer;
         }
         match sniff::opening(bytes) {
@@ -192,10 +235,31 @@ impl Head {
     /// When the agent could read another call out of the body than we.
     pub fn into_call(self, body: Option<&[u8]>, json_depth: usize) -> Result<Call, Malformed> {
         let body = body.filter(|_| self.method == Method::POST);
+        if let Some(route) = self.grpc {
+            return self.read_message(route, body.unwrap_or_default());
+        }
         match (&self.route, body) {
             (Some(_), body) => self.read_params(body.unwrap_or_default(), json_depth),
             (None, Some(body)) => self.read_body(body, json_depth),
             (None, None) => Ok(self.http_call()),
+        }
+    }
+
+    /// The call of a request over gRPC.
+    fn read_message(self, route: grpc::Route, body: &[u8]) -> Result<Call, Malformed> {
+        let refuse = |reason, detail: &dyn std::fmt::Display| Malformed {
+            refusal: Refusal::new(reason).detail(detail),
+            dialect: Dialect::A2a(route.method.version, Binding::Grpc),
+            rpc_id: None,
+            code: None,
+        };
+        if !self.asserted.agrees_with(route.method.version) {
+            return Err(refuse(Reason::VersionMismatch, &VERSION_AND_METHOD));
+        }
+        match route.objects(body) {
+            Ok(objects) => Ok(self.a2a_call(route.method, Binding::Grpc, None, objects)),
+            Err(error @ GrpcError::Compressed) => Err(refuse(Reason::UnsupportedCoding, &error)),
+            Err(error) => Err(refuse(Reason::MalformedRequest, &error)),
         }
     }
 
@@ -370,7 +434,10 @@ impl Head {
             action,
             http,
             operation,
-            dialect: Dialect::Http,
+            dialect: match self.method == Method::POST && self.media.grpc {
+                true => Dialect::Grpc,
+                false => Dialect::Http,
+            },
             rpc_id: None,
             task: None,
             references: Vec::new(),
@@ -407,10 +474,10 @@ const CARDS: &[&str] = &["/.well-known/agent-card.json", "/.well-known/agent.jso
 
 /// What a request is taken for before its body is read.
 fn presumed(method: &Method, media: Media) -> Dialect {
-    if *method == Method::POST && media.json {
-        Dialect::JsonRpc
-    } else {
-        Dialect::Http
+    match *method == Method::POST {
+        true if media.grpc => Dialect::Grpc,
+        true if media.json => Dialect::JsonRpc,
+        true | false => Dialect::Http,
     }
 }
 

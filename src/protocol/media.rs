@@ -9,6 +9,10 @@ pub(super) struct Media {
     pub(super) json: bool,
     /// It is JSON in a character set that we do not read. Some agents would decode it.
     pub(super) foreign_charset: bool,
+    /// It is gRPC, by whatever coding of its messages.
+    pub(super) grpc: bool,
+    /// Every value says gRPC whose messages are protobuf.
+    pub(super) protobuf: bool,
 }
 
 /// Reads all values of `Content-Type`. There should be one; where there are more, each counts, because
@@ -16,12 +20,18 @@ pub(super) struct Media {
 pub(super) fn of<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Media {
     let mut media = Media::default();
     let mut foreign = false;
+    let mut others = false;
     for value in values {
         if value == "application/json" {
             media.json = true;
+            others = true;
             continue;
         }
         let text = String::from_utf8_lossy(value.as_bytes());
+        let grpc = grpc(&text);
+        media.grpc |= grpc.is_some();
+        media.protobuf |= grpc == Some(true);
+        others |= grpc != Some(true);
         let mut parts = text.split([';', ',']).map(str::trim);
         media.json |= parts.next().is_some_and(is_json);
         for part in parts {
@@ -30,7 +40,19 @@ pub(super) fn of<'a>(values: impl Iterator<Item = &'a HeaderValue>) -> Media {
         }
     }
     media.foreign_charset = media.json && foreign;
+    media.protobuf &= !others;
     media
+}
+
+/// Whether it is gRPC, and then whether its messages are protobuf: `application/grpc`, `+proto`, or another coding
+/// (gRPC over HTTP/2, "Requests"). gRPC-Web is another protocol.
+fn grpc(value: &str) -> Option<bool> {
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    match essence.strip_prefix("application/grpc")? {
+        "" | "+proto" => Some(true),
+        coding => coding.starts_with('+').then_some(false),
+    }
 }
 
 fn is_json(essence: &str) -> bool {
@@ -80,8 +102,38 @@ mod tests {
             let expected = Media {
                 json,
                 foreign_charset,
+                ..Media::default()
             };
             assert_eq!(of([&value].into_iter()), expected, "{text}");
+        }
+    }
+    #[test]
+    fn grpc_has_codings_and_is_not_its_cousin_of_the_web() {
+        let cases: &[(&[&str], bool, bool)] = &[
+            (&["application/grpc"], true, true),
+            (&["Application/gRPC; charset=utf-8"], true, true),
+            (&["application/grpc+proto"], true, true),
+            (&["application/grpc+json"], true, false),
+            (&["application/grpc", "application/grpc"], true, true),
+            (&["application/grpc", "text/plain"], true, false),
+            (&["application/json", "application/grpc"], true, false),
+            (&["application/grpc-web"], false, false),
+            (&["application/grpc-web-text+proto"], false, false),
+            (&["application/grpcx"], false, false),
+            (&[], false, false),
+        ];
+        for (values, grpc, protobuf) in cases {
+            let values: Vec<_> = values
+                .iter()
+                .copied()
+                .map(HeaderValue::from_static)
+                .collect();
+            let media = of(values.iter());
+            assert_eq!(
+                (media.grpc, media.protobuf),
+                (*grpc, *protobuf),
+                "{values:?}"
+            );
         }
     }
 }

@@ -1,13 +1,13 @@
 //! Turns one HTTP request, in whatever dialect, into one `Call`, and a refusal into the caller's words.
 //!
-//! Owns the grammar of what callers send (paths, JSON-RPC, A2A over it and over REST), the rendering of
-//! refusals ([`refusal`], [`terminal_event`]) and the reading of ids out of answers ([`Observer`]). It
+//! Owns the grammar of what callers send (paths, JSON-RPC, A2A over it, over REST and over gRPC), the rendering of
+//! refusals ([`refusal`], [`terminal_event`], [`terminal_trailers`]) and the reading of ids out of answers ([`Observer`]). It
 //! judges nobody: whether a well-formed call may pass is the policy's business, who owns the task that
 //! it names is the ledger's, and which status a refusal has is the proxy's. The bytes that were read
 //! are the bytes to forward; nothing here rewrites them, but for a path where the policy asks for its normal
 //! form ([`normalise_path`]), which is then what is judged.
 //!
-//! Not known yet, and therefore judged as the plain HTTP that they are: A2A over gRPC, MCP and the model
+//! Not known yet, and therefore judged as the plain HTTP that they are: other services of gRPC, MCP and the model
 //! APIs.
 
 mod a2a;
@@ -15,6 +15,7 @@ mod arguments;
 mod envelope;
 mod extract;
 mod fuzz;
+mod fuzz_grpc;
 mod head;
 mod json;
 mod media;
@@ -33,7 +34,8 @@ mod tests;
 
 pub use arguments::{arguments, tool_call};
 pub use fuzz::{fuzz_path, fuzz_read_call};
-pub use head::{Body, Head, Malformed, http_action, read_head};
+pub use fuzz_grpc::fuzz_grpc;
+pub use head::{Body, Head, Malformed, http_action, is_grpc, read_head};
 pub use normal::normalise_path;
 pub use observer::{Carrier, Learned, Observer};
-pub use reply::{PublicError, Rendered, Voice, refusal, terminal_event};
+pub use reply::{PublicError, Rendered, Voice, refusal, terminal_event, terminal_trailers};

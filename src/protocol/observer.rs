@@ -2,6 +2,7 @@
 
 use crate::model::{Binding, Call, ContextId, Dialect, Operation, TaskId};
 
+use super::a2a::messages::{Messages, Unreadable};
 use super::extract::{Extractor, Id};
 use super::sse::{Events, Piece};
 
@@ -10,6 +11,8 @@ use super::sse::{Events, Piece};
 pub enum Carrier {
     /// `text/event-stream`: each event's data is a JSON document.
     EventStream,
+    /// `application/grpc`: messages of protobuf, each behind its length.
+    Grpc,
     /// The body is one JSON document.
     Json,
 }
@@ -20,6 +23,12 @@ impl Carrier {
         let essence = content_type.split(';').next().unwrap_or_default().trim();
         if essence.eq_ignore_ascii_case("text/event-stream") {
             return Some(Self::EventStream);
+        }
+        if ["application/grpc", "application/grpc+proto"]
+            .iter()
+            .any(|name| essence.eq_ignore_ascii_case(name))
+        {
+            return Some(Self::Grpc);
         }
         let (_, suffix) = essence.rsplit_once(['/', '+'])?;
         suffix.eq_ignore_ascii_case("json").then_some(Self::Json)
@@ -41,14 +50,20 @@ pub struct Learned {
 /// no part of the answer, and stops looking once it knows both ids.
 #[derive(Debug)]
 pub struct Observer {
-    // `None` for an answer that is one document.
-    events: Option<Events>,
-    extractor: Extractor,
+    reader: Reader,
     task: Option<TaskId>,
     context: Option<ContextId>,
     // Whether the answer itself named it; the call may have named it before.
     learned_task: bool,
     learned_context: bool,
+    is_unreadable: bool,
+}
+
+#[derive(Debug)]
+enum Reader {
+    Document(Extractor),
+    Events(Events, Extractor),
+    Messages(Messages),
 }
 
 impl Observer {
@@ -66,14 +81,30 @@ impl Observer {
             | Operation::Other
             | Operation::PushConfig => return None,
         }
+        let extractor = Extractor::new(binding == Binding::JsonRpc);
+        let reader = match (binding, carrier) {
+            (Binding::Grpc, Carrier::Grpc) => Reader::Messages(Messages::default()),
+            (Binding::JsonRpc | Binding::Rest, Carrier::Json) => Reader::Document(extractor),
+            (Binding::JsonRpc | Binding::Rest, Carrier::EventStream) => {
+                Reader::Events(Events::default(), extractor)
+            }
+            (Binding::Grpc, Carrier::EventStream | Carrier::Json)
+            | (Binding::JsonRpc | Binding::Rest, Carrier::Grpc) => return None,
+        };
         Some(Self {
-            events: (carrier == Carrier::EventStream).then(Events::default),
-            extractor: Extractor::new(binding == Binding::JsonRpc),
+            reader,
             task: call.task.clone(),
             context: call.context.clone(),
             learned_task: false,
             learned_context: false,
+            is_unreadable: false,
         })
+    }
+
+    /// Whether the answer is such that nothing more can be learned from it: a message is compressed or broken. It must
+    /// not pass, since its reader could know of what nobody owns.
+    pub const fn is_unreadable(&self) -> bool {
+        self.is_unreadable
     }
 
     /// The task as far as it is known, from the answer or else from the call.
@@ -88,19 +119,26 @@ impl Observer {
 
     /// Reads the next piece of the answer, cut anywhere.
     pub fn observe(&mut self, bytes: &[u8]) -> Option<Learned> {
-        if self.learned_task && self.learned_context {
+        if self.is_unreadable || self.learned_task && self.learned_context {
             return None;
         }
         let mut news = News::default();
-        let extractor = &mut self.extractor;
-        match &mut self.events {
-            None => extractor.feed(bytes, &mut |id| news.add(id)),
-            Some(events) => events.feed(bytes, &mut |piece| match piece {
+        let mut is_unreadable = false;
+        match &mut self.reader {
+            Reader::Document(extractor) => extractor.feed(bytes, &mut |id| news.add(id)),
+            Reader::Messages(messages) => {
+                let read = messages.feed(bytes, &mut |id| news.add(id));
+                is_unreadable = read == Err(Unreadable);
+            }
+            Reader::Events(events, extractor) => events.feed(bytes, &mut |piece| match piece {
                 Piece::Data(data) => extractor.feed(data, &mut |id| news.add(id)),
                 Piece::End => extractor.reset(),
             }),
         }
-        self.learn(news)
+        let learned = self.learn(news);
+        // Behind what it has learned nothing is read.
+        self.is_unreadable = is_unreadable && !(self.learned_task && self.learned_context);
+        learned
     }
 
     fn learn(&mut self, news: News) -> Option<Learned> {

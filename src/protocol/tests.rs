@@ -2,6 +2,7 @@
 
 mod answers;
 mod attacks;
+mod grpc;
 mod replies;
 mod wire;
 

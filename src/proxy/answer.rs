@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
 use crate::clock;
 use crate::ledger::Ledger;
-use crate::model::{Reason, Refusal, RequestId};
+use crate::model::{Operation, Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Observer};
 use crate::quota::Admission;
@@ -23,8 +23,9 @@ use crate::upstream::{ResponseBody, strip_hop_by_hop};
 use super::Proxy;
 use super::agents::Chosen;
 use super::headers::{self, IdentityHeaders};
+use super::messages::Messages;
 use super::reply::{self, Addressee};
-use super::screen::{Course, Learner};
+use super::screen::{Course, Learner, unredactable};
 use super::snapshot::Snapshot;
 use super::standing::Standing;
 use super::toll::Toll;
@@ -96,7 +97,15 @@ impl Answer<'_> {
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
         let carrier = Carrier::of(content_type);
-        if carrier == Carrier::Sse {
+        let addressee = Addressee::of(&self.standing.case.call);
+        let messages =
+            (addressee.reads_trailers() && is_grpc(content_type)).then(Messages::default);
+        // Messages of gRPC are a stream or not; only the method tells.
+        let streams = matches!(
+            self.standing.case.call.operation,
+            Operation::StreamMessage | Operation::SubscribeTask
+        );
+        if carrier == Carrier::Sse || (messages.is_some() && streams) {
             self.limits = self
                 .snapshot
                 .policy
@@ -109,7 +118,13 @@ impl Answer<'_> {
         let scan = match scan {
             scan if self.is_whole(scan.is_some(), length, &upstream) => {
                 let (bytes, trailers) = self
-                    .whole(&mut head.headers, upstream, scan, &mut learner)
+                    .whole(
+                        &mut head.headers,
+                        upstream,
+                        scan,
+                        &mut learner,
+                        messages.is_none(),
+                    )
                     .await?;
                 let made = learner.as_ref().and_then(Learner::task);
                 self.standing.check(self.proxy, made)?;
@@ -124,15 +139,20 @@ impl Answer<'_> {
             }
             None => None,
         };
+        if messages.is_some() {
+            // It may end early, and well.
+            head.headers.remove(header::CONTENT_LENGTH);
+        }
         let course = Box::new(Course {
             upstream,
             scan,
             carrier,
             agent: self.agent,
             learner,
-            addressee: Addressee::of(&self.standing.case.call),
+            addressee,
             standing: self.standing,
             limit: self.limits.response_bytes,
+            messages,
         });
         Ok(Answered {
             head,
@@ -171,19 +191,24 @@ impl Answer<'_> {
         mut upstream: ResponseBody,
         mut scan: Option<Scan>,
         learner: &mut Option<Learner>,
+        can_change: bool,
     ) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
         let started = clock::now();
         let body = collect(&mut upstream).await;
         self.toll.waited_for_agent(clock::now() - started);
         let (body, trailers) = body?;
         if let Some(learner) = learner {
-            learner.observe(self.ledger, &body);
+            let observed = learner.observe(self.ledger, &body);
             learner.note(self.toll.record());
+            observed?;
         }
         let bytes = match &mut scan {
             Some(scan) => self.scanned(headers, scan, body)?,
             None => body,
         };
+        if !can_change && scan.as_ref().is_some_and(Scan::changed) {
+            return Err(unredactable());
+        }
         let trailers = match trailers {
             Some(trailers) => {
                 let mut found = Vec::new();
@@ -241,6 +266,11 @@ fn refuse_unreadable(head: &response::Parts) -> Result<(), Refusal> {
         return Err(Refusal::new(Reason::UpstreamInvalid).detail("a 206 that nobody asked for"));
     }
     refuse_ambiguous(&head.headers)?;
+    let mut codings = head.headers.get_all(&GRPC_ENCODING).iter();
+    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Refusal::new(Reason::UpstreamInvalid)
+            .detail("compressed messages although identity was asked for"));
+    }
     let mut codings = head.headers.get_all(header::CONTENT_ENCODING).iter();
     match codings.find(|coding| {
         !coding
@@ -253,6 +283,18 @@ fn refuse_unreadable(head: &response::Parts) -> Result<(), Refusal> {
         ))),
         None => Ok(()),
     }
+}
+
+/// How messages are compressed (gRPC over HTTP/2, "Responses").
+static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
+
+/// Whether it is gRPC with any coding of its messages, and not gRPC-Web.
+fn is_grpc(content_type: Option<&str>) -> bool {
+    let essence = content_type.and_then(|value| value.split(';').next());
+    let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
+    essence
+        .strip_prefix("application/grpc")
+        .is_some_and(|coding| coding.is_empty() || coding.starts_with('+'))
 }
 
 /// Refuses a body that the caller may read as another kind of text than we.

@@ -80,6 +80,9 @@ impl IdentityHeaders {
             );
             headers.remove(header::RANGE);
             headers.remove(header::IF_RANGE);
+            if headers.contains_key(&GRPC_ACCEPT_ENCODING) {
+                ask_for_plain_messages(headers);
+            }
         }
     }
 
@@ -152,6 +155,14 @@ impl IdentityHeaders {
         ours.any(|ours| is_same(name, ours.as_str())) || is_spoofable(name)
     }
 }
+
+/// Asks an agent of gRPC for messages that can be read (gRPC over HTTP/2, "Requests").
+pub(super) fn ask_for_plain_messages(headers: &mut HeaderMap) {
+    let identity = HeaderValue::from_static("identity");
+    headers.insert(&GRPC_ACCEPT_ENCODING, identity);
+}
+
+static GRPC_ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
 /// Where clients of models write a key, whether anybody asks for one or not.
 static USUAL_KEYS: [HeaderName; 3] = [

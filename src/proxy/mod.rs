@@ -21,6 +21,7 @@ mod headers;
 mod hold;
 pub mod hygiene;
 mod inbound;
+mod messages;
 mod meter;
 mod panic;
 mod peer;

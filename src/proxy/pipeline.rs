@@ -15,7 +15,7 @@ use crate::clock;
 use crate::http1;
 use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
-use crate::model::{Call, DecisionId, Principal, Reason, Refusal, RequestId};
+use crate::model::{Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, Malformed};
 use crate::quota::Admission;
@@ -27,6 +27,7 @@ use super::agents::Agent;
 use super::answer::{Answer, Answered, Judged};
 use super::connection::Inlet;
 use super::decision::fresh_decision;
+use super::headers;
 use super::hygiene::{Preflight, Visit};
 use super::inbound::{CallerBody, Inbound};
 use super::panic::unless_panic;
@@ -138,14 +139,15 @@ impl Proxy {
                     refusal.challenge = snapshot.authenticator.challenge();
                 }
                 let mut response = reply::refuse(&addressee, &refusal, decision, &request_id);
-                if response.status() == StatusCode::UNAUTHORIZED {
+                let meaning = addressee.meaning(refusal.reason);
+                if meaning == StatusCode::UNAUTHORIZED {
                     let authenticator = &snapshot.authenticator;
                     authenticator.ask_for_signature(response.headers_mut(), has_content);
                 }
                 if let Some(resource) = &snapshot.resource {
                     let record = toll.record();
                     let (action, caller) = (record.action.as_ref(), record.principal.as_deref());
-                    resource.challenge(response.status(), response.headers_mut(), action, caller);
+                    resource.challenge(meaning, response.headers_mut(), action, caller);
                 }
                 toll.refused(&refusal);
                 let leaked = refusal.reason == Reason::LeakageDetected;
@@ -232,32 +234,28 @@ impl Walk<'_> {
             !parts.headers.contains_key("x-panic"),
             "asked for by a test"
         );
-        self.toll
-            .admit()
-            .map_err(|refusal| (Addressee::unread(), refusal))?;
+        let addressee = Addressee::of_head(&parts);
+        let unread = |refusal| (addressee.clone(), refusal);
+        self.toll.admit().map_err(unread)?;
         if self.inlet.takes_back {
             // The reset may have come together with the request (CVE-2023-44487), and is seen before the next
             // step: the agent then does no work for nobody.
             tokio::task::yield_now().await;
         }
-        self.refuse_overload()
-            .map_err(|refusal| (Addressee::unread(), refusal))?;
-        heard.map_err(|refusal| (Addressee::unread(), refusal))?;
-        refuse_large_head(&parts, self.inlet).map_err(|refusal| (Addressee::unread(), refusal))?;
+        self.refuse_overload().map_err(unread)?;
+        heard.map_err(unread)?;
+        refuse_large_head(&parts, self.inlet).map_err(unread)?;
         let hygiene = &self.snapshot.hygiene;
         if hygiene.normalises_paths() {
             protocol::normalise_path(&mut parts.uri);
         }
         let spoken = self.snapshot.policy.spoken();
         let head = protocol::read_head(&parts, spoken).map_err(malformed)?;
-        let preflight = hygiene
-            .admit(&parts, self.visit)
-            .map_err(|refusal| (Addressee::unread(), refusal))?;
+        let preflight = hygiene.admit(&parts, self.visit).map_err(unread)?;
         if let Some(preflight) = preflight {
             return Ok(self.permit(preflight));
         }
-        self.handshake =
-            upgrade::read(&parts, &body).map_err(|refusal| (Addressee::unread(), refusal))?;
+        self.handshake = upgrade::read(&parts, &body).map_err(unread)?;
         let presented = Presented {
             headers: &parts.headers,
             method: &parts.method,
@@ -349,7 +347,7 @@ impl Walk<'_> {
     /// From the call to the agent's answer.
     async fn judged(
         mut self,
-        parts: request::Parts,
+        mut parts: request::Parts,
         inbound: Inbound,
         principal: Arc<Principal>,
         call: Call,
@@ -379,6 +377,10 @@ impl Walk<'_> {
                 return Err(refusal);
             }
         };
+        if matches!(case.call.dialect, Dialect::A2a(_, Binding::Grpc)) {
+            // Whose the tasks are is read out of the answer.
+            headers::ask_for_plain_messages(&mut parts.headers);
+        }
         let mut standing = Standing::new(self.known, case);
         let principal = Arc::clone(&standing.case.principal);
         let bodiless = parts.method == Method::HEAD;

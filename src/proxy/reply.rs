@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Response, StatusCode};
+use http::{Response, StatusCode, request};
 
 use crate::model::{
     Binding, Call, Challenge, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId, Standing,
@@ -57,6 +57,27 @@ impl Addressee {
             rpc_id: None,
             code: None,
         }
+    }
+
+    /// Somebody of whose request nothing but the head is there, and not judged.
+    pub(super) fn of_head(parts: &request::Parts) -> Self {
+        Self {
+            dialect: match protocol::is_grpc(parts) {
+                true => Dialect::Grpc,
+                false => Dialect::Http,
+            },
+            ..Self::unread()
+        }
+    }
+
+    /// Whether a refusal is said in trailers.
+    pub(super) fn reads_trailers(&self) -> bool {
+        self.dialect.binding() == Some(Binding::Grpc)
+    }
+
+    /// What HTTP would say, whether or not the dialect says it there.
+    pub(super) fn meaning(&self, reason: Reason) -> StatusCode {
+        meaning(reason, self.dialect)
     }
 }
 
@@ -280,7 +301,7 @@ fn public<T>(
         } else {
             Voice::Lictor
         },
-        status: status(refusal.reason, addressee.dialect).as_u16(),
+        status: meaning(refusal.reason, addressee.dialect).as_u16(),
         code: addressee.code.filter(|_| own).unwrap_or(entry.code),
         reason: entry.name,
         message: refusal.say.as_deref().unwrap_or(entry.sentence),
@@ -296,11 +317,19 @@ const fn is_silent(reason: Reason) -> bool {
     matches!(reason, Reason::ContextNotFound | Reason::TaskNotFound)
 }
 
-/// The status of a refusal in a dialect: a missing task is answered as an agent answers it inside JSON-RPC, and
-/// HTTP itself has a status for it.
+/// The status of a refusal in a dialect. gRPC has one of its own, beside that of HTTP.
 pub fn status(reason: Reason, dialect: Dialect) -> StatusCode {
+    match dialect.binding() {
+        Some(Binding::Grpc) => StatusCode::OK,
+        None | Some(Binding::JsonRpc | Binding::Rest) => meaning(reason, dialect),
+    }
+}
+
+/// What HTTP would say: a missing task is answered as an agent answers it inside JSON-RPC, and everywhere else
+/// there is a status for it.
+const fn meaning(reason: Reason, dialect: Dialect) -> StatusCode {
     match (catalogue(reason).status, dialect.binding()) {
-        (StatusCode::OK, None | Some(Binding::Rest)) => StatusCode::NOT_FOUND,
+        (StatusCode::OK, None | Some(Binding::Grpc | Binding::Rest)) => StatusCode::NOT_FOUND,
         (status, _) => status,
     }
 }
@@ -327,6 +356,7 @@ pub(super) fn refuse(
     let status = status(refusal.reason, addressee.dialect);
     let mut response = Response::new(rendered.body);
     *response.status_mut() = status;
+    *response.headers_mut() = rendered.fields;
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
@@ -337,7 +367,7 @@ pub(super) fn refuse(
     if !is_silent(refusal.reason) {
         insert(headers, DECISION_ID, &decision.to_string());
     }
-    if status == StatusCode::UNAUTHORIZED {
+    if addressee.meaning(refusal.reason) == StatusCode::UNAUTHORIZED {
         let challenge = match (refusal.challenge, refusal.reason) {
             (Some(Challenge::Dpop | Challenge::DpopOrBearer), _) => {
                 concat!("DPoP realm=\"lictor\", ", dpop_algorithms!())
@@ -415,6 +445,18 @@ pub(super) fn end_stream(
             context,
             error,
         )
+    })
+}
+
+/// The trailers that end a stream of gRPC which has begun.
+pub(super) fn end_messages(
+    addressee: &Addressee,
+    refusal: &Refusal,
+    decision: DecisionId,
+    request_id: &RequestId,
+) -> HeaderMap {
+    public(addressee, refusal, decision, request_id, |error| {
+        protocol::terminal_trailers(addressee.dialect, error)
     })
 }
 

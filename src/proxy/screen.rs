@@ -23,6 +23,7 @@ use crate::upstream::ResponseBody;
 use super::Proxy;
 use super::agents::Chosen;
 use super::hold::{Due, Hold};
+use super::messages::Messages;
 use super::panic::caught;
 use super::reply::{self, Addressee};
 use super::standing::Standing;
@@ -107,6 +108,8 @@ pub(super) struct Course {
     pub(super) standing: Standing,
     /// Bytes that the agent may send.
     pub(super) limit: u64,
+    /// For an answer of gRPC, which ends in trailers.
+    pub(super) messages: Option<Messages>,
 }
 
 /// A body that is judged while it runs.
@@ -168,7 +171,8 @@ impl Screen {
 
     /// The length, where it cannot change on the way.
     fn size_hint(&self) -> SizeHint {
-        if self.course.scan.is_none() && self.state == State::Running && self.released.is_empty() {
+        let may_end_early = self.course.scan.is_some() || self.course.messages.is_some();
+        if !may_end_early && self.state == State::Running && self.released.is_empty() {
             return self.course.upstream.size_hint();
         }
         SizeHint::default()
@@ -263,24 +267,33 @@ impl Screen {
         // Ownership is learned before the reader can know the id, so that its next call finds it.
         if let Some(learner) = &mut self.course.learner {
             let agent = self.proxy.parts().agents.at(self.course.agent);
-            learner.observe(&agent.ledger, &bytes);
+            let observed = learner.observe(&agent.ledger, &bytes);
             learner.note(self.toll.record());
-        }
-        match &mut self.course.scan {
-            None => self.released.push_back(bytes),
-            Some(scan) => {
-                let judged = scan.feed(bytes, &mut self.released);
-                self.judged(judged);
+            if let Err(refusal) = observed {
+                return self.cut(&refusal, Outcome::Blocked);
             }
         }
+        let outlet = outlet(&mut self.course.messages, &mut self.released);
+        let judged = match &mut self.course.scan {
+            None => {
+                outlet.push_back(bytes);
+                Ok(())
+            }
+            Some(scan) => scan.feed(bytes, outlet),
+        };
+        self.judged(judged);
     }
 
     fn upstream_ended(&mut self) {
         if let Some(scan) = &mut self.course.scan {
-            let judged = scan.finish(&mut self.released);
+            let outlet = outlet(&mut self.course.messages, &mut self.released);
+            let judged = scan.finish(outlet);
             self.judged(judged);
         }
         if self.state == State::Running {
+            if let Some(messages) = &mut self.course.messages {
+                messages.end(&mut self.released);
+            }
             self.judge_trailers();
         }
         if self.state == State::Running {
@@ -306,24 +319,43 @@ impl Screen {
 
     fn upstream_failed(&mut self, refusal: &Refusal) {
         if let Some(scan) = &mut self.course.scan {
-            scan.abort(&mut self.released);
+            scan.abort(outlet(&mut self.course.messages, &mut self.released));
+        }
+        if self.course.messages.is_some() {
+            self.judged(Ok(()));
+            if self.state == State::Running {
+                self.cut(refusal, Outcome::UpstreamTruncated);
+            }
+            return;
         }
         self.toll.refused(refusal);
         self.end(State::Cut(refusal.reason), Outcome::UpstreamTruncated);
     }
 
-    /// After the scan has seen something.
+    /// After the scan, if there is one, has seen something.
     fn judged(&mut self, judged: Result<(), Blocked>) {
         let Some(scan) = &mut self.course.scan else {
+            if let Some(messages) = &mut self.course.messages {
+                messages.release(&mut self.released);
+            }
             return;
         };
         self.toll.found(scan.take_findings());
         match judged {
             Err(blocked) => {
+                if let Some(messages) = &mut self.course.messages {
+                    messages.release(&mut self.released);
+                }
                 let refusal = Refusal::new(Reason::LeakageDetected).detail(blocked);
                 self.cut(&refusal, Outcome::Blocked);
             }
+            Ok(()) if self.course.messages.is_some() && scan.changed() => {
+                self.cut(&unredactable(), Outcome::Blocked);
+            }
             Ok(()) => {
+                if let Some(messages) = &mut self.course.messages {
+                    messages.release(&mut self.released);
+                }
                 let waits = (scan.waiting_bytes(), scan.waits_from());
                 let held = self.hold.look(waits.0, waits.1, || scan.hold_time());
                 let record = self.toll.record();
@@ -332,8 +364,8 @@ impl Screen {
         }
     }
 
-    /// Ends a running answer against its will: an event stream with one well-formed event, anything
-    /// else with an aborted transfer.
+    /// Ends a running answer against its will: an event stream with one well-formed event, messages of gRPC with a
+    /// status in the trailers, anything else with an aborted transfer.
     fn cut(&mut self, refusal: &Refusal, outcome: Outcome) {
         self.toll.refused(refusal);
         self.trailers = None;
@@ -351,6 +383,15 @@ impl Screen {
                 self.toll.request_id(),
             );
             self.released.push_back(event);
+            self.end(State::Ended, outcome);
+        } else if self.course.messages.take().is_some() {
+            let trailers = reply::end_messages(
+                &self.course.addressee,
+                refusal,
+                self.toll.decision(),
+                self.toll.request_id(),
+            );
+            self.trailers = Some(Box::new(trailers));
             self.end(State::Ended, outcome);
         } else {
             self.end(State::Cut(refusal.reason), outcome);
@@ -374,13 +415,31 @@ impl Screen {
             Due::Comment => {}
             Due::Expired => {
                 if let Some(scan) = &mut self.course.scan {
-                    let judged = scan.hold_expired(&mut self.released);
+                    let outlet = outlet(&mut self.course.messages, &mut self.released);
+                    let judged = scan.hold_expired(outlet);
                     self.judged(judged);
                 }
             }
         }
         Poll::Ready(())
     }
+}
+
+/// Where what was judged goes.
+const fn outlet<'a>(
+    messages: &'a mut Option<Messages>,
+    released: &'a mut VecDeque<Bytes>,
+) -> &'a mut VecDeque<Bytes> {
+    match messages {
+        Some(messages) => messages.inlet(),
+        None => released,
+    }
+}
+
+/// A text in a message cannot become another one: the lengths of all that it stands in would be wrong.
+pub(super) fn unredactable() -> Refusal {
+    Refusal::new(Reason::LeakageDetected)
+        .detail("something to redact in a message of gRPC, where nothing can be redacted")
 }
 
 /// Learns from an answer whose the tasks in it are.
@@ -403,13 +462,21 @@ impl Learner {
     }
 
     /// Reads the next piece of the answer.
-    pub(super) fn observe(&mut self, ledger: &Ledger, bytes: &[u8]) {
+    ///
+    /// # Errors
+    /// When it cannot be read, and nobody would know whose its task is.
+    pub(super) fn observe(&mut self, ledger: &Ledger, bytes: &[u8]) -> Result<(), Refusal> {
         if let Some(learned) = self.observer.observe(bytes) {
             let (task, context) = (learned.task.as_ref(), learned.context.as_ref());
             if let Err(full) = ledger.learn(&self.principal, task, context, clock::now()) {
                 // The answer is on its way; the caller cannot come back to this task.
                 tracing::warn!(error = %full, "a new task cannot be remembered");
             }
+        }
+        match self.observer.is_unreadable() {
+            false => Ok(()),
+            true => Err(Refusal::new(Reason::UpstreamInvalid)
+                .detail("a message that is compressed or broken, so that its ids are not known")),
         }
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Answer {
     /// Its pieces, each a frame of its own.
     pub(crate) body: Vec<Bytes>,
     pub(crate) trailers: Option<HeaderMap>,
+    /// After the pieces nothing comes, not even an end.
+    pub(crate) stalls: bool,
 }
 
 /// Serves one connection to its end.
@@ -58,17 +60,21 @@ where
         head,
         body,
         trailers,
+        stalls,
     } = script(&asked);
-    let ends_at_head = body.is_empty() && trailers.is_none();
+    let ends_at_head = body.is_empty() && trailers.is_none() && !stalls;
     let Ok(mut stream) = respond.send_response(head, ends_at_head) else {
         return;
     };
     let last = body.len();
     for (at, piece) in body.into_iter().enumerate() {
-        let is_end = at + 1 == last && trailers.is_none();
+        let is_end = at + 1 == last && trailers.is_none() && !stalls;
         if stream.send_data(piece, is_end).is_err() {
             return;
         }
+    }
+    if stalls {
+        return std::future::pending().await;
     }
     if let Some(trailers) = trailers {
         let _gone = stream.send_trailers(trailers);

@@ -11,6 +11,7 @@ pub(crate) mod agent_h2;
 pub(crate) mod cases;
 pub(crate) mod client;
 pub(crate) mod frames;
+pub(crate) mod grpc;
 pub(crate) mod http1;
 pub(crate) mod http2;
 pub(crate) mod lictor;

@@ -1,5 +1,8 @@
 //! A2A in all its versions and bindings: which operation is asked for, and which tasks and context it names.
 
+pub(super) mod grpc;
+pub(super) mod messages;
+pub(super) mod protobuf;
 pub(super) mod rest;
 
 use std::borrow::Cow;
@@ -271,7 +274,10 @@ fn skill(value: Value<'_>, operation: Operation) -> Result<Option<Box<str>>, Par
     let Value::String(text) = value else {
         return Ok(None);
     };
-    let skill = text.decode().map_err(|_| ParamsError::SkillNotValid)?;
+    skill_name(&text.decode().map_err(|_| ParamsError::SkillNotValid)?)
+}
+
+fn skill_name(skill: &str) -> Result<Option<Box<str>>, ParamsError> {
     // An agent may trim what it dispatches on, and then a deny of that name would have missed it.
     let trimmed = skill.trim().len() == skill.len();
     if skill.len() > MAX_SKILL_BYTES || !trimmed || skill.chars().any(char::is_control) {

@@ -4,6 +4,7 @@
 //! form. Whatever stands in a refusal is written by a JSON writer, so no text breaks out of its place.
 
 mod failed;
+mod grpc;
 mod problem;
 mod rpc;
 mod status;
@@ -11,6 +12,7 @@ mod status;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use serde::Serialize;
 
 use crate::model::{A2aVersion, Binding, ContextId, Dialect, RpcId, TaskId};
@@ -53,6 +55,8 @@ pub struct Rendered {
     pub content_type: &'static str,
     /// Its bytes; none for the refusal of a JSON-RPC notification, which has no answer.
     pub body: Bytes,
+    /// What it says in fields of the head: all that gRPC has.
+    pub fields: HeaderMap,
 }
 
 /// A refusal as the body of an answer.
@@ -63,6 +67,7 @@ pub fn refusal(dialect: Dialect, rpc_id: Option<&RpcId>, error: &PublicError<'_>
     let json = |body: String| Rendered {
         content_type: "application/json",
         body: body.into(),
+        fields: HeaderMap::new(),
     };
     match dialect {
         Dialect::A2a(_, Binding::JsonRpc) | Dialect::JsonRpc => {
@@ -73,11 +78,22 @@ pub fn refusal(dialect: Dialect, rpc_id: Option<&RpcId>, error: &PublicError<'_>
         Dialect::A2a(A2aVersion::V0_1 | A2aVersion::V0_3, Binding::Rest) => {
             json(problem::message(error))
         }
-        Dialect::A2a(_, Binding::Grpc) | Dialect::Grpc | Dialect::Http => Rendered {
+        Dialect::A2a(_, Binding::Grpc) | Dialect::Grpc => Rendered {
+            content_type: "application/grpc",
+            body: Bytes::new(),
+            fields: grpc::fields(dialect, error),
+        },
+        Dialect::Http => Rendered {
             content_type: "application/problem+json",
             body: problem::details(error).into(),
+            fields: HeaderMap::new(),
         },
     }
+}
+
+/// The fields that end an open stream of gRPC, behind its messages.
+pub fn terminal_trailers(dialect: Dialect, error: &PublicError<'_>) -> HeaderMap {
+    grpc::fields(dialect, error)
 }
 
 /// The one event that ends an open event stream: after it nothing more follows.

@@ -101,6 +101,22 @@ impl Code {
         }
     }
 
+    /// Its number.
+    pub(super) const fn number(self) -> u16 {
+        match self {
+            Self::DeadlineExceeded => 4,
+            Self::FailedPrecondition => 9,
+            Self::Internal => 13,
+            Self::InvalidArgument => 3,
+            Self::NotFound => 5,
+            Self::PermissionDenied => 7,
+            Self::ResourceExhausted => 8,
+            Self::Unauthenticated => 16,
+            Self::Unavailable => 14,
+            Self::Unimplemented => 12,
+        }
+    }
+
     /// Its name in JSON.
     const fn as_str(self) -> &'static str {
         match self {

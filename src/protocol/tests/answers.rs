@@ -8,7 +8,11 @@ use crate::model::{Call, Operation};
 use crate::protocol::{Carrier, Observer};
 
 /// What an observer knows at the end, and how often it said something new.
-fn watch(call: &Call, carrier: Carrier, pieces: &[&[u8]]) -> (Option<String>, Option<String>) {
+pub(super) fn watch(
+    call: &Call,
+    carrier: Carrier,
+    pieces: &[&[u8]],
+) -> (Option<String>, Option<String>) {
     let mut observer = Observer::new(call, carrier).unwrap();
     let (mut task, mut context) = (None, None);
     for piece in pieces {
@@ -186,5 +190,7 @@ fn carriers_are_known_by_their_type() {
     );
     assert_eq!(carrier("application/json"), Some(Carrier::Json));
     assert_eq!(carrier("application/a2a+json"), Some(Carrier::Json));
+    assert_eq!(carrier("application/grpc+proto"), Some(Carrier::Grpc));
+    assert_eq!(carrier("application/grpc-web"), None);
     assert_eq!(carrier("text/html"), None);
 }

@@ -58,10 +58,14 @@ fn every_recorded_request_is_what_its_client_meant() {
     assert!(requests >= 249, "{requests} requests");
 }
 
-/// The request line, and what it is read as.
 fn line(exchange: &Value) -> String {
     let request = exchange["request"]["line"].as_str().unwrap();
-    let read = match read(exchange) {
+    shown(request, read(exchange))
+}
+
+/// The request line, and what it is read as.
+pub(super) fn shown(request: &str, read: Result<Call, Malformed>) -> String {
+    let read = match read {
         Err(malformed) => format!(
             "refused in {}: {} {}",
             malformed.dialect.as_str(),

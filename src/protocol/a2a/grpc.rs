@@ -1,0 +1,450 @@
+//! A2A over gRPC (A2A 1.0, section 10): the operation stands in the path, the parameters in one protobuf message.
+//!
+//! The message is read by the numbers of its fields, and only as far as it names something. A field of ours that is
+//! there twice is refused, where readers of protobuf would take the last one or merge the two: as keys of JSON are.
+
+use http::Method as Verb;
+
+use super::super::envelope::is_spelling;
+use super::protobuf::{Fields, Flaw, Wire};
+use super::{MAX_REFERENCES, Method, Objects, ParamsError, References, needs_task, skill_name};
+use crate::model::{A2aVersion, ContextId, Operation, TaskId};
+
+/// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Requests").
+pub(super) const PREFIX_BYTES: usize = 5;
+
+/// What the path asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Route {
+    pub(in super::super) method: Method,
+    request: Level,
+}
+
+/// Why a request over gRPC cannot be judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(in super::super) enum GrpcError {
+    /// What is compressed is not read.
+    #[error("the message is compressed")]
+    Compressed,
+    /// No message, half of one, several, or more behind it.
+    #[error("the body is not exactly one message")]
+    NotOneMessage,
+    /// The name of a resource that is no task's, or that readers cut in two ways.
+    #[error("the name of the resource is not that of a task")]
+    NotTheNameOfATask,
+    /// What is named cannot be judged.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The message cannot be read.
+    #[error("the message has {0}")]
+    Protobuf(#[from] Flaw),
+    /// Readers take the last one, or merge them.
+    #[error("field {0} is there twice")]
+    Twice(u32),
+    /// Readers take it for another field, or refuse it.
+    #[error("field {0} is of another type")]
+    Type(u32),
+}
+
+impl Route {
+    /// The operation of this request; `None` if it is none of A2A's. `path` is decoded; servers of gRPC compare it
+    /// letter by letter.
+    pub(in super::super) fn of(verb: &Verb, path: &str) -> Option<Self> {
+        let (service, name) = path.strip_prefix('/')?.split_once('/')?;
+        let (version, methods) = match service {
+            "a2a.v1.A2AService" => (A2aVersion::V0_3, METHODS_OF_0_3),
+            "lf.a2a.v1.A2AService" => (A2aVersion::V1_0, METHODS_OF_1_0),
+            _ => return None,
+        };
+        let mut methods = methods.iter().filter(|_| *verb == Verb::POST);
+        let (_, canonical, request) = methods.find(|(method, ..)| *method == name)?;
+        Some(Self {
+            method: Method { canonical, version },
+            request: *request,
+        })
+    }
+
+    /// What the body names.
+    pub(in super::super) fn objects(self, body: &[u8]) -> Result<Objects, GrpcError> {
+        let mut named = Named::default();
+        named.read(self.request, one_message(body)?)?;
+        let operation = self.method.operation();
+        let is_config = matches!(
+            self.method.canonical,
+            "GetTaskPushNotificationConfig" | "DeleteTaskPushNotificationConfig"
+        );
+        let task = match named.name {
+            Some(name) => Some(task_of(name, is_config)?),
+            None => task_id(named.task)?,
+        };
+        let message_task = task_id(named.message_task)?;
+        let config_task = match named.config_name {
+            Some(name) => Some(task_of(name, true).or_else(|_| task_of(name, false))?),
+            None => task_id(named.config_task)?,
+        };
+        let about = match operation {
+            Operation::SendMessage | Operation::StreamMessage => message_task.clone(),
+            _ => task.clone().or_else(|| config_task.clone()),
+        };
+        if about.is_none() && needs_task(operation) {
+            return Err(ParamsError::NoTask.into());
+        }
+        let mut references = References::besides(about.as_ref());
+        references.extend([task, message_task, config_task])?;
+        for reference in named.references {
+            references.extend([task_id(Some(reference))?])?;
+        }
+        let references = references.found;
+        Ok(Objects {
+            skill: named.skill.map(skill_name).transpose()?.flatten(),
+            references,
+            task: about,
+            context: context_id(named.context)?,
+        })
+    }
+}
+
+/// The message of a unary request.
+fn one_message(body: &[u8]) -> Result<&[u8], GrpcError> {
+    let (prefix, message) = body
+        .split_first_chunk::<PREFIX_BYTES>()
+        .ok_or(GrpcError::NotOneMessage)?;
+    let [compressed, length @ ..] = prefix;
+    if *compressed != 0 {
+        return Err(GrpcError::Compressed);
+    }
+    let is_one = u32::from_be_bytes(*length) as usize == message.len();
+    is_one.then_some(message).ok_or(GrpcError::NotOneMessage)
+}
+
+/// What a message names, as it stands there. An empty text is what an absent field says.
+#[derive(Debug, Default)]
+struct Named<'a> {
+    /// The resource in 0.3, the task in 1.0.
+    name: Option<&'a [u8]>,
+    task: Option<&'a [u8]>,
+    context: Option<&'a [u8]>,
+    message_task: Option<&'a [u8]>,
+    config_name: Option<&'a [u8]>,
+    config_task: Option<&'a [u8]>,
+    references: Vec<&'a [u8]>,
+    skill: Option<&'a str>,
+    seen: u16,
+}
+
+impl<'a> Named<'a> {
+    /// Reads one message, and those in it that matter: never more than three, one in another.
+    fn read(&mut self, level: Level, message: &'a [u8]) -> Result<(), GrpcError> {
+        let fields = level.fields();
+        for field in Fields::of(message) {
+            let (number, wire) = field?;
+            let Some((_, field)) = fields.iter().find(|(ours, _)| *ours == number) else {
+                continue;
+            };
+            let Wire::Bytes(bytes) = wire else {
+                return Err(GrpcError::Type(number));
+            };
+            let bit = 1 << field.index();
+            if self.seen & bit != 0 && *field != Field::Reference {
+                return Err(GrpcError::Twice(number));
+            }
+            self.seen |= bit;
+            self.take(*field, bytes)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, field: Field, bytes: &'a [u8]) -> Result<(), GrpcError> {
+        let text = Some(bytes).filter(|bytes| !bytes.is_empty());
+        match field {
+            Field::Config(level) | Field::Configuration(level) | Field::Message(level) => {
+                return self.read(level, bytes);
+            }
+            Field::ConfigName => self.config_name = text,
+            Field::ConfigTask => self.config_task = text,
+            Field::Context => self.context = text,
+            Field::MessageTask => self.message_task = text,
+            Field::Metadata => self.skill = skill(bytes)?,
+            Field::Name => self.name = text,
+            Field::Reference if self.references.len() == MAX_REFERENCES => {
+                return Err(ParamsError::TooManyReferences.into());
+            }
+            Field::Reference => self.references.extend(text),
+            Field::Task => self.task = text,
+        }
+        Ok(())
+    }
+}
+
+/// The `skill` of a `google.protobuf.Struct`, if it is a text.
+fn skill(metadata: &[u8]) -> Result<Option<&str>, GrpcError> {
+    let mut skill = None;
+    for field in Fields::of(metadata) {
+        // Of map<string, Value> each entry is a message of a key and a value.
+        let (1, wire) = field? else { continue };
+        let Wire::Bytes(entry) = wire else {
+            return Err(GrpcError::Type(1));
+        };
+        let (key, value) = entry_of(entry)?;
+        let key = std::str::from_utf8(key).map_err(|_| ParamsError::Ambiguous)?;
+        if !is_spelling(key, SKILL) {
+            continue;
+        }
+        if key != SKILL || skill.is_some() {
+            return Err(ParamsError::Ambiguous.into());
+        }
+        skill = Some(text_of(value)?);
+    }
+    Ok(skill.flatten())
+}
+
+const SKILL: &str = "skill";
+
+/// The key and the value of an entry; each may be absent, and is empty then.
+fn entry_of(entry: &[u8]) -> Result<(&[u8], &[u8]), GrpcError> {
+    let (mut key, mut value) = (None, None);
+    for field in Fields::of(entry) {
+        let (number, wire) = field?;
+        let place = match number {
+            1 => &mut key,
+            2 => &mut value,
+            _ => continue,
+        };
+        let Wire::Bytes(bytes) = wire else {
+            return Err(GrpcError::Type(number));
+        };
+        if place.replace(bytes).is_some() {
+            return Err(GrpcError::Twice(number));
+        }
+    }
+    Ok((key.unwrap_or_default(), value.unwrap_or_default()))
+}
+
+/// The text of a `google.protobuf.Value`; `None` if it is something else.
+fn text_of(value: &[u8]) -> Result<Option<&str>, GrpcError> {
+    let mut text = None;
+    let mut kinds = 0;
+    for field in Fields::of(value) {
+        // Of null, number, string, bool, struct and list it is one. Of two, the last one would count.
+        let (number @ 1..=6, wire) = field? else {
+            continue;
+        };
+        kinds += 1;
+        if kinds > 1 {
+            return Err(ParamsError::Ambiguous.into());
+        }
+        text = match (number, wire) {
+            (3, Wire::Bytes(bytes)) => {
+                Some(std::str::from_utf8(bytes).map_err(|_| ParamsError::SkillNotValid)?)
+            }
+            (3, Wire::Number) => return Err(GrpcError::Type(3)),
+            (_, _) => None,
+        };
+    }
+    Ok(text)
+}
+
+/// The task in the name of a resource: `tasks/{id}`, behind which a push configuration may stand. Some agents take
+/// what is behind the first slash and some what is behind the last, so there is no other.
+fn task_of(name: &[u8], is_config: bool) -> Result<TaskId, GrpcError> {
+    let name = text(name)?;
+    let mut parts = name.split('/');
+    let (Some("tasks"), Some(id)) = (parts.next(), parts.next()) else {
+        return Err(GrpcError::NotTheNameOfATask);
+    };
+    let is_whole = match (is_config, parts.next(), parts.next(), parts.next()) {
+        (false, rest, _, _) => rest.is_none(),
+        (true, Some("pushNotificationConfigs"), Some(_), rest) => rest.is_none(),
+        (true, ..) => false,
+    };
+    if !is_whole {
+        return Err(GrpcError::NotTheNameOfATask);
+    }
+    Ok(TaskId::new(id).map_err(ParamsError::IdNotValid)?)
+}
+
+fn task_id(bytes: Option<&[u8]>) -> Result<Option<TaskId>, ParamsError> {
+    let id = bytes.map(text).transpose()?;
+    Ok(id.map(TaskId::new).transpose()?)
+}
+
+fn context_id(bytes: Option<&[u8]>) -> Result<Option<ContextId>, ParamsError> {
+    let id = bytes.map(text).transpose()?;
+    Ok(id.map(ContextId::new).transpose()?)
+}
+
+/// Readers refuse what is not UTF-8, or do not.
+fn text(bytes: &[u8]) -> Result<&str, ParamsError> {
+    std::str::from_utf8(bytes).map_err(|_| ParamsError::IdNotText)
+}
+
+/// A message in which something is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    /// Nothing is named.
+    Empty,
+    /// `id` is the task (`GetTaskRequest` and others of 1.0), or `task_id` is, at the same number.
+    ByTask,
+    /// `TaskPushNotificationConfig` of 1.0, as a request.
+    Config,
+    /// The same within the configuration of a message.
+    ConfigOfMessage,
+    /// `SendMessageConfiguration` of 1.0.
+    Configuration,
+    /// `CreateTaskPushNotificationConfigRequest` of 0.3.
+    CreateConfig,
+    /// `ListTaskPushNotificationConfigsRequest` of 1.0.
+    ListConfigs,
+    /// `ListTasksRequest` of 1.0.
+    ListTasks,
+    /// `Message` of 0.3.
+    MessageOf0_3,
+    /// `Message` of 1.0.
+    MessageOf1_0,
+    /// `name` or `parent` is the resource (`GetTaskRequest` and others of 0.3).
+    Named,
+    /// `TaskPushNotificationConfig` of 0.3.
+    NamedConfig,
+    /// `SendMessageRequest` of 0.3.
+    SendOf0_3,
+    /// `SendMessageRequest` of 1.0.
+    SendOf1_0,
+}
+
+/// A field that matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Field {
+    Config(Level),
+    ConfigName,
+    ConfigTask,
+    Configuration(Level),
+    Context,
+    Message(Level),
+    MessageTask,
+    Metadata,
+    Name,
+    Reference,
+    Task,
+}
+
+impl Field {
+    const fn index(self) -> u16 {
+        match self {
+            Self::Config(_) => 0,
+            Self::ConfigName => 1,
+            Self::ConfigTask => 2,
+            Self::Configuration(_) => 3,
+            Self::Context => 4,
+            Self::Message(_) => 5,
+            Self::MessageTask => 6,
+            Self::Metadata => 7,
+            Self::Name => 8,
+            Self::Reference => 9,
+            Self::Task => 10,
+        }
+    }
+}
+
+impl Level {
+    /// The numbers of `a2a.v1` (0.3) and `lf.a2a.v1` (1.0).
+    const fn fields(self) -> &'static [(u32, Field)] {
+        match self {
+            Self::Empty => &[],
+            Self::ByTask => &[(2, Field::Task)],
+            Self::Config => &[(3, Field::Task)],
+            Self::ConfigOfMessage => &[(3, Field::ConfigTask)],
+            Self::Configuration => &[(2, Field::Config(Self::ConfigOfMessage))],
+            Self::CreateConfig => &[(1, Field::Name), (3, Field::Config(Self::NamedConfig))],
+            Self::ListConfigs => &[(1, Field::Task)],
+            Self::ListTasks => &[(2, Field::Context)],
+            Self::MessageOf0_3 => &[
+                (2, Field::Context),
+                (3, Field::MessageTask),
+                (6, Field::Metadata),
+            ],
+            Self::MessageOf1_0 => &[
+                (2, Field::Context),
+                (3, Field::MessageTask),
+                (6, Field::Metadata),
+                (8, Field::Reference),
+            ],
+            Self::Named => &[(1, Field::Name)],
+            Self::NamedConfig => &[(1, Field::ConfigName)],
+            Self::SendOf0_3 => &[(1, Field::Message(Self::MessageOf0_3))],
+            Self::SendOf1_0 => &[
+                (2, Field::Message(Self::MessageOf1_0)),
+                (3, Field::Configuration(Self::Configuration)),
+            ],
+        }
+    }
+}
+
+/// The methods of `a2a.v1.A2AService`, their canonical names, and their requests.
+const METHODS_OF_0_3: &[(&str, &str, Level)] = &[
+    ("CancelTask", "CancelTask", Level::Named),
+    (
+        "CreateTaskPushNotificationConfig",
+        "CreateTaskPushNotificationConfig",
+        Level::CreateConfig,
+    ),
+    (
+        "DeleteTaskPushNotificationConfig",
+        "DeleteTaskPushNotificationConfig",
+        Level::Named,
+    ),
+    // The extended card, where there is one: the public one is fetched over HTTP.
+    ("GetAgentCard", "GetExtendedAgentCard", Level::Empty),
+    ("GetTask", "GetTask", Level::Named),
+    (
+        "GetTaskPushNotificationConfig",
+        "GetTaskPushNotificationConfig",
+        Level::Named,
+    ),
+    (
+        "ListTaskPushNotificationConfig",
+        "ListTaskPushNotificationConfigs",
+        Level::Named,
+    ),
+    ("SendMessage", "SendMessage", Level::SendOf0_3),
+    (
+        "SendStreamingMessage",
+        "SendStreamingMessage",
+        Level::SendOf0_3,
+    ),
+    ("TaskSubscription", "SubscribeToTask", Level::Named),
+];
+
+/// The methods of `lf.a2a.v1.A2AService`.
+const METHODS_OF_1_0: &[(&str, &str, Level)] = &[
+    ("CancelTask", "CancelTask", Level::ByTask),
+    (
+        "CreateTaskPushNotificationConfig",
+        "CreateTaskPushNotificationConfig",
+        Level::Config,
+    ),
+    (
+        "DeleteTaskPushNotificationConfig",
+        "DeleteTaskPushNotificationConfig",
+        Level::ByTask,
+    ),
+    ("GetExtendedAgentCard", "GetExtendedAgentCard", Level::Empty),
+    ("GetTask", "GetTask", Level::ByTask),
+    (
+        "GetTaskPushNotificationConfig",
+        "GetTaskPushNotificationConfig",
+        Level::ByTask,
+    ),
+    (
+        "ListTaskPushNotificationConfigs",
+        "ListTaskPushNotificationConfigs",
+        Level::ListConfigs,
+    ),
+    ("ListTasks", "ListTasks", Level::ListTasks),
+    ("SendMessage", "SendMessage", Level::SendOf1_0),
+    (
+        "SendStreamingMessage",
+        "SendStreamingMessage",
+        Level::SendOf1_0,
+    ),
+    ("SubscribeToTask", "SubscribeToTask", Level::ByTask),
+];
