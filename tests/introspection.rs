@@ -33,9 +33,13 @@ impl Stage {
             let token = body.strip_prefix("token=").and_then(|rest| rest.split('&').next());
             let (status, body) = answers(token.unwrap_or_default());
             let length = body.len();
-            vec![Step::text(format!(
+            let answer = Step::text(format!(
                 "HTTP/1.1 {status} Answer\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-            ))]
+            ));
+            match token {
+                Some("last") => vec![answer, Step::Close],
+                Some(_) | None => vec![answer],
+            }
         })
         .await;
         let agent = Upstream::json(json!({})).await;
@@ -53,7 +57,12 @@ impl Stage {
             issuer.address
         );
         Self {
-            lictor: setup.policy(policy).start().await,
+            // Each worker has connections of its own.
+            lictor: setup
+                .policy(policy)
+                .config("runtime: { workers: 1 }")
+                .start()
+                .await,
             issuer,
             minter,
             _agent: agent,
@@ -271,6 +280,32 @@ async fn an_answer_that_does_not_fit_opens_nothing() {
     let long = format!("Bearer {}", "x".repeat(17_000));
     assert_eq!(stage.ask(&long).await.status(), 401);
     assert!(!stage.lictor.log().contains("s3cret"));
+}
+
+#[tokio::test]
+async fn a_connection_to_the_issuer_is_kept_and_its_end_is_no_outage() {
+    let answer = |token: &str| match token {
+        "broken" => (500, String::new()),
+        _ => (200, active(&json!({}))),
+    };
+    let stage = Stage::new("", Arc::new(answer)).await;
+    for token in ["one", "two", "three"] {
+        let answer = stage.ask(&format!("Bearer {token}")).await;
+        assert_eq!(answer.status(), 200, "{token}");
+    }
+    assert_eq!(stage.issuer.connections(), 1);
+    // It ends the connection behind an answer, and the next question finds out.
+    assert_eq!(stage.ask("Bearer last").await.status(), 200);
+    for token in ["four", "five"] {
+        let answer = stage.ask(&format!("Bearer {token}")).await;
+        assert_eq!(answer.status(), 200, "{token}");
+    }
+    assert_eq!(stage.issuer.connections(), 2);
+    // What did not answer as it should is not asked over the same connection again.
+    assert_eq!(stage.ask("Bearer broken").await.status(), 503);
+    assert_eq!(stage.ask("Bearer six").await.status(), 200);
+    assert_eq!(stage.issuer.connections(), 3);
+    assert_eq!(stage.issuer.requests().len(), 8, "each was asked once");
 }
 
 #[tokio::test]

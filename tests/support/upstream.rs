@@ -1,12 +1,13 @@
 //! The agent's side: a server that records what it is sent and answers what a script says.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::http1::{Message, Wire};
 
@@ -39,6 +40,7 @@ impl Step {
 pub(crate) struct Upstream {
     pub(crate) address: SocketAddr,
     requests: Arc<Mutex<Vec<Message>>>,
+    connections: Arc<AtomicUsize>,
     accepting: JoinHandle<()>,
 }
 
@@ -51,10 +53,18 @@ impl Upstream {
         let address = listener.local_addr().unwrap();
         let requests = Arc::default();
         let script: Script = Arc::new(Mutex::new(script));
-        let accepting = tokio::spawn(accept(listener, script, Arc::clone(&requests)));
+        let connections = Arc::default();
+        let accepting = accept(
+            listener,
+            script,
+            Arc::clone(&requests),
+            Arc::clone(&connections),
+        );
+        let accepting = tokio::spawn(accepting);
         Self {
             address,
             requests,
+            connections,
             accepting,
         }
     }
@@ -62,6 +72,11 @@ impl Upstream {
     /// Answers every request with the same JSON.
     pub(crate) async fn json(body: serde_json::Value) -> Self {
         Self::scripted(move |_| vec![Step::text(json(&body))]).await
+    }
+
+    /// How many connections were made to it.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// What has arrived so far.
@@ -91,10 +106,17 @@ pub(crate) const EVENT_STREAM: &str =
 
 type Script = Arc<Mutex<dyn FnMut(&Message) -> Vec<Step> + Send>>;
 
-async fn accept(listener: TcpListener, script: Script, requests: Arc<Mutex<Vec<Message>>>) {
+async fn accept(
+    listener: TcpListener,
+    script: Script,
+    requests: Arc<Mutex<Vec<Message>>>,
+    connections: Arc<AtomicUsize>,
+) {
+    let mut serving = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        // A task for each connection; they end with their peers, or with the test's runtime.
-        tokio::spawn(serve(stream, Arc::clone(&script), Arc::clone(&requests)));
+        // A task for each connection; they end with their peers, or with the upstream.
+        connections.fetch_add(1, Ordering::SeqCst);
+        serving.spawn(serve(stream, Arc::clone(&script), Arc::clone(&requests)));
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use crate::identity::config::Introspection;
 use crate::identity::error::{CredentialError, KeysError};
 use crate::identity::json;
-use crate::identity::sources::{Fetcher, Form, secret};
+use crate::identity::sources::{Fetcher, Form, Lines, secret};
 use crate::telemetry::chain;
 
 use super::cache::Digest;
@@ -43,6 +43,7 @@ const MAX_REFUSED: usize = 4096;
 pub(super) struct Introspector {
     config: Introspection,
     fetcher: Arc<Fetcher>,
+    lines: Lines,
     turns: Semaphore,
     refused: Mutex<HashMap<Digest, Timestamp>>,
     is_failing: AtomicBool,
@@ -61,6 +62,7 @@ impl Introspector {
         Self {
             config,
             fetcher,
+            lines: Lines::default(),
             turns: Semaphore::new(AT_ONCE),
             refused: Mutex::default(),
             is_failing: AtomicBool::new(false),
@@ -121,7 +123,9 @@ impl Introspector {
             ),
         };
         let ca = self.config.ca.as_deref();
-        Ok(self.fetcher.post(&self.config.url, ca, form).await?.bytes)
+        let url = &self.config.url;
+        // A question changes nothing (RFC 7662, section 2), so it may be put twice.
+        Ok(self.fetcher.post(&self.lines, url, ca, &form).await?.bytes)
     }
 
     fn is_refused(&self, digest: &Digest, now: Timestamp) -> bool {

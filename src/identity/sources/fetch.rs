@@ -1,12 +1,12 @@
 //! Fetches key documents, and asks about tokens: one request, no redirects, capped in size and time.
 //!
-//! Over `https`, or `http` to this machine only: whoever can change the document can be anybody. A new
-//! connection each time, because there are hours between two fetches. Proxies from the environment are not used.
+//! Over `https`, or `http` to this machine only: whoever can change the document can be anybody. Documents come over a new
+//! connection each time, because there are hours between two fetches; questions over one that is kept. Proxies from the
+//! environment are not used.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +14,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 use tokio_rustls::TlsConnector;
@@ -26,6 +25,8 @@ use tokio_rustls::TlsConnector;
 use crate::identity::config::SecretSource;
 use crate::identity::error::{Excerpt, KeysError};
 use crate::identity::json;
+
+use super::line::{Line, Lines};
 
 /// The largest document. Key sets of public issuers stay below 16 KiB.
 const MAX_DOCUMENT_BYTES: usize = 256 * 1024;
@@ -79,54 +80,63 @@ impl Fetcher {
 
     /// The document at a URL.
     pub(super) async fn get(&self, url: &str, ca: Option<&Path>) -> Result<Document, KeysError> {
-        self.send(url, ca, None).await
+        let getting = async {
+            let target = Target::parse(url)?;
+            self.connect(&target, ca).await?.ask(&target, None).await
+        };
+        in_time(url, getting).await
     }
 
-    /// What a form is answered.
+    /// What a form is answered, over a connection that is kept or a new one. The question must be one that may be put
+    /// twice: the other side may end a kept connection in the moment in which it is used.
     pub(in crate::identity) async fn post(
         &self,
+        lines: &Lines,
         url: &str,
         ca: Option<&Path>,
-        form: Form,
+        form: &Form,
     ) -> Result<Document, KeysError> {
-        self.send(url, ca, Some(form)).await
+        let posting = async {
+            let target = Target::parse(url)?;
+            if let Some(mut line) = lines.take() {
+                match line.ask(&target, Some(form)).await {
+                    Err(KeysError::Http { .. }) => {}
+                    Err(error) => return Err(error),
+                    Ok(document) => {
+                        lines.keep(line);
+                        return Ok(document);
+                    }
+                }
+            }
+            let mut line = self.connect(&target, ca).await?;
+            let document = line.ask(&target, Some(form)).await?;
+            lines.keep(line);
+            Ok(document)
+        };
+        in_time(url, posting).await
     }
 
-    async fn send(
-        &self,
-        url: &str,
-        ca: Option<&Path>,
-        form: Option<Form>,
-    ) -> Result<Document, KeysError> {
-        tokio::time::timeout(DEADLINE, self.send_in_time(url, ca, form))
-            .await
-            .unwrap_or_else(|_| Err(KeysError::Timeout(Box::from(url))))
-    }
-
-    async fn send_in_time(
-        &self,
-        url: &str,
-        ca: Option<&Path>,
-        form: Option<Form>,
-    ) -> Result<Document, KeysError> {
-        let target = Target::parse(url)?;
-        let stream = target.connect().await.map_err(|source| KeysError::Io {
-            url: Box::from(url),
+    async fn connect(&self, target: &Target, ca: Option<&Path>) -> Result<Line, KeysError> {
+        let url = &target.url;
+        let unreached = |source| KeysError::Io {
+            url: url.clone(),
             source,
-        })?;
+        };
+        let failed = |source| KeysError::Http {
+            url: url.clone(),
+            source,
+        };
+        let stream = target.connect().await.map_err(unreached)?;
         if !target.secure {
-            return exchange(stream, &target, form).await;
+            return Line::open(stream).await.map_err(failed);
         }
         let name = ServerName::try_from(target.host.clone())
             .map_err(|_| KeysError::Url(Excerpt::new(url)))?;
         let stream = TlsConnector::from(self.client_config(ca).await?)
             .connect(name, stream)
             .await
-            .map_err(|source| KeysError::Io {
-                url: Box::from(url),
-                source,
-            })?;
-        exchange(stream, &target, form).await
+            .map_err(unreached)?;
+        Line::open(stream).await.map_err(failed)
     }
 
     /// A CA file is read each time, so that it can be rotated; the system's roots are read once.
@@ -202,7 +212,7 @@ fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, KeysError> {
 
 /// Where a URL leads.
 #[derive(Debug)]
-struct Target {
+pub(super) struct Target {
     url: Box<str>,
     secure: bool,
     host: String,
@@ -267,34 +277,20 @@ fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
 }
 
-/// One request on a fresh connection.
-async fn exchange<IO>(io: IO, target: &Target, form: Option<Form>) -> Result<Document, KeysError>
-where
-    IO: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let failed = |source| KeysError::Http {
-        url: target.url.clone(),
-        source,
-    };
-    let (sender, connection) = http1::handshake(TokioIo::new(io)).await.map_err(failed)?;
-    let mut connection = pin!(connection);
-    let mut answer = pin!(ask(sender, target, form));
-    // The connection is driven here rather than in a task of its own, so that nothing outlives this call.
-    // It may end before the answer is read to its end.
-    let mut connected = true;
-    loop {
-        tokio::select! {
-            biased;
-            answer = &mut answer => return answer,
-            _ended = &mut connection, if connected => connected = false,
-        }
-    }
+async fn in_time(
+    url: &str,
+    asking: impl Future<Output = Result<Document, KeysError>>,
+) -> Result<Document, KeysError> {
+    tokio::time::timeout(DEADLINE, asking)
+        .await
+        .unwrap_or_else(|_| Err(KeysError::Timeout(Box::from(url))))
 }
 
-async fn ask(
-    mut sender: http1::SendRequest<Full<Bytes>>,
+/// One request, and its answer to the end.
+pub(super) async fn ask(
+    sender: &mut http1::SendRequest<Full<Bytes>>,
     target: &Target,
-    form: Option<Form>,
+    form: Option<&Form>,
 ) -> Result<Document, KeysError> {
     let failed = |source| KeysError::Http {
         url: target.url.clone(),
@@ -309,11 +305,13 @@ async fn ask(
         None => request.body(Full::default()),
         Some(form) => request
             .method(Method::POST)
-            .header(header::AUTHORIZATION, form.authorization)
+            .header(header::AUTHORIZATION, form.authorization.clone())
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(Full::from(form.body)),
+            .body(Full::from(form.body.clone())),
     };
     let request = request.map_err(|_| KeysError::Url(Excerpt::new(&target.url)))?;
+    // One that was used before may not have seen the end of its last answer yet.
+    sender.ready().await.map_err(failed)?;
     let mut response = sender.send_request(request).await.map_err(failed)?;
     if response.status() != StatusCode::OK {
         return Err(KeysError::Status {

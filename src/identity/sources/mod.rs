@@ -1,10 +1,12 @@
 //! Where keys come from: documents in files and at addresses, read again while somebody uses them.
 
 mod fetch;
+mod line;
 mod source;
 mod store;
 
 pub(super) use fetch::{Fetcher, Form, Origin, secret};
+pub(super) use line::Lines;
 pub use source::SourceState;
 #[cfg(test)]
 pub(super) use source::Timing;
