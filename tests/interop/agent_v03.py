@@ -1,13 +1,15 @@
-"""The test agent on the 0.3 SDK. usage: agent_v03.py PORT PUBLIC_URL"""
+"""The test agent on the 0.3 SDK. usage: agent_v03.py PORT PUBLIC_URL [GRPC_PORT]"""
 
 import asyncio
 import sys
 
+import grpc
 import uvicorn
+from a2a.grpc import a2a_pb2_grpc
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.apps import A2AStarletteApplication
 from a2a.server.events import EventQueue
-from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
 from a2a.types import AgentCapabilities, AgentCard, AgentSkill, Part, TextPart
 from a2a.utils import new_task
@@ -28,6 +30,8 @@ class Executor(AgentExecutor):
                 await stream(updater, pieces.STREAM)
             case "leak":
                 await stream(updater, pieces.leak())
+            case "tell":
+                await stream(updater, ["working ", pieces.whole()])
             case "wait":
                 await asyncio.sleep(30)
             case text:
@@ -67,11 +71,26 @@ def card(url: str) -> AgentCard:
     )
 
 
-def main(port: int, url: str) -> None:
+async def main(port: int, url: str, grpc_port: int | None = None) -> None:
     handler = DefaultRequestHandler(agent_executor=Executor(), task_store=InMemoryTaskStore())
     app = A2AStarletteApplication(agent_card=card(url), http_handler=handler).build()
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+    if grpc_port:
+        await over_grpc(handler, card(url), grpc_port)
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
+    await uvicorn.Server(config).serve()
+
+
+async def over_grpc(handler: DefaultRequestHandler, agent_card: AgentCard, port: int) -> None:
+    server = grpc.aio.server()
+    a2a_pb2_grpc.add_A2AServiceServicer_to_server(GrpcHandler(agent_card, handler), server)
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    SERVERS.append(server)
+
+
+# A server stops when nobody holds it.
+SERVERS = []
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])))

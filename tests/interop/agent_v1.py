@@ -1,16 +1,22 @@
-"""The test agent on the 1.x SDK, with its compatibility for 0.3 on. usage: agent_v1.py PORT PUBLIC_URL"""
+"""The test agent on the 1.x SDK, with its compatibility for 0.3 on.
+
+usage: agent_v1.py PORT PUBLIC_URL [GRPC_PORT]
+"""
 
 import asyncio
 import sys
 
+import grpc
 import uvicorn
+from a2a.compat.v0_3 import a2a_v0_3_pb2_grpc
+from a2a.compat.v0_3.grpc_handler import CompatGrpcHandler
 from a2a.helpers import new_task_from_user_message, new_text_part
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
-from a2a.server.request_handlers import DefaultRequestHandler
+from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
-from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill
+from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill, a2a_pb2_grpc
 from starlette.applications import Starlette
 
 import pieces
@@ -29,6 +35,8 @@ class Executor(AgentExecutor):
                 await stream(updater, pieces.STREAM)
             case "leak":
                 await stream(updater, pieces.leak())
+            case "tell":
+                await stream(updater, ["working ", pieces.whole()])
             case "wait":
                 await asyncio.sleep(30)
             case text:
@@ -66,7 +74,7 @@ def card(url: str) -> AgentCard:
     )
 
 
-def main(port: int, url: str) -> None:
+async def main(port: int, url: str, grpc_port: int | None = None) -> None:
     handler = DefaultRequestHandler(
         agent_executor=Executor(), task_store=InMemoryTaskStore(), agent_card=card(url)
     )
@@ -76,8 +84,24 @@ def main(port: int, url: str) -> None:
             *create_jsonrpc_routes(handler, "/", enable_v0_3_compat=True),
         ]
     )
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning")
+    if grpc_port:
+        await over_grpc(handler, grpc_port)
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")
+    await uvicorn.Server(config).serve()
+
+
+async def over_grpc(handler: DefaultRequestHandler, port: int) -> None:
+    server = grpc.aio.server()
+    a2a_pb2_grpc.add_A2AServiceServicer_to_server(GrpcHandler(handler), server)
+    a2a_v0_3_pb2_grpc.add_A2AServiceServicer_to_server(CompatGrpcHandler(handler), server)
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    SERVERS.append(server)
+
+
+# A server stops when nobody holds it.
+SERVERS = []
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2])
+    asyncio.run(main(int(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:])))

@@ -6,6 +6,8 @@ import uuid
 import session
 from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
 from a2a.types import (
+    AgentCapabilities,
+    AgentCard,
     Message,
     Part,
     Role,
@@ -14,6 +16,7 @@ from a2a.types import (
     TaskIdParams,
     TaskQueryParams,
     TextPart,
+    TransportProtocol,
 )
 
 
@@ -25,8 +28,32 @@ async def verbs(http, url, order):
     config = ClientConfig(
         httpx_client=http, streaming=verb == "stream", polling=bool(order.get("polling"))
     )
-    client = ClientFactory(config).create(card)
-    match verb:
+    return await act(ClientFactory(config).create(card), order)
+
+
+async def over_grpc(channel, address, _, order):
+    card = AgentCard(
+        name="interop-agent",
+        description="",
+        version="1.0.0",
+        url=address,
+        preferred_transport=TransportProtocol.grpc,
+        capabilities=AgentCapabilities(streaming=True),
+        default_input_modes=["text/plain"],
+        default_output_modes=["text/plain"],
+        skills=[],
+    )
+    config = ClientConfig(
+        grpc_channel_factory=lambda _: channel,
+        supported_transports=[TransportProtocol.grpc],
+        streaming=order["do"] == "stream",
+        polling=bool(order.get("polling")),
+    )
+    return await act(ClientFactory(config).create(card), order)
+
+
+async def act(client, order):
+    match order["do"]:
         case "get":
             return task(await client.get_task(TaskQueryParams(id=order["task"])))
         case "cancel":
@@ -69,4 +96,4 @@ def text(parts) -> str:
     return "".join(part.root.text for part in parts if isinstance(part.root, TextPart))
 
 
-asyncio.run(session.serve(verbs))
+asyncio.run(session.serve(verbs, over_grpc))

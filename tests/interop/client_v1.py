@@ -6,6 +6,9 @@ import uuid
 import session
 from a2a.client import A2ACardResolver, ClientConfig, ClientFactory
 from a2a.types import (
+    AgentCapabilities,
+    AgentCard,
+    AgentInterface,
     CancelTaskRequest,
     GetTaskRequest,
     Message,
@@ -25,8 +28,25 @@ async def verbs(http, url, order):
     config = ClientConfig(
         httpx_client=http, streaming=verb == "stream", polling=bool(order.get("polling"))
     )
-    client = ClientFactory(config).create(card)
-    match verb:
+    return await act(ClientFactory(config).create(card), order)
+
+
+async def over_grpc(channel, address, speaks, order):
+    interface = AgentInterface(url=address, protocol_binding="GRPC", protocol_version=speaks)
+    card = AgentCard(
+        supported_interfaces=[interface], capabilities=AgentCapabilities(streaming=True)
+    )
+    config = ClientConfig(
+        grpc_channel_factory=lambda _: channel,
+        supported_protocol_bindings=["GRPC"],
+        streaming=order["do"] == "stream",
+        polling=bool(order.get("polling")),
+    )
+    return await act(ClientFactory(config).create(card), order)
+
+
+async def act(client, order):
+    match order["do"]:
         case "get":
             return task(await client.get_task(GetTaskRequest(id=order["task"])))
         case "cancel":
@@ -78,4 +98,4 @@ def text(parts) -> str:
     return "".join(part.text for part in parts)
 
 
-asyncio.run(session.serve(verbs))
+asyncio.run(session.serve(verbs, over_grpc))

@@ -16,3 +16,8 @@ def leak() -> list[str]:
         secret[9:27],
         f"{secret[27:]}, keep it safe",
     ]
+
+
+def whole() -> str:
+    """The credential in one piece: over gRPC texts of several messages are not put together."""
+    return f"the token is {os.environ['INTEROP_SECRET']}, keep it safe"

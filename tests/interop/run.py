@@ -95,24 +95,30 @@ class Run:
 
     def beside(self, agent: str) -> None:
         """All clients on one agent, under a policy that redacts and under one that blocks."""
-        port, public = free_port(), free_port()
+        port, public, grpc_port = free_port(), free_port(), free_port()
         url = f"https://localhost:{public}/" if self.lictor else f"http://127.0.0.1:{port}/"
         script = HERE / f"agent_{VERSIONS[agent]}.py"
         environment = {**os.environ, "INTEROP_SECRET": self.secret}
-        command = [venv(agent), script, str(port), url]
+        command = [venv(agent), script, str(port), url, str(grpc_port)]
         with child(command, self.scratch / f"agent-{agent}.log", env=environment):
             wait_for(lambda: fetch(f"http://127.0.0.1:{port}/.well-known/agent-card.json"))
             self.control(agent, port)
             if not self.lictor:
                 for client in VERSIONS:
-                    with self.client(client, url) as ask:
+                    with self.client(client, {"url": url}) as ask:
                         self.allowed(f"{client} -> {agent}", ask, url, "alice")
+                    with self.client(client, over_grpc(f"127.0.0.1:{grpc_port}", agent)) as ask:
+                        self.plain(f"{client} -> {agent} over gRPC", ask, "alice")
                 return
             for action, judge in (("redact", self.redacted), ("block", self.blocked)):
                 with self.guard(agent, action, port, public):
                     for client in VERSIONS:
-                        with self.client(client, url) as ask:
+                        with self.client(client, {"url": url}) as ask:
                             judge(f"{client} -> {agent}", ask, url)
+            with self.guard(agent, "block", grpc_port, public, "h2c"):
+                for client in VERSIONS:
+                    with self.client(client, over_grpc(f"localhost:{public}", agent)) as ask:
+                        self.grpc(f"{client} -> {agent} over gRPC", ask)
 
     def websocket(self) -> None:
         """What `websocket.py` does counts as one case; it prints its own."""
@@ -144,11 +150,15 @@ class Run:
         self.cases.check(f"agent {agent} alone leaks, in three pieces", holds, raw)
 
     def allowed(self, pair: str, ask, url: str, caller: str) -> str:
+        """The card, and the plain round."""
+        seen = ask(None if self.lictor else caller, "card")
+        holds = seen.get("ok") == {"name": "interop-agent", "url": url}
+        self.cases.check(f"{pair} card", holds, seen)
+        return self.plain(pair, ask, caller)
+
+    def plain(self, pair: str, ask, caller: str) -> str:
         """The plain round; gives the id of a finished task."""
         check = self.cases.check
-        seen = ask(None if self.lictor else caller, "card")
-        check(f"{pair} card", seen.get("ok") == {"name": "interop-agent", "url": url}, seen)
-
         seen = ask(caller, "send", text="hello")
         told = seen.get("ok", {})
         task = told.get("task", "")
@@ -230,6 +240,34 @@ class Run:
         check(f"{pair} blocked answer is a refusal", named(seen), seen)
         check(f"{pair} no part of it arrives with the refusal", not self.leaked(seen), seen)
 
+    def grpc(self, pair: str, ask) -> None:
+        check = self.cases.check
+        task = self.plain(pair, ask, "alice")
+
+        for caller, why, status in (
+            ("anton", "wrong role", "PERMISSION_DENIED"),
+            (None, "no token", "UNAUTHENTICATED"),
+            ("mallory", "foreign signature", "UNAUTHENTICATED"),
+            ("late", "expired token", "UNAUTHENTICATED"),
+        ):
+            for verb in ("send", "stream"):
+                seen = ask(caller, verb, text="hello")
+                check(f"{pair} {verb} refused: {why}", seen["statuses"] == [status], seen)
+
+        foreign, missing = ask("bob", "get", task=task), ask("bob", "get", task="no-such-task")
+        holds = foreign["statuses"] == missing["statuses"] == ["NOT_FOUND"] and (
+            shown(foreign) == shown(missing)
+        )
+        check(f"{pair} foreign task looks like a missing one", holds, [foreign, missing])
+        seen = ask("bob", "cancel", task=task)
+        check(f"{pair} foreign task cannot be cancelled", seen["statuses"] == ["NOT_FOUND"], seen)
+
+        for verb in ("send", "stream"):
+            seen = ask("alice", verb, text="tell")
+            holds = seen["statuses"] == ["INTERNAL"] and "Security check" in seen["error"]["text"]
+            check(f"{pair} {verb} with a leak ends with a status", holds, seen)
+            check(f"{pair} no part of it arrives with it", not self.leaked(seen), seen)
+
     def leaked(self, seen: dict) -> bool:
         """Whether any six characters of the secret arrived, in whatever body."""
         body = self.secret.removeprefix("ghp_").encode()
@@ -239,13 +277,13 @@ class Run:
     # --- who takes part -----------------------------------------------------------------
 
     @contextlib.contextmanager
-    def client(self, version: str, url: str):
+    def client(self, version: str, setup: dict):
         """A running test client; gives the function that orders and reports."""
         python, script = venv(version), HERE / f"client_{VERSIONS[version]}.py"
         log = self.scratch / f"client-{version}.log"
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         with child([python, script], log, **pipes) as process:
-            setup = {"url": url, "ca": None, "tokens": self.tokens}
+            setup = {"ca": None, "tokens": self.tokens, **setup}
             if self.lictor:
                 setup["ca"] = str(self.keys / "ca.pem")
 
@@ -265,9 +303,9 @@ class Run:
             process.stdin.close()
 
     @contextlib.contextmanager
-    def guard(self, agent: str, action: str, upstream: int, public: int):
+    def guard(self, agent: str, action: str, upstream: int, public: int, scheme: str = "http"):
         """A running lictor; on leaving it must drain, and its audit file must hold no secret."""
-        home = self.scratch / f"lictor-{agent}-{action}"
+        home = self.scratch / f"lictor-{agent}-{action}-{scheme}"
         policies = home / "policies"
         policies.mkdir(parents=True)
         shutil.copytree(self.keys, policies / "keys", ignore=keep("jwks.json"))
@@ -275,7 +313,7 @@ class Run:
         (policies / "interop.yaml").write_text(text)
         admin = free_port()
         command = [self.lictor, "run"]
-        command += ["--upstream", f"http://127.0.0.1:{upstream}"]
+        command += ["--upstream", f"{scheme}://127.0.0.1:{upstream}"]
         command += ["--policies", policies, "--state-dir", home]
         command += ["--listen", f"127.0.0.1:{public}", "--admin", f"127.0.0.1:{admin}"]
         command += ["--tls-cert", self.keys / "server.pem", "--tls-key", self.keys / "server.key"]
@@ -291,7 +329,7 @@ class Run:
                 code = process.wait(40)
             except subprocess.TimeoutExpired:
                 code = "none within 40 s"
-            name = f"lictor before agent {agent} ({action})"
+            name = f"lictor before agent {agent} ({action}, {scheme})"
             self.cases.check(f"{name} drains and exits 0", code == 0, [code, log.read_text()])
         written = (home / "audit.jsonl").read_bytes() + log.read_bytes()
         holds = b'"a2a:' in written and not self.leaked({"bodies": [base64.b64encode(written)]})
@@ -316,6 +354,17 @@ def likeness(seen: dict, task: str) -> tuple:
     body = bodies(seen)[-1].decode().replace(task, "TASK")
     fresh = r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}"
     return seen["error"]["type"], seen["statuses"], re.sub(fresh, "ID", body)
+
+
+def over_grpc(address: str, agent: str) -> dict:
+    """For a client that speaks gRPC; the agent on the older SDK knows the older protocol only."""
+    return {"grpc": address, "speaks": "0.3" if agent == "0.3" else "1.0"}
+
+
+def shown(seen: dict) -> tuple:
+    """What an SDK tells of an error, without the time at which it happened."""
+    text = re.sub(r"created_time:\"[^\"]*\"|\d{10,}", "", seen["error"]["text"])
+    return seen["error"]["type"], text
 
 
 def one_terminal_event(body: bytes) -> bool:

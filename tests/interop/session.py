@@ -8,6 +8,7 @@ arrived. The driver judges; a client only tells what its SDK made of it.
 import asyncio
 import base64
 import json
+import pathlib
 import ssl
 import sys
 import traceback
@@ -45,9 +46,12 @@ class Copied(httpx.AsyncByteStream):
         await self.stream.aclose()
 
 
-async def serve(verbs) -> None:
-    """`verbs` is an async function (httpx client, base URL, order) -> a report as a dictionary."""
+async def serve(verbs, over_grpc) -> None:
+    """`verbs` is an async function (httpx client, base URL, order) -> a report as a dictionary, and `over_grpc` one
+    (channel, address, version to speak, order)."""
     setup = json.loads(sys.stdin.readline())
+    if "grpc" in setup:
+        return await serve_grpc(over_grpc, setup)
     context = ssl.create_default_context(cafile=setup["ca"]) if setup["ca"] else True
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):
@@ -59,14 +63,50 @@ async def serve(verbs) -> None:
             try:
                 report = {"ok": await verbs(http, setup["url"], order)}
             except Exception as error:
-                kind = type(error)
-                report = {
-                    "error": {
-                        "type": f"{kind.__module__}.{kind.__qualname__}",
-                        "text": str(error),
-                        "trace": traceback.format_exc(),
-                    }
-                }
+                report = failure(error)
         report["bodies"] = [base64.b64encode(body).decode() for body in tap.bodies]
         report["statuses"] = tap.statuses
         print(json.dumps(report), flush=True)
+
+
+async def serve_grpc(verbs, setup) -> None:
+    """The same over gRPC. The bodies are those of the report: what the SDK made of the messages is all there is."""
+    import grpc
+
+    loop = asyncio.get_running_loop()
+    authority = pathlib.Path(setup["ca"]).read_bytes() if setup["ca"] else None
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        order = json.loads(line)
+        token = setup["tokens"].get(order["as"])
+        if authority:
+            credentials = grpc.ssl_channel_credentials(authority)
+            if token:
+                bearer = grpc.access_token_call_credentials(token)
+                credentials = grpc.composite_channel_credentials(credentials, bearer)
+            channel = grpc.aio.secure_channel(setup["grpc"], credentials)
+        else:
+            channel = grpc.aio.insecure_channel(setup["grpc"])
+        async with channel:
+            try:
+                report = {"ok": await verbs(channel, setup["grpc"], setup["speaks"], order)}
+                report["statuses"] = ["OK"]
+            except Exception as error:
+                report = failure(error)
+                # What the SDK made it of, where it made something of it.
+                status = error if isinstance(error, grpc.aio.AioRpcError) else error.__cause__
+                codes = [status.code().name] if isinstance(status, grpc.aio.AioRpcError) else []
+                report["statuses"] = codes
+        shown = json.dumps(report).encode()
+        report["bodies"] = [base64.b64encode(shown).decode()]
+        print(json.dumps(report), flush=True)
+
+
+def failure(error: Exception) -> dict:
+    kind = type(error)
+    return {
+        "error": {
+            "type": f"{kind.__module__}.{kind.__qualname__}",
+            "text": str(error),
+            "trace": traceback.format_exc(),
+        }
+    }
