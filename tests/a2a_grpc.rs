@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use support::agent_h2::{Answer, Asked};
 use support::grpc::{Seen, agent, answer, ask, before, fields, frame, message};
-use support::lictor::{EVERYBODY, Lictor};
+use support::lictor::{EVERYBODY, Lictor, Setup};
 use support::{eventually, secrets};
 
 mod support;
@@ -187,10 +187,10 @@ async fn recorded_exchanges_pass_untouched() {
 
 /// Callers of two tenants before an agent, and what the agent is asked.
 struct Stage {
-    _lictor: Lictor,
+    lictor: Lictor,
     sender: SendRequest<Bytes>,
     minter: TokenMinter,
-    _keys: tempfile::TempDir,
+    keys: tempfile::TempDir,
 }
 
 impl Stage {
@@ -201,10 +201,10 @@ impl Stage {
         std::fs::write(&file, minter.jwks()).unwrap();
         let (lictor, sender) = before(format!("h2c://{agent}"), policy(&file, more)).await;
         Self {
-            _lictor: lictor,
+            lictor,
             sender,
             minter,
-            _keys: keys,
+            keys,
         }
     }
 
@@ -382,7 +382,7 @@ async fn a_stream_that_must_not_go_on_ends_between_two_messages_with_a_status() 
             details.contains("LEAKAGE_DETECTED") && !details.contains(&secret),
             "{details}"
         );
-        let record = eventually("an audit record", async || stage._lictor.audit().pop()).await;
+        let record = eventually("an audit record", async || stage.lictor.audit().pop()).await;
         assert_eq!(record["reason"], "leakage-detected", "{record}");
         assert_eq!(record["dialect"], "a2a-1.0-grpc", "{record}");
         assert_eq!(record["task"], "task-1", "{record}");
@@ -423,4 +423,69 @@ async fn a_stream_of_an_agent_that_falls_silent_ends_with_a_status() {
     let seen = stage.ask("acme", "SendStreamingMessage", &send).await;
     assert_eq!(seen.body, frame(&task("task-1")));
     assert_eq!(seen.status()["grpc-status"], "4");
+}
+
+#[tokio::test]
+async fn a_stream_whose_caller_loses_its_role_ends_with_a_status() {
+    let (address, mut told) = agent(|_| Answer {
+        body: vec![frame(&task("task-1"))],
+        stalls: true,
+        ..answer(Vec::new(), &[])
+    })
+    .await;
+    let stage = Stage::before(&address.to_string(), "").await;
+    let send = message(&[(2, b"\x0a\x01m")]);
+    let stream = stage.ask("acme", "SendStreamingMessage", &send);
+    let withdraw = async {
+        told.recv().await.unwrap();
+        let file = stage.keys.path().join("jwks.json");
+        let policy = policy(&file, "").replace("a2a:*", "a2a:GetTask");
+        stage.lictor.rewrite_policy(&policy);
+    };
+    let (seen, ()) = tokio::join!(stream, withdraw);
+    assert_eq!(seen.body, frame(&task("task-1")));
+    assert_eq!(seen.status()["grpc-status"], "7");
+    let withdrawn = async || {
+        let record = stage.lictor.audit().pop()?;
+        (record["outcome"] == "withdrawn").then_some(())
+    };
+    eventually("a record of a withdrawn call", withdrawn).await;
+}
+
+/// Over HTTP/1.1 a refusal is the same head, and a stream the same trailers behind the last chunk.
+#[tokio::test]
+async fn callers_of_http1_read_the_same_status() {
+    let secret = secrets::github_token(3);
+    let body = vec![
+        frame(&task("task-1")),
+        says(secret.as_bytes()),
+        says(b"done"),
+    ];
+    let (address, _told) = agent(move |_| answer(body.clone(), GOOD)).await;
+    let policy = format!("{EVERYBODY}leaks:\n  packs: {{ credentials: block }}\n");
+    let setup = Setup::before(format!("h2c://{address}")).policy(policy);
+    let lictor = setup.start().await;
+    let ask = async |message: &[u8]| {
+        let body = frame(message);
+        let head = format!(
+            "POST {SERVICE}/SendStreamingMessage HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/grpc\r\n\
+             te: trailers\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut client = lictor.client().await;
+        let request = [head.as_bytes(), &body].concat();
+        client.wire.send(&request).await.unwrap();
+        let mut raw = Vec::new();
+        while !raw.ends_with(b"\r\n\r\n") || !raw.windows(11).any(|text| text == b"grpc-status") {
+            raw.extend(client.wire.raw().await.unwrap().unwrap());
+        }
+        String::from_utf8_lossy(&raw).into_owned()
+    };
+    let refused = ask(b"\x12\x00\x12\x00").await;
+    assert!(refused.starts_with("HTTP/1.1 200 OK\r\n"), "{refused}");
+    assert!(refused.contains("\r\ngrpc-status: 3\r\n"), "{refused}");
+    let cut = ask(b"\x12\x03\x0a\x01m").await;
+    let (_, end) = cut.split_once("\r\n0\r\n").unwrap();
+    assert!(end.contains("grpc-status: 13\r\n"), "{cut}");
+    assert!(!cut.contains(&secret[4..]), "{cut}");
 }

@@ -334,9 +334,9 @@ const fn meaning(reason: Reason, dialect: Dialect) -> StatusCode {
     }
 }
 
-/// By which algorithms proofs may be signed (RFC 9449, section 7.1).
 const BEARER: &str = "Bearer realm=\"lictor\"";
 
+/// By which algorithms proofs may be signed (RFC 9449, section 7.1).
 macro_rules! dpop_algorithms {
     () => {
         "algs=\"ES256 EdDSA RS256 ES384 ES512 PS256 PS384 PS512 RS384 RS512\""

@@ -7,6 +7,7 @@ use http::Method as Verb;
 
 use super::super::envelope::is_spelling;
 use super::protobuf::{Fields, Flaw, Wire};
+use super::schema::{Field, Level, METHODS_OF_0_3, METHODS_OF_1_0};
 use super::{MAX_REFERENCES, Method, Objects, ParamsError, References, needs_task, skill_name};
 use crate::model::{A2aVersion, ContextId, Operation, TaskId};
 
@@ -47,17 +48,20 @@ pub(in super::super) enum GrpcError {
 }
 
 impl Route {
-    /// The operation of this request; `None` if it is none of A2A's. `path` is decoded; servers of gRPC compare it
-    /// letter by letter.
+    /// The operation of this request; `None` if it is none of A2A's. `path` is decoded. Most servers of gRPC compare it
+    /// letter by letter; those that are built on routers of HTTP may live below a path of their own, take letters of
+    /// any case, and not mind a slash at the end.
     pub(in super::super) fn of(verb: &Verb, path: &str) -> Option<Self> {
-        let (service, name) = path.strip_prefix('/')?.split_once('/')?;
+        let (before, name) = path.strip_suffix('/').unwrap_or(path).rsplit_once('/')?;
+        let (_, service) = before.rsplit_once('/')?;
+        let is = |name: &str, written: &str| written.eq_ignore_ascii_case(name);
         let (version, methods) = match service {
-            "a2a.v1.A2AService" => (A2aVersion::V0_3, METHODS_OF_0_3),
-            "lf.a2a.v1.A2AService" => (A2aVersion::V1_0, METHODS_OF_1_0),
+            service if is("a2a.v1.A2AService", service) => (A2aVersion::V0_3, METHODS_OF_0_3),
+            service if is("lf.a2a.v1.A2AService", service) => (A2aVersion::V1_0, METHODS_OF_1_0),
             _ => return None,
         };
         let mut methods = methods.iter().filter(|_| *verb == Verb::POST);
-        let (_, canonical, request) = methods.find(|(method, ..)| *method == name)?;
+        let (_, canonical, request) = methods.find(|(method, ..)| is(method, name))?;
         Some(Self {
             method: Method { canonical, version },
             request: *request,
@@ -277,174 +281,3 @@ fn context_id(bytes: Option<&[u8]>) -> Result<Option<ContextId>, ParamsError> {
 fn text(bytes: &[u8]) -> Result<&str, ParamsError> {
     std::str::from_utf8(bytes).map_err(|_| ParamsError::IdNotText)
 }
-
-/// A message in which something is named.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
-    /// Nothing is named.
-    Empty,
-    /// `id` is the task (`GetTaskRequest` and others of 1.0), or `task_id` is, at the same number.
-    ByTask,
-    /// `TaskPushNotificationConfig` of 1.0, as a request.
-    Config,
-    /// The same within the configuration of a message.
-    ConfigOfMessage,
-    /// `SendMessageConfiguration` of 1.0.
-    Configuration,
-    /// `CreateTaskPushNotificationConfigRequest` of 0.3.
-    CreateConfig,
-    /// `ListTaskPushNotificationConfigsRequest` of 1.0.
-    ListConfigs,
-    /// `ListTasksRequest` of 1.0.
-    ListTasks,
-    /// `Message` of 0.3.
-    MessageOf0_3,
-    /// `Message` of 1.0.
-    MessageOf1_0,
-    /// `name` or `parent` is the resource (`GetTaskRequest` and others of 0.3).
-    Named,
-    /// `TaskPushNotificationConfig` of 0.3.
-    NamedConfig,
-    /// `SendMessageRequest` of 0.3.
-    SendOf0_3,
-    /// `SendMessageRequest` of 1.0.
-    SendOf1_0,
-}
-
-/// A field that matters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
-    Config(Level),
-    ConfigName,
-    ConfigTask,
-    Configuration(Level),
-    Context,
-    Message(Level),
-    MessageTask,
-    Metadata,
-    Name,
-    Reference,
-    Task,
-}
-
-impl Field {
-    const fn index(self) -> u16 {
-        match self {
-            Self::Config(_) => 0,
-            Self::ConfigName => 1,
-            Self::ConfigTask => 2,
-            Self::Configuration(_) => 3,
-            Self::Context => 4,
-            Self::Message(_) => 5,
-            Self::MessageTask => 6,
-            Self::Metadata => 7,
-            Self::Name => 8,
-            Self::Reference => 9,
-            Self::Task => 10,
-        }
-    }
-}
-
-impl Level {
-    /// The numbers of `a2a.v1` (0.3) and `lf.a2a.v1` (1.0).
-    const fn fields(self) -> &'static [(u32, Field)] {
-        match self {
-            Self::Empty => &[],
-            Self::ByTask => &[(2, Field::Task)],
-            Self::Config => &[(3, Field::Task)],
-            Self::ConfigOfMessage => &[(3, Field::ConfigTask)],
-            Self::Configuration => &[(2, Field::Config(Self::ConfigOfMessage))],
-            Self::CreateConfig => &[(1, Field::Name), (3, Field::Config(Self::NamedConfig))],
-            Self::ListConfigs => &[(1, Field::Task)],
-            Self::ListTasks => &[(2, Field::Context)],
-            Self::MessageOf0_3 => &[
-                (2, Field::Context),
-                (3, Field::MessageTask),
-                (6, Field::Metadata),
-            ],
-            Self::MessageOf1_0 => &[
-                (2, Field::Context),
-                (3, Field::MessageTask),
-                (6, Field::Metadata),
-                (8, Field::Reference),
-            ],
-            Self::Named => &[(1, Field::Name)],
-            Self::NamedConfig => &[(1, Field::ConfigName)],
-            Self::SendOf0_3 => &[(1, Field::Message(Self::MessageOf0_3))],
-            Self::SendOf1_0 => &[
-                (2, Field::Message(Self::MessageOf1_0)),
-                (3, Field::Configuration(Self::Configuration)),
-            ],
-        }
-    }
-}
-
-/// The methods of `a2a.v1.A2AService`, their canonical names, and their requests.
-const METHODS_OF_0_3: &[(&str, &str, Level)] = &[
-    ("CancelTask", "CancelTask", Level::Named),
-    (
-        "CreateTaskPushNotificationConfig",
-        "CreateTaskPushNotificationConfig",
-        Level::CreateConfig,
-    ),
-    (
-        "DeleteTaskPushNotificationConfig",
-        "DeleteTaskPushNotificationConfig",
-        Level::Named,
-    ),
-    // The extended card, where there is one: the public one is fetched over HTTP.
-    ("GetAgentCard", "GetExtendedAgentCard", Level::Empty),
-    ("GetTask", "GetTask", Level::Named),
-    (
-        "GetTaskPushNotificationConfig",
-        "GetTaskPushNotificationConfig",
-        Level::Named,
-    ),
-    (
-        "ListTaskPushNotificationConfig",
-        "ListTaskPushNotificationConfigs",
-        Level::Named,
-    ),
-    ("SendMessage", "SendMessage", Level::SendOf0_3),
-    (
-        "SendStreamingMessage",
-        "SendStreamingMessage",
-        Level::SendOf0_3,
-    ),
-    ("TaskSubscription", "SubscribeToTask", Level::Named),
-];
-
-/// The methods of `lf.a2a.v1.A2AService`.
-const METHODS_OF_1_0: &[(&str, &str, Level)] = &[
-    ("CancelTask", "CancelTask", Level::ByTask),
-    (
-        "CreateTaskPushNotificationConfig",
-        "CreateTaskPushNotificationConfig",
-        Level::Config,
-    ),
-    (
-        "DeleteTaskPushNotificationConfig",
-        "DeleteTaskPushNotificationConfig",
-        Level::ByTask,
-    ),
-    ("GetExtendedAgentCard", "GetExtendedAgentCard", Level::Empty),
-    ("GetTask", "GetTask", Level::ByTask),
-    (
-        "GetTaskPushNotificationConfig",
-        "GetTaskPushNotificationConfig",
-        Level::ByTask,
-    ),
-    (
-        "ListTaskPushNotificationConfigs",
-        "ListTaskPushNotificationConfigs",
-        Level::ListConfigs,
-    ),
-    ("ListTasks", "ListTasks", Level::ListTasks),
-    ("SendMessage", "SendMessage", Level::SendOf1_0),
-    (
-        "SendStreamingMessage",
-        "SendStreamingMessage",
-        Level::SendOf1_0,
-    ),
-    ("SubscribeToTask", "SubscribeToTask", Level::ByTask),
-];

@@ -4,6 +4,7 @@ pub(super) mod grpc;
 pub(super) mod messages;
 pub(super) mod protobuf;
 pub(super) mod rest;
+mod schema;
 
 use std::borrow::Cow;
 

@@ -597,13 +597,28 @@ fn the_body_is_one_message_that_is_not_compressed() {
 }
 
 #[test]
+fn the_end_of_the_path_is_the_method() {
+    for path in [
+        "/lf.a2a.v1.a2aservice/sendmessage",
+        "/lf.a2a.v1.A2AService/SendMessage/",
+        "/agents/one/LF.A2A.V1.A2AService/SendMessage",
+        "/lf.a2a.v1.A2AService/%53endMessage",
+        "/lf.a2a.v1.A2AService/SendMessage?x=y",
+    ] {
+        let read = send("POST", path, GRPC, framed(b""));
+        assert_eq!(reason(read), Ok("a2a:SendMessage".into()), "{path}");
+    }
+}
+
+#[test]
 fn what_is_no_method_of_a2a_is_judged_by_its_path() {
     for path in [
-        "/lf.a2a.v1.A2AService/Sendmessage",
+        "/lf.a2a.v1.A2AService/SendMessages",
         "/lf.a2a.v1.A2AService/TaskSubscription",
         "/a2a.v1.A2AService/ListTasks",
-        "/lf.a2a.v1.A2AService/SendMessage/",
-        "/x/lf.a2a.v1.A2AService/SendMessage",
+        "/lf.a2a.v1.A2AService/SendMessage/x",
+        "/x.lf.a2a.v1.A2AService/SendMessage",
+        "/A2AService/SendMessage",
         "/grpc.health.v1.Health/Check",
     ] {
         let call = send("POST", path, GRPC, framed(b"\x0a\x01x")).unwrap();

@@ -1,0 +1,173 @@
+//! What of the two protobufs of A2A names something: by the numbers of `a2a.v1` (0.3) and `lf.a2a.v1` (1.0).
+
+/// A message in which something is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Level {
+    /// Nothing is named.
+    Empty,
+    /// `id` is the task (`GetTaskRequest` and others of 1.0), or `task_id` is, at the same number.
+    ByTask,
+    /// `TaskPushNotificationConfig` of 1.0, as a request.
+    Config,
+    /// The same within the configuration of a message.
+    ConfigOfMessage,
+    /// `SendMessageConfiguration` of 1.0.
+    Configuration,
+    /// `CreateTaskPushNotificationConfigRequest` of 0.3.
+    CreateConfig,
+    /// `ListTaskPushNotificationConfigsRequest` of 1.0.
+    ListConfigs,
+    /// `ListTasksRequest` of 1.0.
+    ListTasks,
+    /// `Message` of 0.3.
+    MessageOf0_3,
+    /// `Message` of 1.0.
+    MessageOf1_0,
+    /// `name` or `parent` is the resource (`GetTaskRequest` and others of 0.3).
+    Named,
+    /// `TaskPushNotificationConfig` of 0.3.
+    NamedConfig,
+    /// `SendMessageRequest` of 0.3.
+    SendOf0_3,
+    /// `SendMessageRequest` of 1.0.
+    SendOf1_0,
+}
+
+/// A field that matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Field {
+    Config(Level),
+    ConfigName,
+    ConfigTask,
+    Configuration(Level),
+    Context,
+    Message(Level),
+    MessageTask,
+    Metadata,
+    Name,
+    Reference,
+    Task,
+}
+
+impl Field {
+    /// A number of its own, below 16.
+    pub(super) const fn index(self) -> u16 {
+        match self {
+            Self::Config(_) => 0,
+            Self::ConfigName => 1,
+            Self::ConfigTask => 2,
+            Self::Configuration(_) => 3,
+            Self::Context => 4,
+            Self::Message(_) => 5,
+            Self::MessageTask => 6,
+            Self::Metadata => 7,
+            Self::Name => 8,
+            Self::Reference => 9,
+            Self::Task => 10,
+        }
+    }
+}
+
+impl Level {
+    /// The fields that matter, by their numbers.
+    pub(super) const fn fields(self) -> &'static [(u32, Field)] {
+        match self {
+            Self::Empty => &[],
+            Self::ByTask => &[(2, Field::Task)],
+            Self::Config => &[(3, Field::Task)],
+            Self::ConfigOfMessage => &[(3, Field::ConfigTask)],
+            Self::Configuration => &[(2, Field::Config(Self::ConfigOfMessage))],
+            Self::CreateConfig => &[(1, Field::Name), (3, Field::Config(Self::NamedConfig))],
+            Self::ListConfigs => &[(1, Field::Task)],
+            Self::ListTasks => &[(2, Field::Context)],
+            Self::MessageOf0_3 => &[
+                (2, Field::Context),
+                (3, Field::MessageTask),
+                (6, Field::Metadata),
+            ],
+            Self::MessageOf1_0 => &[
+                (2, Field::Context),
+                (3, Field::MessageTask),
+                (6, Field::Metadata),
+                (8, Field::Reference),
+            ],
+            Self::Named => &[(1, Field::Name)],
+            Self::NamedConfig => &[(1, Field::ConfigName)],
+            Self::SendOf0_3 => &[(1, Field::Message(Self::MessageOf0_3))],
+            Self::SendOf1_0 => &[
+                (2, Field::Message(Self::MessageOf1_0)),
+                (3, Field::Configuration(Self::Configuration)),
+            ],
+        }
+    }
+}
+
+/// The methods of `a2a.v1.A2AService`, their canonical names, and their requests.
+pub(super) const METHODS_OF_0_3: &[(&str, &str, Level)] = &[
+    ("CancelTask", "CancelTask", Level::Named),
+    (
+        "CreateTaskPushNotificationConfig",
+        "CreateTaskPushNotificationConfig",
+        Level::CreateConfig,
+    ),
+    (
+        "DeleteTaskPushNotificationConfig",
+        "DeleteTaskPushNotificationConfig",
+        Level::Named,
+    ),
+    // The extended card, where there is one: the public one is fetched over HTTP.
+    ("GetAgentCard", "GetExtendedAgentCard", Level::Empty),
+    ("GetTask", "GetTask", Level::Named),
+    (
+        "GetTaskPushNotificationConfig",
+        "GetTaskPushNotificationConfig",
+        Level::Named,
+    ),
+    (
+        "ListTaskPushNotificationConfig",
+        "ListTaskPushNotificationConfigs",
+        Level::Named,
+    ),
+    ("SendMessage", "SendMessage", Level::SendOf0_3),
+    (
+        "SendStreamingMessage",
+        "SendStreamingMessage",
+        Level::SendOf0_3,
+    ),
+    ("TaskSubscription", "SubscribeToTask", Level::Named),
+];
+
+/// The methods of `lf.a2a.v1.A2AService`.
+pub(super) const METHODS_OF_1_0: &[(&str, &str, Level)] = &[
+    ("CancelTask", "CancelTask", Level::ByTask),
+    (
+        "CreateTaskPushNotificationConfig",
+        "CreateTaskPushNotificationConfig",
+        Level::Config,
+    ),
+    (
+        "DeleteTaskPushNotificationConfig",
+        "DeleteTaskPushNotificationConfig",
+        Level::ByTask,
+    ),
+    ("GetExtendedAgentCard", "GetExtendedAgentCard", Level::Empty),
+    ("GetTask", "GetTask", Level::ByTask),
+    (
+        "GetTaskPushNotificationConfig",
+        "GetTaskPushNotificationConfig",
+        Level::ByTask,
+    ),
+    (
+        "ListTaskPushNotificationConfigs",
+        "ListTaskPushNotificationConfigs",
+        Level::ListConfigs,
+    ),
+    ("ListTasks", "ListTasks", Level::ListTasks),
+    ("SendMessage", "SendMessage", Level::SendOf1_0),
+    (
+        "SendStreamingMessage",
+        "SendStreamingMessage",
+        Level::SendOf1_0,
+    ),
+    ("SubscribeToTask", "SubscribeToTask", Level::ByTask),
+];
