@@ -487,5 +487,5 @@ async fn callers_of_http1_read_the_same_status() {
     let cut = ask(b"\x12\x03\x0a\x01m").await;
     let (_, end) = cut.split_once("\r\n0\r\n").unwrap();
     assert!(end.contains("grpc-status: 13\r\n"), "{cut}");
-    assert!(!cut.contains(&secret[4..]), "{cut}");
+    assert!(!cut.contains(secret.trim_start_matches("ghp_")), "{cut}");
 }
