@@ -73,6 +73,7 @@ fn decide(criterion: &mut Criterion) {
         task: None,
         references: Vec::new(),
         context: None,
+        session: None,
     };
     let facts = Facts::default();
     let calls = [

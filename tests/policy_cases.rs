@@ -198,6 +198,7 @@ fn call(text: &str) -> Call {
         task: None,
         references: Vec::new(),
         context: None,
+        session: None,
     }
 }
 

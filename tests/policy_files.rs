@@ -98,6 +98,7 @@ fn call(method: &'static str) -> Call {
         task: None,
         references: Vec::new(),
         context: None,
+        session: None,
     }
 }
 

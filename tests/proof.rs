@@ -338,7 +338,9 @@ fn arguments_of_tools_are_tested_and_explained() {
     ]);
     assert_eq!(found.code, Some(2));
     assert!(
-        found.messages.contains("a tool is called by a POST"),
+        found
+            .messages
+            .contains("--tool goes with --do 'http:POST /path'"),
         "{}",
         found.messages
     );

@@ -207,6 +207,9 @@ fn what(line: &mut Object<'_>, record: &Record) {
         line.object("facts", |inner| {
             inner.word("task", ownership(facts.task));
             inner.word("context", ownership(facts.context));
+            if facts.session != Ownership::Absent {
+                inner.word("session", ownership(facts.session));
+            }
         });
     }
     if let Some(method) = &record.http_method {

@@ -188,6 +188,9 @@ pub struct Facts {
     pub task: String,
     /// Whose the context is.
     pub context: String,
+    /// Whose the session is, where the call belongs to one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
 }
 
 /// What conditions read.

@@ -99,10 +99,12 @@ async fn a_record_says_all_that_is_known_of_a_call() {
         task: TaskId::new("t-1").ok(),
         references: vec![TaskId::new("t-0").unwrap()],
         context: ContextId::new("c-1").ok(),
+        session: None,
     });
     record.facts = Some(Facts {
         task: Ownership::Mine,
         context: Ownership::Absent,
+        session: Ownership::Absent,
     });
     record.allow(Some(Arc::new(RuleRef {
         name: Arc::from("analyst"),

@@ -183,17 +183,13 @@ const fn entry(code: Code) -> Entry {
             "lictor: v1\nrules:\n  exports: { allow: a2a:SendMessage export-* }\n  no-exports: { deny: a2a:SendMessage export-* }\n",
             "Delete the allow, or narrow the deny; a deny beats every allow.",
         ),
-        Code::IdleGrant => policy(
-            "lictor: v1\nroles:\n  reader: { allow: a2a:ListTasks, to: { tenants: [acme] } }\n",
-            "Leave it if it is meant for a later version; such calls are refused until then.",
-        ),
         Code::IdleQuota => policy(
             "lictor: v1\nquotas:\n  q: { rate: 1/s, per: tenant, on: a2a:GetTask }\n",
             "Correct the action, or allow it somewhere.",
         ),
         Code::IdleTool => policy(
             "lictor: v1\ntools:\n  wire_transfer: { args: { amount: { max: 250000 } } }\n",
-            "Allow the requests by which tools are called, `http:POST` and a path, or delete the statement.",
+            "Allow the tool by its name, `mcp:tools/call wire_transfer`, or the `http:POST` that carries it; or delete the statement.",
         ),
         Code::Lax => policy(
             "lictor: v1\nidentities:\n  corp: { jwt: { issuer: \"https://idp.example\", audience: a, require: { exp: false } } }\n",

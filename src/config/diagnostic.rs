@@ -226,8 +226,6 @@ codes! {
     Expired "L0404",
     /// An allow of which a deny leaves nothing.
     ShadowedAllow "L0405",
-    /// A grant that cannot be used yet.
-    IdleGrant "L0406",
     /// A quota on actions that nothing allows.
     IdleQuota "L0407",
     /// Something is open that is usually closed.

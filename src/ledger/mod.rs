@@ -1,4 +1,4 @@
-//! Remembers between calls which caller owns which task and which context.
+//! Remembers between calls which caller owns which task, which context and which session.
 //!
 //! Owns that memory and its bounds, and hands it to the policy as plain [`Facts`]. It refuses nobody:
 //! what a foreign task means is decided later. Time is an argument, so that a test can let a day pass.
@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::model::{
-    A2aVersion, Call, ContextId, Dialect, Facts, Operation, Ownership, Principal, TaskId,
+    A2aVersion, Call, ContextId, Dialect, Facts, Operation, Ownership, Principal, SessionId, TaskId,
 };
 
 pub use config::Config;
@@ -35,6 +35,7 @@ use table::Table;
 pub struct Ledger {
     tasks: Table<TaskId>,
     contexts: Table<ContextId>,
+    sessions: Table<SessionId>,
     room: Arc<Room>,
 }
 
@@ -44,6 +45,7 @@ impl Ledger {
         Self {
             tasks: Table::new(config.ttl),
             contexts: Table::new(config.ttl),
+            sessions: Table::new(config.ttl),
             room: Arc::new(Room::new(config)),
         }
     }
@@ -55,6 +57,7 @@ impl Ledger {
         Self {
             tasks: self.tasks.alike(),
             contexts: self.contexts.alike(),
+            sessions: self.sessions.alike(),
             room: Arc::clone(&self.room),
         }
     }
@@ -111,7 +114,15 @@ impl Ledger {
             }
             Some(context) => self.contexts.ownership(context, principal, now),
         };
-        Ok(Facts { task, context })
+        let session = match &call.session {
+            None => Ownership::Absent,
+            Some(session) => self.sessions.ownership(session, principal, now),
+        };
+        Ok(Facts {
+            task,
+            context,
+            session,
+        })
     }
 
     /// Takes back what [`Ledger::facts`] claimed for a call that was then refused: call it once, with
@@ -159,6 +170,30 @@ impl Ledger {
         Ok(())
     }
 
+    /// Remembers that the agent has begun this session for this caller. The first owner wins.
+    ///
+    /// # Errors
+    /// When there is no room. The caller cannot use the session then.
+    pub fn begin(
+        &self,
+        principal: &Principal,
+        session: &SessionId,
+        now: Instant,
+    ) -> Result<(), LedgerFull> {
+        self.sessions.claim(session, principal, &self.room, now)?;
+        Ok(())
+    }
+
+    /// Whether the task is this caller's.
+    pub fn owns(&self, principal: &Principal, task: &TaskId, now: Instant) -> bool {
+        self.tasks.ownership(task, principal, now) == Ownership::Mine
+    }
+
+    /// How many tasks are this caller's, those included that have expired unnoticed.
+    pub fn count_of(&self, principal: &Principal) -> u64 {
+        self.tasks.count_of(principal)
+    }
+
     /// Checks that a task and a context would fit, and makes some room if not.
     fn make_room(&self, principal: &Principal, now: Instant) -> Result<(), LedgerFull> {
         let fits = || self.room.fits(&principal.tenant, NEW_ENTRIES);
@@ -167,6 +202,7 @@ impl Ledger {
         }
         self.tasks.reap_next(&self.room, now);
         self.contexts.reap_next(&self.room, now);
+        self.sessions.reap_next(&self.room, now);
         fits()
     }
 }

@@ -36,6 +36,8 @@ struct Shard<K> {
     places: Vec<Option<K>>,
     free: Vec<usize>,
     hand: usize,
+    /// How many entries each has.
+    owners: HashMap<Owner, u64>,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,7 @@ struct Entry {
 }
 
 /// Who owns an object. The tenant counts too: the same caller under another tenant is another party.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Owner {
     identity: IdentityName,
     id: PrincipalId,
@@ -65,6 +67,7 @@ impl<K: Clone + Eq + Hash> Table<K> {
                 places: Vec::new(),
                 free: Vec::new(),
                 hand: 0,
+                owners: HashMap::new(),
             })
         };
         Self {
@@ -157,6 +160,15 @@ impl<K: Clone + Eq + Hash> Table<K> {
         }
     }
 
+    /// How many entries are the caller's.
+    pub(super) fn count_of(&self, principal: &Principal) -> u64 {
+        let owner = Owner::new(principal);
+        let shards = (0..SHARDS).map(|n| self.nth(n));
+        shards
+            .filter_map(|shard| shard.owners.get(&owner).copied())
+            .sum()
+    }
+
     /// Forgets some of what has expired, in one shard after the other.
     pub(super) fn reap_next(&self, room: &Room, now: Instant) {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
@@ -196,6 +208,12 @@ impl<K: Clone + Eq + Hash> Shard<K> {
         if let Some(slot) = self.places.get_mut(place) {
             *slot = Some(key.clone());
         }
+        match self.owners.get_mut(&owner) {
+            Some(count) => *count += 1,
+            None => {
+                self.owners.insert(owner.clone(), 1);
+            }
+        }
         let entry = Entry {
             owner,
             deadline,
@@ -212,6 +230,12 @@ impl<K: Clone + Eq + Hash> Shard<K> {
                 *slot = None;
             }
             self.free.push(entry.place);
+            if let Some(count) = self.owners.get_mut(&entry.owner) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    self.owners.remove(&entry.owner);
+                }
+            }
             room.give_back(&entry.owner.tenant);
         }
     }

@@ -54,6 +54,7 @@ fn call(operation: Operation) -> Call {
         task: None,
         references: Vec::new(),
         context: None,
+        session: None,
     }
 }
 
@@ -77,6 +78,9 @@ fn a_task_belongs_to_whom_it_was_made_for_and_to_nobody_else() {
     ledger.learn(&alice(), Some(&task("t")), None, now).unwrap();
     let of = |principal: &Principal, call: &Call| ledger.facts(principal, call, now).unwrap().task;
     assert_eq!(of(&alice(), &get("t")), Ownership::Mine);
+    let bob = principal("corp", "bob", "acme");
+    assert_eq!((ledger.count_of(&alice()), ledger.count_of(&bob)), (1, 0));
+    assert!(ledger.owns(&alice(), &task("t"), now) && !ledger.owns(&bob, &task("t"), now));
     assert_eq!(of(&alice(), &get("unknown")), Ownership::NotMine);
     assert_eq!(of(&alice(), &call(Operation::GetTask)), Ownership::Absent);
     for other in [

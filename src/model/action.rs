@@ -117,6 +117,18 @@ pub const A2A_METHODS: &[(&str, &[&str])] = &[
 /// Methods of the model APIs.
 pub const LLM_METHODS: &[(&str, &[&str])] = &[("chat", &[]), ("messages", &[]), ("responses", &[])];
 
+/// What every client of MCP does before and besides its calls, so that whoever holds anything of MCP holds these, and all
+/// `notifications/`. Three are no methods of the standard: the answer to something that the server asked (`response`),
+/// reading along with a session (`session/listen`, a GET) and its end (`session/end`, a DELETE).
+const MCP_SESSION_METHODS: &[&str] = &[
+    "initialize",
+    "ping",
+    "response",
+    "server/discover",
+    "session/end",
+    "session/listen",
+];
+
 /// Methods that an MCP client calls (all versions to 2026-07-28).
 pub const MCP_METHODS: &[(&str, &[&str])] = &[
     ("completion/complete", &[]),
@@ -130,7 +142,10 @@ pub const MCP_METHODS: &[(&str, &[&str])] = &[
     ("resources/subscribe", &[]),
     ("resources/templates/list", &[]),
     ("resources/unsubscribe", &[]),
+    ("response", &[]),
     ("server/discover", &[]),
+    ("session/end", &[]),
+    ("session/listen", &[]),
     ("subscriptions/listen", &[]),
     ("tasks/cancel", &[]),
     ("tasks/get", &[]),
@@ -160,6 +175,20 @@ impl Action {
             method: Cow::Borrowed(method),
             name: None,
         }
+    }
+
+    /// Whether it is one of those that belong to every use of MCP, so that whoever holds anything of it holds these:
+    /// `initialize`, `ping`, `server/discover`, notifications, and what a session needs.
+    pub fn belongs_to_mcp_session(&self) -> bool {
+        self.protocol == Protocol::Mcp
+            && (MCP_SESSION_METHODS.contains(&&*self.method)
+                || self.method.starts_with("notifications/"))
+    }
+
+    /// The tool that it calls (MCP, `tools/call`).
+    pub fn tool(&self) -> Option<&str> {
+        let calls = self.protocol == Protocol::Mcp && self.method == "tools/call";
+        self.name.as_deref().filter(|_| calls)
     }
 
     /// The action that shows itself so.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::action::Action;
-use super::name::{ContextId, TaskId};
+use super::name::{ContextId, SessionId, TaskId};
 
 /// The wire form in which a caller speaks, and in which a refusal must answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -16,6 +16,10 @@ pub enum Dialect {
     Http,
     /// JSON-RPC 2.0 whose method no dialect of ours has, or whose version is not known yet.
     JsonRpc,
+    /// A model API.
+    Llm(LlmApi),
+    /// Model Context Protocol.
+    Mcp(McpEra),
 }
 
 impl Dialect {
@@ -32,6 +36,11 @@ impl Dialect {
         Self::Grpc,
         Self::Http,
         Self::JsonRpc,
+        Self::Llm(LlmApi::ChatCompletions),
+        Self::Llm(LlmApi::Messages),
+        Self::Llm(LlmApi::Responses),
+        Self::Mcp(McpEra::Sessions),
+        Self::Mcp(McpEra::Stateless),
     ];
 
     /// The word that stands in metrics and audit records.
@@ -48,6 +57,11 @@ impl Dialect {
             Self::Grpc => "grpc",
             Self::Http => "http",
             Self::JsonRpc => "jsonrpc",
+            Self::Llm(LlmApi::ChatCompletions) => "openai-chat",
+            Self::Llm(LlmApi::Messages) => "anthropic-messages",
+            Self::Llm(LlmApi::Responses) => "openai-responses",
+            Self::Mcp(McpEra::Sessions) => "mcp",
+            Self::Mcp(McpEra::Stateless) => "mcp-2026-07-28",
         }
     }
 
@@ -57,7 +71,8 @@ impl Dialect {
             Self::A2a(_, binding) => Some(binding),
             Self::Grpc => Some(Binding::Grpc),
             Self::Http => None,
-            Self::JsonRpc => Some(Binding::JsonRpc),
+            Self::JsonRpc | Self::Mcp(_) => Some(Binding::JsonRpc),
+            Self::Llm(_) => Some(Binding::Rest),
         }
     }
 }
@@ -74,7 +89,27 @@ pub enum A2aVersion {
     V1_0,
 }
 
-/// What carries the operations of A2A (A2A 1.0, section 5).
+/// The model APIs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LlmApi {
+    /// `POST /chat/completions`, as OpenAI has it.
+    ChatCompletions,
+    /// `POST /v1/messages`, as Anthropic has it.
+    Messages,
+    /// `POST /responses`, as OpenAI has it.
+    Responses,
+}
+
+/// The two ways in which MCP was spoken over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum McpEra {
+    /// 2024-11-05 to 2025-11-25: `initialize`, and often a session.
+    Sessions,
+    /// From 2026-07-28 on: no handshake; each request says its version, and fields of the head repeat what its body says.
+    Stateless,
+}
+
+/// What carries an operation (A2A 1.0, section 5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Binding {
     /// Protobuf over gRPC.
@@ -155,4 +190,6 @@ pub struct Call {
     pub references: Vec<TaskId>,
     /// The context that it names.
     pub context: Option<ContextId>,
+    /// The session that it belongs to (MCP, `Mcp-Session-Id`).
+    pub session: Option<SessionId>,
 }

@@ -23,4 +23,6 @@ pub struct Facts {
     /// The context that the call names. One that is unknown may be chosen by the caller, and is
     /// claimed for it before anything is forwarded, so it is `Mine` here.
     pub context: Ownership,
+    /// The session that the call belongs to.
+    pub session: Ownership,
 }

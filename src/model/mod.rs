@@ -21,12 +21,12 @@ pub use action::{
     A2A_METHODS, Action, ActionError, ActionPattern, Glob, LLM_METHODS, MCP_METHODS, Protocol,
     Protocols,
 };
-pub use call::{A2aVersion, Binding, Call, Dialect, Operation, RpcId};
+pub use call::{A2aVersion, Binding, Call, Dialect, LlmApi, McpEra, Operation, RpcId};
 pub use fact::{Facts, Ownership};
 pub use finding::{Finding, LeakAction, Severity};
 pub use name::{
-    ContextId, DecisionId, IdentityName, NameError, PrincipalId, RequestId, TaskId, TenantId,
-    TraceId,
+    ContextId, DecisionId, IdentityName, NameError, PrincipalId, RequestId, SessionId, TaskId,
+    TenantId, TraceId,
 };
 pub use place::{Place, RuleRef};
 pub use principal::{ANONYMOUS, Credential, Principal};

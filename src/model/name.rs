@@ -90,7 +90,11 @@ name!(
     RequestId
 );
 name!(
-    /// The id of a task (A2A `Task.id`).
+    /// The id of a session of MCP (`Mcp-Session-Id`), and the path at which it was begun: elsewhere it is another one.
+    SessionId
+);
+name!(
+    /// The id of a task (A2A `Task.id`, MCP `taskId`).
     TaskId
 );
 name!(

@@ -108,6 +108,8 @@ reasons! {
     Revoked "revoked" Downstream,
     /// The caller is too junior to instruct this agent.
     SeniorityTooLow "seniority-too-low" Downstream,
+    /// No such session for this caller: foreign, unknown and ended are one.
+    SessionNotFound "session-not-found" Downstream,
     /// lictor is draining.
     ShuttingDown "shutting-down" Internal,
     /// No such task for this caller: foreign, unknown and missing are one.

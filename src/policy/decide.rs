@@ -10,12 +10,12 @@ use super::permit::Decision;
 use super::question::Question;
 use super::ranks::Ranks;
 use super::reads::Reads;
-use super::statement::{Compiled, Deny, Grant, Statements};
+use super::statement::{Compiled, Deny, Grant, Statements, holders};
 use super::tenants::TenantTable;
 use super::tools::Tools;
 use crate::model::{
-    Action, ActionPattern, Operation, Ownership, Principal, Protocol, Protocols, Reason, Refusal,
-    RuleRef, ShadowVerdict,
+    Action, ActionPattern, Binding, Operation, Ownership, Principal, Protocol, Protocols, Reason,
+    Refusal, RuleRef, ShadowVerdict,
 };
 
 /// All statements of one version of the policy, compiled.
@@ -33,6 +33,9 @@ pub struct PolicySet {
     limits: LimitTable,
     reads: Reads,
     spoken: Protocols,
+    /// One grant of MCP for each holder and each statement: whoever holds one holds the methods of a session.
+    of_mcp: Vec<usize>,
+    shadow_of_mcp: Vec<usize>,
 }
 
 impl PolicySet {
@@ -52,6 +55,8 @@ impl PolicySet {
         };
         let compiled = Compiled::new(&roles, config.rules);
         let spoken = compiled.patterns().map(ActionPattern::protocol).collect();
+        let of_mcp = holders(&compiled.grants, Protocol::Mcp);
+        let shadow_of_mcp = holders(&compiled.shadow_grants, Protocol::Mcp);
         Self {
             tenants: TenantTable::new(config.tenants),
             denies: Statements::new(compiled.denies),
@@ -65,6 +70,8 @@ impl PolicySet {
             tools,
             reads,
             spoken,
+            of_mcp,
+            shadow_of_mcp,
         }
     }
 
@@ -89,6 +96,35 @@ impl PolicySet {
             Ok(rule) => Decision::allow(Arc::clone(rule), shadow),
             Err(refusal) => Decision::deny(*refusal, shadow),
         }
+    }
+
+    /// Whether a call of this action may pass, whatever it is given: so a list of what can be called shows it. A deny
+    /// hides it where it covers the call for certain; an allow that depends on what the call will be shows it.
+    pub fn may_pass(&self, question: &Question<'_>) -> bool {
+        let case = Case::new(question, &self.ranks);
+        let action = &question.call.action;
+        let mut denies = self.denies.candidates(action, question);
+        let mut grants = self.grants.candidates(action, question);
+        !denies.any(|deny| {
+            deny.means(action, question) && case.test(deny.rule.when.as_ref()) == Ok(true)
+        }) && grants
+            .any(|grant| grant.means(action, question) && case.test(grant.to.when()) != Ok(false))
+    }
+
+    /// The same for actions of a pattern: whether some of them may pass.
+    pub fn may_be_granted(&self, question: &Question<'_>, pattern: &ActionPattern) -> bool {
+        let case = Case::new(question, &self.ranks);
+        let mut grants = self.grants.iter();
+        let mut denies = self.denies.iter();
+        !denies.any(|deny| {
+            deny.pattern.includes(pattern)
+                && deny.mismatch(question).is_none()
+                && case.test(deny.rule.when.as_ref()) == Ok(true)
+        }) && grants.any(|grant| {
+            grant.pattern.overlaps(pattern)
+                && grant.is_for(question)
+                && case.test(grant.to.when()) != Ok(false)
+        })
     }
 
     /// What its conditions and its statements about tools read: whoever asks fills it in.
@@ -159,6 +195,15 @@ impl PolicySet {
         match self.grants.first(action, case) {
             Some(grant) => Ok(&grant.rule),
             None if is_public(action) => Ok(&PUBLIC_CARD),
+            None if action.belongs_to_mcp_session() => self.holds_mcp(question),
+            None => Err(Box::new(nothing_allows(question.principal))),
+        }
+    }
+
+    /// What gives the caller something of MCP, and with it what every use of MCP needs.
+    fn holds_mcp(&self, question: &Question<'_>) -> Step<&Arc<RuleRef>> {
+        match self.grants.of(&self.of_mcp).find(|it| it.is_for(question)) {
+            Some(grant) => Ok(&grant.rule),
             None => Err(Box::new(nothing_allows(question.principal))),
         }
     }
@@ -178,8 +223,16 @@ impl PolicySet {
             Err(Reason::DefaultDeny | Reason::CredentialMissing)
                 if !self.shadow_grants.is_empty() =>
             {
-                self.shadow_grants
-                    .first(&case.question.call.action, case)
+                let question = case.question;
+                let action = &question.call.action;
+                let granted = self.shadow_grants.first(action, case);
+                let of_session = || {
+                    let mut holders = self.shadow_grants.of(&self.shadow_of_mcp);
+                    let holds = holders.find(|it| it.is_for(question));
+                    holds.filter(|_| action.belongs_to_mcp_session())
+                };
+                granted
+                    .or_else(of_session)
                     .map(|grant| ShadowVerdict::Allow(Arc::clone(&grant.rule)))
             }
             Err(_) => None,
@@ -233,9 +286,13 @@ fn nothing_allows(principal: &Principal) -> Refusal {
 /// that right learns nothing of objects.
 fn guarded<'set>(question: &Question<'_>, rule: &'set Arc<RuleRef>) -> Step<&'set Arc<RuleRef>> {
     let refuse = |reason| Err(Box::new(Refusal::new(reason).rule(Arc::clone(rule))));
-    // Lists are not filtered by owner yet, so one that passes would show what others own.
-    if question.call.operation == Operation::ListTasks {
+    // Lists over gRPC are not filtered by owner yet, so one that passes would show what others own.
+    let over_grpc = question.call.dialect.binding() == Some(Binding::Grpc);
+    if question.call.operation == Operation::ListTasks && over_grpc {
         return refuse(Reason::OperationUnsupported);
+    }
+    if question.facts.session == Ownership::NotMine {
+        return refuse(Reason::SessionNotFound);
     }
     match (question.facts.task, question.facts.context) {
         (Ownership::NotMine, _) => refuse(Reason::TaskNotFound),

@@ -1,6 +1,6 @@
 //! Compiled statements: one pattern each, and whom it is for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::condition::Condition;
 use super::config::{Callers, Effect, Role, Rule};
 use super::index::{About, Index};
 use super::question::Question;
-use crate::model::{Action, ActionPattern, Mode, RuleRef, TenantId};
+use crate::model::{Action, ActionPattern, Mode, Protocol, RuleRef, TenantId};
 
 /// One pattern of a deny.
 #[derive(Debug)]
@@ -68,12 +68,13 @@ impl Deny {
 impl Grant {
     /// Whether it grants the call, if its condition holds.
     pub(super) fn means(&self, action: &Action, question: &Question<'_>) -> bool {
-        self.pattern.matches(action)
-            && self.to.includes(question)
-            && self
-                .fence
-                .as_ref()
-                .is_none_or(|fence| fence.contains(&question.principal.tenant))
+        self.pattern.matches(action) && self.is_for(question)
+    }
+
+    /// Whether it grants something to the caller.
+    pub(super) fn is_for(&self, question: &Question<'_>) -> bool {
+        let tenant = &question.principal.tenant;
+        self.to.includes(question) && self.fence.as_ref().is_none_or(|it| it.contains(tenant))
     }
 }
 
@@ -143,6 +144,11 @@ impl<T: Statement> Statements<T> {
         numbers
             .into_iter()
             .filter_map(|number| self.list.get(number as usize))
+    }
+
+    /// Those at these places.
+    pub(super) fn of<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a T> {
+        places.iter().filter_map(|place| self.list.get(*place))
     }
 
     /// All of them.
@@ -239,6 +245,24 @@ impl fmt::Display for Holder {
             },
         }
     }
+}
+
+/// The first of those grants of a protocol that have the same holder, fence and statement, by their places.
+pub(super) fn holders(grants: &[Grant], protocol: Protocol) -> Vec<usize> {
+    let mut seen = HashSet::new();
+    let mut places = Vec::new();
+    for (place, grant) in grants.iter().enumerate() {
+        let fence = grant.fence.as_ref().map(|fence| fence.as_ptr());
+        let of = (
+            Arc::as_ptr(grant.to.rule()),
+            fence,
+            Arc::as_ptr(&grant.rule),
+        );
+        if grant.pattern.protocol() == protocol && seen.insert(of) {
+            places.push(place);
+        }
+    }
+    places
 }
 
 impl Compiled {

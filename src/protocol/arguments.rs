@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::envelope::is_spelling;
+use super::names::is_plain;
 use crate::model::{Binding, Call, Dialect, Members, ToolArgs, ToolCall};
 
 #[derive(Deserialize)]
@@ -11,8 +12,8 @@ struct Request {
     params: Value,
 }
 
-/// The `params` of a JSON-RPC request, or the body that stands for them. `None` where there are none, and for calls in
-/// other dialects.
+/// What a tool of MCP is given, the `params` of other JSON-RPC requests, or the body that stands for them. `None` where
+/// there are none, and for calls in other dialects.
 ///
 /// `body` is the one that the call was read from, so that its keys are known to be there once. It is read again:
 /// only policies whose conditions look at arguments pay for it, and what a strict reader has found well-formed
@@ -21,8 +22,11 @@ pub fn arguments(call: &Call, body: &[u8]) -> Option<Value> {
     match call.dialect.binding()? {
         Binding::Grpc => None,
         Binding::JsonRpc => {
-            let request: Request = serde_json::from_slice(body).ok()?;
-            Some(request.params)
+            let Request { mut params } = serde_json::from_slice(body).ok()?;
+            match call.action.tool() {
+                Some(_) => Some(params.get_mut("arguments")?.take()),
+                None => Some(params),
+            }
         }
         Binding::Rest => serde_json::from_slice(body).ok(),
     }
@@ -34,7 +38,7 @@ pub fn arguments(call: &Call, body: &[u8]) -> Option<Value> {
 /// `jsonrpc`, or on the letters of a key, must not be made to call a tool whose name or arguments were not judged.
 /// So a key in any spelling counts, and one that is not the very word leaves nothing that could be judged.
 pub fn tool_call(call: &Call, body: &[u8]) -> Option<ToolCall> {
-    if matches!(call.dialect, Dialect::A2a(..)) {
+    if matches!(call.dialect, Dialect::A2a(..) | Dialect::Llm(_)) {
         return None;
     }
     let request = Members::read(std::str::from_utf8(body).ok()?)?;
@@ -52,7 +56,7 @@ pub fn tool_call(call: &Call, body: &[u8]) -> Option<ToolCall> {
         name: match only(&params, "name") {
             Member::One(name) => serde_json::from_str::<String>(name)
                 .ok()
-                .filter(|name| is_name(name)),
+                .filter(|name| is_plain(name, usize::MAX)),
             Member::Absent | Member::Ambiguous => None,
         }
         .map(String::into_boxed_str),
@@ -95,11 +99,6 @@ fn is_tools_call(json: &str) -> bool {
     method.is_ok_and(|method| method.trim().eq_ignore_ascii_case("tools/call"))
 }
 
-/// An agent may trim what it dispatches on, and end a name where a NUL stands.
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.trim().len() == name.len() && !name.chars().any(char::is_control)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +114,7 @@ mod tests {
             task: None,
             references: Vec::new(),
             context: None,
+            session: None,
         }
     }
 

@@ -62,6 +62,8 @@ pub(super) struct Envelope<'a> {
     /// The elements of `referenceTaskIds`, and the member itself.
     pub(super) references: Vec<Value<'a>>,
     pub(super) references_member: Value<'a>,
+    /// The model that is asked (OpenAI, Anthropic).
+    pub(super) model: Value<'a>,
     /// A member of the outermost object is there twice, or in letters of another case.
     pub(super) ambiguous_request: bool,
     /// So is a member of `params` or below.
@@ -86,6 +88,13 @@ impl Envelope<'_> {
 pub(super) fn read(body: &[u8], depth: usize) -> (Envelope<'_>, Option<Flaw>) {
     let mut envelope = Envelope::default();
     let flaw = fill(&mut envelope, Level::Request, body, depth).err();
+    (envelope, flaw)
+}
+
+/// The same for a request to a model.
+pub(super) fn read_prompt(body: &[u8], depth: usize) -> (Envelope<'_>, Option<Flaw>) {
+    let mut envelope = Envelope::default();
+    let flaw = fill(&mut envelope, Level::Prompt, body, depth).err();
     (envelope, flaw)
 }
 
@@ -176,6 +185,7 @@ impl<'a> Envelope<'a> {
             Field::MessageContext => &mut self.message_context,
             Field::MessageTask => &mut self.message_task,
             Field::Method => &mut self.method,
+            Field::Model => &mut self.model,
             Field::Params => &mut self.params,
             Field::MetaVersion => &mut self.meta_version,
             Field::Name => &mut self.params_name,
@@ -193,7 +203,8 @@ impl<'a> Envelope<'a> {
             Field::Skill => &mut self.skill,
             Field::Tenant => &mut self.params_tenant,
             Field::Uri => &mut self.params_uri,
-            Field::Configuration
+            Field::Arguments
+            | Field::Configuration
             | Field::Message
             | Field::Meta
             | Field::Metadata
@@ -216,6 +227,7 @@ enum Level {
     Metadata,
     Other,
     Params,
+    Prompt,
     PushConfiguration,
     Ref,
     References,
@@ -225,6 +237,7 @@ enum Level {
 /// A member that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
+    Arguments,
     Configuration,
     Id,
     Jsonrpc,
@@ -235,6 +248,7 @@ enum Field {
     MetaVersion,
     Metadata,
     Method,
+    Model,
     Name,
     Params,
     ParamsContext,
@@ -291,6 +305,7 @@ impl Level {
             Self::Meta => &[],
             Self::Metadata => &[("skill", Field::Skill)],
             Self::Params => &[
+                ("arguments", Field::Arguments),
                 ("configuration", Field::Configuration),
                 ("contextId", Field::ParamsContext),
                 ("id", Field::ParamsId),
@@ -304,6 +319,7 @@ impl Level {
                 ("tenant", Field::Tenant),
                 ("uri", Field::Uri),
             ],
+            Self::Prompt => &[("model", Field::Model)],
             Self::PushConfiguration => &[("name", Field::PushName), ("taskId", Field::PushTask)],
             Self::Ref => &[("name", Field::RefName), ("uri", Field::RefUri)],
             Self::Request => &[

@@ -21,11 +21,21 @@ pub(super) enum Id {
     Task(String),
 }
 
+/// What the documents are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// Objects of A2A.
+    Bare,
+    /// The same as results of JSON-RPC.
+    Enveloped,
+    /// Results of MCP in JSON-RPC.
+    Mcp,
+}
+
 /// The state between two pieces.
 #[derive(Debug)]
 pub(super) struct Extractor {
-    /// Whether the result stands in an answer of JSON-RPC.
-    enveloped: bool,
+    shape: Shape,
     level: Level,
     // Containers open below the level, none of which can hold an id.
     skipped: u64,
@@ -65,9 +75,9 @@ enum Kind {
 }
 
 impl Extractor {
-    pub(super) const fn new(enveloped: bool) -> Self {
+    pub(super) const fn new(shape: Shape) -> Self {
         Self {
-            enveloped,
+            shape,
             level: Level::Document,
             skipped: 0,
             expects_key: false,
@@ -151,10 +161,10 @@ impl Extractor {
         match kind {
             Kind::Context => found_text(raw, |text| found(Id::Context(text))),
             Kind::Ignored => {}
-            Kind::Key if !raw.contains(&b'\\') => self.member = self.level.member(raw),
+            Kind::Key if !raw.contains(&b'\\') => self.member = self.level.member(raw, self.shape),
             Kind::Key => {
                 if let Some(key) = decode(raw) {
-                    self.member = self.level.member(key.as_bytes());
+                    self.member = self.level.member(key.as_bytes(), self.shape);
                 }
             }
             Kind::Task => found_text(raw, |text| found(Id::Task(text))),
@@ -164,7 +174,7 @@ impl Extractor {
     fn structure(&mut self, byte: u8) {
         match byte {
             b'"' => self.string = Some(self.kind()),
-            b'{' if self.skipped == 0 => match self.level.below(self.member, self.enveloped) {
+            b'{' if self.skipped == 0 => match self.level.below(self.member, self.shape) {
                 Some(level) => {
                     self.level = level;
                     self.expects_key = true;
@@ -175,7 +185,7 @@ impl Extractor {
             b'{' | b'[' => self.skipped += 1,
             b'}' | b']' if self.skipped > 0 => self.skipped -= 1,
             b'}' => {
-                self.level = self.level.above(self.enveloped);
+                self.level = self.level.above(self.shape);
                 self.expects_key = false;
                 self.member = None;
             }
@@ -204,8 +214,13 @@ impl Extractor {
 impl Level {
     /// The member of this level that a key names. In 0.3 the result is the object itself, in 1.0 it
     /// wraps it, and 0.1 calls the context a session; an agent may answer in either, so both are looked for.
-    fn member(self, key: &[u8]) -> Option<Member> {
+    fn member(self, key: &[u8], shape: Shape) -> Option<Member> {
         let members: &[(&str, Member)] = match self {
+            // A server that answers with a task says so in `task`, or right in the result.
+            Self::Result if shape == Shape::Mcp => {
+                &[("task", Member::Task), ("taskId", Member::TaskId)]
+            }
+            Self::Task if shape == Shape::Mcp => &[("taskId", Member::TaskId)],
             Self::Document => &[],
             Self::Envelope => &[("result", Member::Result)],
             Self::Result => &[
@@ -227,9 +242,9 @@ impl Level {
             .map(|(_, member)| *member)
     }
 
-    const fn below(self, member: Option<Member>, enveloped: bool) -> Option<Self> {
+    const fn below(self, member: Option<Member>, shape: Shape) -> Option<Self> {
         match (self, member) {
-            (Self::Document, _) if !enveloped => Some(Self::Result),
+            (Self::Document, _) if matches!(shape, Shape::Bare) => Some(Self::Result),
             (Self::Document, _) => Some(Self::Envelope),
             (Self::Envelope, Some(Member::Result)) => Some(Self::Result),
             (Self::Result, Some(Member::Task)) => Some(Self::Task),
@@ -238,10 +253,10 @@ impl Level {
         }
     }
 
-    const fn above(self, enveloped: bool) -> Self {
+    const fn above(self, shape: Shape) -> Self {
         match self {
             Self::Document | Self::Envelope => Self::Document,
-            Self::Result if !enveloped => Self::Document,
+            Self::Result if matches!(shape, Shape::Bare) => Self::Document,
             Self::Result => Self::Envelope,
             Self::Task | Self::Update => Self::Result,
         }

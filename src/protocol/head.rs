@@ -10,11 +10,12 @@ use crate::model::{
     Action, Binding, Call, Dialect, Operation, Protocol, Protocols, Reason, Refusal, RpcId,
 };
 
-use super::a2a::grpc::{self, GrpcError};
-use super::a2a::rest::Route;
-use super::a2a::{self, Objects, ParamsError};
-use super::envelope::{self, Envelope, Shape, Value};
+use super::a2a::grpc;
+use super::a2a::{self, Objects, rest};
+use super::envelope::{self, Shape};
 use super::json::Flaw;
+use super::llm;
+use super::mcp;
 use super::media::{self, Media};
 use super::message;
 use super::normal::normalise_path;
@@ -23,13 +24,9 @@ use super::path;
 use super::sniff::{self, Opening};
 use super::version::Asserted;
 
-/// The longest id of a JSON-RPC request that we repeat, in bytes of its JSON text.
-const MAX_RPC_ID_BYTES: usize = 512;
-
 /// JSON-RPC 2.0, section 5.1.
 const PARSE_ERROR: i32 = -32700;
-const INVALID_REQUEST: i32 = -32600;
-const INVALID_PARAMS: i32 = -32602;
+pub(super) const INVALID_REQUEST: i32 = -32600;
 
 /// A request that is not one message, or not one that may pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,11 +58,18 @@ pub struct Head {
     method: Method,
     path: Box<str>,
     media: Media,
-    asserted: Asserted,
-    /// What method and path say to an agent that speaks A2A over REST.
-    route: Option<Route>,
-    /// What the path says to an agent that speaks A2A over gRPC.
-    grpc: Option<grpc::Route>,
+    pub(super) asserted: Asserted,
+    pub(super) route: Option<Route>,
+    /// What it says to a server of MCP, where the policy speaks of that.
+    pub(super) mcp: Option<mcp::Fields>,
+}
+
+/// An operation that stands in method and path.
+#[derive(Debug, Clone)]
+pub(super) enum Route {
+    A2a(rest::Route),
+    Grpc(grpc::Route),
+    Llm(llm::Route),
 }
 
 /// Reads a request's head. `spoken` are the protocols that the policy speaks of: what only the shape of a path tells is
@@ -89,18 +93,22 @@ pub fn read_head(parts: &Parts, spoken: Protocols) -> Result<Head, Malformed> {
         check_coding(parts, media)
             .map_err(|refusal| unread(refusal, carried(route, media), INVALID_REQUEST))?;
     }
-    let route = if spoken.contains(Protocol::A2a) {
-        Route::of(&parts.method, &path, parts.uri.query(), asserted)
-    } else {
-        None
+    let speaks = |protocol| spoken.contains(protocol);
+    let a2a = || {
+        let route = rest::Route::of(&parts.method, &path, parts.uri.query(), asserted);
+        route.filter(|_| speaks(Protocol::A2a)).map(Route::A2a)
+    };
+    let llm = || {
+        let route = llm::Route::of(&parts.method, &path);
+        route.filter(|_| speaks(Protocol::Llm)).map(Route::Llm)
     };
     Ok(Head {
+        route: grpc.map(Route::Grpc).or_else(a2a).or_else(llm),
+        mcp: speaks(Protocol::Mcp).then(|| mcp::Fields::of(parts, &path)),
         method: parts.method.clone(),
         path,
         media,
         asserted,
-        route,
-        grpc,
     })
 }
 
@@ -200,10 +208,11 @@ impl Head {
 
     /// The dialect in which to refuse while the body is unread, with the id `null`.
     pub fn presumed_dialect(&self) -> Dialect {
-        match (&self.grpc, &self.route) {
-            (Some(route), _) => Dialect::A2a(route.method.version, Binding::Grpc),
-            (None, Some(route)) => Dialect::A2a(route.method.version, Binding::Rest),
-            (None, None) => presumed(&self.method, self.media),
+        match &self.route {
+            Some(Route::A2a(route)) => Dialect::A2a(route.method.version, Binding::Rest),
+            Some(Route::Grpc(route)) => Dialect::A2a(route.method.version, Binding::Grpc),
+            Some(Route::Llm(route)) => Dialect::Llm(route.api),
+            None => presumed(&self.method, self.media),
         }
     }
 
@@ -218,7 +227,7 @@ impl Head {
         if self.method != Method::POST {
             return Body::Stream;
         }
-        if self.grpc.is_some() || self.route.is_some() {
+        if self.route.is_some() {
             return Body::Buffer;
         }
         match sniff::opening(bytes) {
@@ -235,73 +244,11 @@ impl Head {
     /// When the agent could read another call out of the body than we.
     pub fn into_call(self, body: Option<&[u8]>, json_depth: usize) -> Result<Call, Malformed> {
         let body = body.filter(|_| self.method == Method::POST);
-        if let Some(route) = self.grpc {
-            return self.read_message(route, body.unwrap_or_default());
-        }
-        match (&self.route, body) {
-            (Some(_), body) => self.read_params(body.unwrap_or_default(), json_depth),
+        match (self.route.clone(), body) {
+            (Some(route), body) => self.routed(&route, body.unwrap_or_default(), json_depth),
             (None, Some(body)) => self.read_body(body, json_depth),
-            (None, None) => Ok(self.http_call()),
+            (None, None) => self.bodiless(),
         }
-    }
-
-    /// The call of a request over gRPC.
-    fn read_message(self, route: grpc::Route, body: &[u8]) -> Result<Call, Malformed> {
-        let refuse = |reason, detail: &dyn std::fmt::Display| Malformed {
-            refusal: Refusal::new(reason).detail(detail),
-            dialect: Dialect::A2a(route.method.version, Binding::Grpc),
-            rpc_id: None,
-            code: None,
-        };
-        if !self.asserted.agrees_with(route.method.version) {
-            return Err(refuse(Reason::VersionMismatch, &VERSION_AND_METHOD));
-        }
-        match route.objects(body) {
-            Ok(objects) => Ok(self.a2a_call(route.method, Binding::Grpc, None, objects)),
-            Err(error @ GrpcError::Compressed) => Err(refuse(Reason::UnsupportedCoding, &error)),
-            Err(error) => Err(refuse(Reason::MalformedRequest, &error)),
-        }
-    }
-
-    /// The call of a request whose operation stands in method and path.
-    fn read_params(mut self, body: &[u8], json_depth: usize) -> Result<Call, Malformed> {
-        let Some(route) = self.route.take() else {
-            return Ok(self.http_call());
-        };
-        let dialect = Dialect::A2a(route.method.version, Binding::Rest);
-        let refuse = |reason, detail: &dyn std::fmt::Display| Malformed {
-            refusal: Refusal::new(reason).detail(detail),
-            dialect,
-            rpc_id: None,
-            code: None,
-        };
-        if !self.asserted.agrees_with(route.method.version) {
-            return Err(refuse(Reason::VersionMismatch, &VERSION_AND_METHOD));
-        }
-        let envelope = if body.trim_ascii().is_empty() {
-            Envelope::default()
-        } else {
-            let flaw = match sniff::opening(body) {
-                Opening::Wide => Some(Flaw::NotUtf8),
-                Opening::Json | Opening::Open | Opening::Other => None,
-            };
-            let (envelope, read) = envelope::read_params(body, json_depth);
-            if let Some(flaw) = flaw.or(read) {
-                return Err(refuse(Reason::MalformedRequest, &flaw));
-            }
-            if envelope.shape != Shape::Object {
-                return Err(refuse(Reason::MalformedRequest, &ParamsError::NotAnObject));
-            }
-            if envelope.resembles_rpc() {
-                let detail = &"a request of JSON-RPC where the path is an operation already";
-                return Err(refuse(Reason::VersionMismatch, detail));
-            }
-            envelope
-        };
-        let objects = route
-            .objects(&envelope)
-            .map_err(|error| refuse(Reason::MalformedRequest, &error))?;
-        Ok(self.a2a_call(route.method, Binding::Rest, None, objects))
     }
 
     fn read_body(self, body: &[u8], json_depth: usize) -> Result<Call, Malformed> {
@@ -332,66 +279,8 @@ impl Head {
         }
     }
 
-    fn read_object(self, envelope: &Envelope<'_>) -> Result<Call, Malformed> {
-        let method = match envelope.method {
-            Value::String(text) => text.decode().ok(),
-            _ => None,
-        };
-        let known = method.as_deref().and_then(a2a::Method::from_name);
-        if matches!(envelope.jsonrpc, Value::Absent) {
-            return match known {
-                None => Ok(self.http_call()),
-                // Some agents do not insist on `jsonrpc`, and would do what it says.
-                Some(_) => Err(invalid("an A2A method without `jsonrpc`", envelope)),
-            };
-        }
-        if envelope.ambiguous_request {
-            return Err(invalid(
-                "a key of the request can be read in two ways",
-                envelope,
-            ));
-        }
-        if !matches!(envelope.jsonrpc, Value::String(text) if text.quoted() == "\"2.0\"") {
-            return Err(invalid("`jsonrpc` is not `2.0`", envelope));
-        }
-        let rpc_id = rpc_id(envelope)
-            .ok_or_else(|| invalid("the id is not a short string or number", envelope))?;
-        match (known, envelope.method) {
-            (Some(known), _) => self.rpc_a2a_call(known, rpc_id, envelope),
-            // No method: an answer to something that the agent asked.
-            (None, Value::Absent) => Ok(self.rpc_call(rpc_id)),
-            (None, Value::String(_)) if method.is_some() => Ok(self.rpc_call(rpc_id)),
-            (None, _) => Err(invalid("the method is not a text", envelope)),
-        }
-    }
-
-    fn rpc_a2a_call(
-        self,
-        method: a2a::Method,
-        rpc_id: Option<RpcId>,
-        envelope: &Envelope<'_>,
-    ) -> Result<Call, Malformed> {
-        let dialect = Dialect::A2a(method.version, Binding::JsonRpc);
-        if !self.asserted.agrees_with(method.version) {
-            return Err(Malformed {
-                refusal: Refusal::new(Reason::VersionMismatch).detail(VERSION_AND_METHOD),
-                dialect,
-                rpc_id,
-                code: Some(INVALID_REQUEST),
-            });
-        }
-        match method.objects(envelope) {
-            Ok(objects) => Ok(self.a2a_call(method, Binding::JsonRpc, rpc_id, objects)),
-            Err(error) => Err(Malformed {
-                refusal: Refusal::new(Reason::MalformedRequest).detail(error),
-                dialect,
-                rpc_id,
-                code: Some(INVALID_PARAMS),
-            }),
-        }
-    }
-
-    fn a2a_call(
+    /// A call of A2A.
+    pub(super) fn a2a_call(
         self,
         method: a2a::Method,
         binding: Binding,
@@ -410,20 +299,11 @@ impl Head {
             task: objects.task,
             references: objects.references,
             context: objects.context,
+            session: None,
         }
     }
 
-    /// A JSON-RPC call that we do not know. It is judged as the POST that it is, so that default deny
-    /// or a grant of that path decides.
-    fn rpc_call(self, rpc_id: Option<RpcId>) -> Call {
-        Call {
-            dialect: Dialect::JsonRpc,
-            rpc_id,
-            ..self.http_call()
-        }
-    }
-
-    fn http_call(self) -> Call {
+    pub(super) fn http_call(self) -> Call {
         let http = self.http_action();
         let (action, http, operation) = if self.is_card() {
             (a2a::agent_card(), Some(http), Operation::AgentCard)
@@ -442,6 +322,7 @@ impl Head {
             task: None,
             references: Vec::new(),
             context: None,
+            session: None,
         }
     }
 
@@ -467,8 +348,6 @@ impl Head {
     }
 }
 
-const VERSION_AND_METHOD: &str = "`A2A-Version` names another version than the method";
-
 /// Where cards are: since 0.3, and before.
 const CARDS: &[&str] = &["/.well-known/agent-card.json", "/.well-known/agent.json"];
 
@@ -482,7 +361,7 @@ fn presumed(method: &Method, media: Media) -> Dialect {
 }
 
 /// The refusal of a request whose id could not be read.
-fn unread(refusal: Refusal, dialect: Dialect, code: i32) -> Malformed {
+pub(super) fn unread(refusal: Refusal, dialect: Dialect, code: i32) -> Malformed {
     let rpc = dialect.binding() == Some(Binding::JsonRpc);
     Malformed {
         refusal,
@@ -490,30 +369,6 @@ fn unread(refusal: Refusal, dialect: Dialect, code: i32) -> Malformed {
         rpc_id: rpc.then(RpcId::null),
         code: rpc.then_some(code),
     }
-}
-
-fn invalid(detail: &str, envelope: &Envelope<'_>) -> Malformed {
-    let id = rpc_id(envelope).flatten();
-    Malformed {
-        refusal: Refusal::new(Reason::MalformedRequest).detail(detail),
-        dialect: Dialect::JsonRpc,
-        rpc_id: Some(id.unwrap_or_else(RpcId::null)),
-        code: Some(INVALID_REQUEST),
-    }
-}
-
-/// The request's id, `Some(None)` for a notification, and `None` for what is no id (JSON-RPC 2.0,
-/// section 4). One that is in the request twice has been refused before.
-fn rpc_id(envelope: &Envelope<'_>) -> Option<Option<RpcId>> {
-    let raw = match envelope.id {
-        Value::Absent => return Some(None),
-        Value::Null => "null",
-        Value::Number(number) => number,
-        // An id with half a surrogate pair would not come back as it was sent.
-        Value::String(text) => text.decode().is_ok().then(|| text.quoted())?,
-        Value::Object | Value::Other => return None,
-    };
-    (raw.len() <= MAX_RPC_ID_BYTES).then(|| Some(RpcId::from_json(raw)))
 }
 
 fn method_name(method: &Method) -> Cow<'static, str> {

@@ -1,9 +1,10 @@
-//! Learns from an agent's answer which task and context a call has made.
+//! Learns from an agent's answer which task, context or session a call has made.
 
-use crate::model::{Binding, Call, ContextId, Dialect, Operation, TaskId};
+use crate::model::{Binding, Call, ContextId, Dialect, Operation, SessionId, TaskId};
 
 use super::a2a::messages::{Messages, Unreadable};
-use super::extract::{Extractor, Id};
+use super::extract::{Extractor, Id, Shape};
+use super::mcp;
 use super::sse::{Events, Piece};
 
 /// What carries the answer.
@@ -42,6 +43,8 @@ pub struct Learned {
     pub task: Option<TaskId>,
     /// The context that it belongs to.
     pub context: Option<ContextId>,
+    /// The session that it has begun.
+    pub session: Option<SessionId>,
 }
 
 /// Reads along with one answer.
@@ -59,52 +62,76 @@ pub struct Observer {
     is_unreadable: bool,
 }
 
+/// What is looked for, and in what.
 #[derive(Debug)]
 enum Reader {
     Document(Extractor),
+    /// Nothing more.
+    Done,
+    /// The first event of a stream, as far as it may be the address of a session (MCP 2024-11-05, HTTP with SSE).
+    Endpoint(Events, Vec<u8>),
     Events(Events, Extractor),
     Messages(Messages),
 }
 
+/// The longest address, in bytes. Arbitrary.
+const MAX_ENDPOINT_BYTES: usize = 2048;
+
 impl Observer {
     /// An observer of the answer to `call`, if that may name a task or context of the caller's.
     pub fn new(call: &Call, carrier: Carrier) -> Option<Self> {
-        let Dialect::A2a(_, binding) = call.dialect else {
-            return None;
-        };
-        match call.operation {
-            Operation::SendMessage | Operation::StreamMessage | Operation::SubscribeTask => {}
-            Operation::AgentCard
-            | Operation::CancelTask
-            | Operation::GetTask
-            | Operation::ListTasks
-            | Operation::Other
-            | Operation::PushConfig => return None,
-        }
-        let extractor = Extractor::new(binding == Binding::JsonRpc);
-        let reader = match (binding, carrier) {
-            (Binding::Grpc, Carrier::Grpc) => Reader::Messages(Messages::default()),
-            (Binding::JsonRpc | Binding::Rest, Carrier::Json) => Reader::Document(extractor),
-            (Binding::JsonRpc | Binding::Rest, Carrier::EventStream) => {
-                Reader::Events(Events::default(), extractor)
+        let shape = match (call.dialect, call.operation) {
+            (
+                Dialect::A2a(_, binding),
+                Operation::SendMessage | Operation::StreamMessage | Operation::SubscribeTask,
+            ) => match binding {
+                Binding::Grpc => None,
+                Binding::JsonRpc => Some(Shape::Enveloped),
+                Binding::Rest => Some(Shape::Bare),
+            },
+            // Any request may be answered with a task (MCP 2025-11-25, basic/utilities/tasks), in practice tools.
+            (Dialect::Mcp(_), Operation::Other) if call.action.method == "tools/call" => {
+                Some(Shape::Mcp)
             }
-            (Binding::Grpc, Carrier::EventStream | Carrier::Json)
-            | (Binding::JsonRpc | Binding::Rest, Carrier::Grpc) => return None,
+            (Dialect::Http, Operation::Other) if call.action.method == "GET" => {
+                let events = carrier == Carrier::EventStream;
+                return events
+                    .then(|| Self::with(Reader::Endpoint(Events::default(), Vec::new()), call));
+            }
+            _ => return None,
         };
-        Some(Self {
+        let reader = match (shape, carrier) {
+            (None, Carrier::Grpc) => Reader::Messages(Messages::default()),
+            (Some(shape), Carrier::Json) => Reader::Document(Extractor::new(shape)),
+            (Some(shape), Carrier::EventStream) => {
+                Reader::Events(Events::default(), Extractor::new(shape))
+            }
+            (None, Carrier::EventStream | Carrier::Json) | (Some(_), Carrier::Grpc) => return None,
+        };
+        Some(Self::with(reader, call))
+    }
+
+    fn with(reader: Reader, call: &Call) -> Self {
+        Self {
             reader,
             task: call.task.clone(),
             context: call.context.clone(),
             learned_task: false,
             learned_context: false,
             is_unreadable: false,
-        })
+        }
     }
 
     /// Whether the answer is such that nothing more can be learned from it: a message is compressed or broken. It must
     /// not pass, since its reader could know of what nobody owns.
     pub const fn is_unreadable(&self) -> bool {
         self.is_unreadable
+    }
+
+    /// Whether an answer to the call may tell something.
+    pub fn is_for(call: &Call) -> bool {
+        let mut carriers = [Carrier::EventStream, Carrier::Grpc].into_iter();
+        carriers.any(|carrier| Self::new(call, carrier).is_some())
     }
 
     /// The task as far as it is known, from the answer or else from the call.
@@ -126,6 +153,13 @@ impl Observer {
         let mut is_unreadable = false;
         match &mut self.reader {
             Reader::Document(extractor) => extractor.feed(bytes, &mut |id| news.add(id)),
+            Reader::Done => {}
+            Reader::Endpoint(events, data) => {
+                if endpoint(events, data, bytes) {
+                    news.session = std::str::from_utf8(data).ok().and_then(mcp::session_at);
+                    self.reader = Reader::Done;
+                }
+            }
             Reader::Messages(messages) => {
                 let read = messages.feed(bytes, &mut |id| news.add(id));
                 is_unreadable = read == Err(Unreadable);
@@ -145,7 +179,8 @@ impl Observer {
         // The first id of each kind is the answer's; a stream is about one task.
         let task = news.task.filter(|_| !self.learned_task);
         let context = news.context.filter(|_| !self.learned_context);
-        if task.is_none() && context.is_none() {
+        let session = news.session;
+        if task.is_none() && context.is_none() && session.is_none() {
             return None;
         }
         if let Some(task) = &task {
@@ -156,14 +191,39 @@ impl Observer {
             self.learned_context = true;
             self.context = Some(context.clone());
         }
-        Some(Learned { task, context })
+        Some(Learned {
+            task,
+            context,
+            session,
+        })
     }
+}
+
+/// Collects the data of the first event; whether it has ended, or is too long to be an address.
+fn endpoint(events: &mut Events, data: &mut Vec<u8>, bytes: &[u8]) -> bool {
+    let mut ended = false;
+    events.feed(bytes, &mut |piece| match piece {
+        _ if ended => {}
+        // What stood before was a comment.
+        Piece::End => ended = !data.is_empty(),
+        Piece::Data(b"\n") => {}
+        Piece::Data(more) => {
+            if data.len() + more.len() > MAX_ENDPOINT_BYTES {
+                data.clear();
+                ended = true;
+            } else {
+                data.extend_from_slice(more);
+            }
+        }
+    });
+    ended
 }
 
 #[derive(Debug, Default)]
 struct News {
     task: Option<TaskId>,
     context: Option<ContextId>,
+    session: Option<SessionId>,
 }
 
 impl News {

@@ -12,9 +12,9 @@ use http_body_util::BodyExt;
 
 use crate::clock;
 use crate::ledger::Ledger;
-use crate::model::{Operation, Reason, Refusal, RequestId};
+use crate::model::{Dialect, Operation, Reason, Refusal, RequestId};
 use crate::policy::Limits;
-use crate::protocol::{self, Observer};
+use crate::protocol::{self, Listing, Observer};
 use crate::quota::Admission;
 use crate::scan::{Carrier, Scan};
 use crate::telemetry::chain;
@@ -30,6 +30,7 @@ use super::snapshot::Snapshot;
 use super::standing::Standing;
 use super::toll::Toll;
 use super::upgrade::Opening;
+use super::view::View;
 
 /// An answer whose head may leave.
 pub(super) struct Answered {
@@ -92,6 +93,7 @@ impl Answer<'_> {
                 body: Judged::Whole(Bytes::new(), None),
             });
         }
+        self.begin_session(&head)?;
         let content_type = head
             .headers
             .get(header::CONTENT_TYPE)
@@ -112,15 +114,17 @@ impl Answer<'_> {
                 .stream_limits(&self.standing.case.call.action);
             upstream.set_deadlines(self.limits.idle, self.started + self.limits.time);
         }
+        let listing = self.listing(&head, content_type)?;
         let mut learner = self.learner(content_type);
         let length = upstream.size_hint().exact();
         let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(detectors), carrier));
         let scan = match scan {
-            scan if self.is_whole(scan.is_some(), length, &upstream) => {
+            scan if listing.is_some() || self.is_whole(scan.is_some(), length, &upstream) => {
                 let (bytes, trailers) = self
                     .whole(
                         &mut head.headers,
                         upstream,
+                        listing,
                         scan,
                         &mut learner,
                         messages.is_none(),
@@ -160,6 +164,54 @@ impl Answer<'_> {
         })
     }
 
+    /// The list that is in the answer, and what carries it. What a list of an agent is written in must be readable.
+    fn listing(
+        &self,
+        head: &response::Parts,
+        content_type: Option<&str>,
+    ) -> Result<Option<(Listing, protocol::Carrier)>, Refusal> {
+        let Some(listing) = Listing::of(&self.standing.case.call) else {
+            return Ok(None);
+        };
+        if !head.status.is_success() {
+            return Ok(None);
+        }
+        refuse_unreadable(head)?;
+        match protocol::Carrier::from_content_type(content_type.unwrap_or_default()) {
+            Some(carrier) => Ok(Some((listing, carrier))),
+            // An answer that is no list, as where it comes on another stream.
+            None if head.status == StatusCode::ACCEPTED => Ok(None),
+            None => Err(Refusal::new(Reason::UpstreamInvalid).detail("a list in no JSON")),
+        }
+    }
+
+    /// Leaves of a list what the caller may see.
+    fn filtered(
+        &self,
+        headers: &mut HeaderMap,
+        (listing, carrier): (Listing, protocol::Carrier),
+        body: Bytes,
+    ) -> Result<Bytes, Refusal> {
+        let view = View {
+            listing,
+            case: &self.standing.case,
+            agent: &self.proxy.parts().agent,
+            policy: &self.snapshot.policy,
+            ledger: self.ledger,
+            now: clock::now(),
+        };
+        headers::keep_to_one(headers);
+        let filtered = listing.filter(carrier, &body, &view);
+        let filtered = filtered
+            .map_err(|error| Refusal::new(Reason::UpstreamInvalid).detail(error))?
+            .map(Bytes::from);
+        let Some(filtered) = filtered else {
+            return Ok(body);
+        };
+        headers::remove_digests(headers);
+        Ok(filtered)
+    }
+
     /// Whether an answer of this length is judged whole, before its head leaves: what is small and scanned, and
     /// what nobody scans but is here already, since then nothing has to be kept for its end.
     fn is_whole(&self, scans: bool, length: Option<u64>, upstream: &ResponseBody) -> bool {
@@ -172,6 +224,23 @@ impl Answer<'_> {
     /// The largest body that is scanned whole.
     fn buffer(&self) -> u64 {
         (self.snapshot.detectors.config().buffer_bytes as u64).min(self.limits.response_bytes)
+    }
+
+    /// A session that the agent begins is the caller's from here on.
+    fn begin_session(&self, head: &response::Parts) -> Result<(), Refusal> {
+        let case = &self.standing.case;
+        let call = &case.call;
+        if !matches!(call.dialect, Dialect::Mcp(_)) || call.action.method != "initialize" {
+            return Ok(());
+        }
+        let carrier = call.http.as_ref().and_then(|http| http.name.as_deref());
+        let Some(session) = protocol::begun_session(carrier.unwrap_or_default(), &head.headers)
+        else {
+            return Ok(());
+        };
+        self.ledger
+            .begin(&case.principal, &session, clock::now())
+            .map_err(Refusal::from)
     }
 
     fn learner(&self, content_type: Option<&str>) -> Option<Learner> {
@@ -189,14 +258,19 @@ impl Answer<'_> {
         &mut self,
         headers: &mut HeaderMap,
         mut upstream: ResponseBody,
+        listing: Option<(Listing, protocol::Carrier)>,
         mut scan: Option<Scan>,
         learner: &mut Option<Learner>,
         can_change: bool,
     ) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
         let started = clock::now();
-        let body = collect(&mut upstream).await;
+        let body = collect(&mut upstream, self.limits.response_bytes).await;
         self.toll.waited_for_agent(clock::now() - started);
-        let (body, trailers) = body?;
+        let (mut body, trailers) = body?;
+        if let Some(listing) = listing {
+            body = self.filtered(headers, listing, body)?;
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
         if let Some(learner) = learner {
             let observed = learner.observe(self.ledger, &body);
             learner.note(self.toll.record());
@@ -246,14 +320,25 @@ impl Answer<'_> {
     }
 }
 
-/// The whole body, which is known to be small.
-async fn collect(upstream: &mut ResponseBody) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
+/// The whole body, up to so many bytes.
+async fn collect(
+    upstream: &mut ResponseBody,
+    most: u64,
+) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
     let mut pieces = VecDeque::new();
     let mut trailers = None;
+    let mut length = 0;
     while let Some(frame) = upstream.frame().await {
         let frame = frame.map_err(|error| Refusal::new(error.reason()).detail(chain(&error)))?;
         match frame.into_data() {
-            Ok(piece) => pieces.push_back(piece),
+            Ok(piece) => {
+                length += piece.len() as u64;
+                if length > most {
+                    return Err(Refusal::new(Reason::ResponseTooLarge)
+                        .detail(format_args!("above {most} bytes")));
+                }
+                pieces.push_back(piece);
+            }
             Err(frame) => trailers = frame.into_trailers().ok().map(Box::new),
         }
     }

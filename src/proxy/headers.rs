@@ -263,6 +263,20 @@ fn is_framing(name: &HeaderName) -> bool {
     *name == header::CONTENT_LENGTH || *name == header::DATE || *name == header::CONTENT_TYPE
 }
 
+/// Lets no cache between keep for all what was made for one caller (RFC 9111, section 5.2.2.7).
+pub(super) fn keep_to_one(headers: &mut HeaderMap) {
+    let mut values = headers.get_all(header::CACHE_CONTROL).iter();
+    let keeps = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+        ["no-cache", "no-store", "private"]
+            .iter()
+            .any(|word| text.contains(word))
+    };
+    if values.any(|value| !keeps(value)) {
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private"));
+    }
+}
+
 /// Fields that a body no longer keeps when it may be changed on its way.
 pub(super) fn remove_digests(headers: &mut HeaderMap) {
     headers.remove(header::CONTENT_LENGTH);

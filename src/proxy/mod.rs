@@ -39,6 +39,7 @@ mod toll;
 mod trace;
 mod tunnel;
 mod upgrade;
+mod view;
 mod watch;
 
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
 use crate::model::{Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
-use crate::protocol::{self, Head, Malformed};
+use crate::protocol::{self, Head, Listing, Malformed, Observer};
 use crate::quota::Admission;
 use crate::telemetry::chain;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
@@ -388,7 +388,14 @@ impl Walk<'_> {
         let mut handshake = self.handshake.take();
         let upgraded = match &mut handshake {
             None => self
-                .forward(parts, inbound, &principal, admission, &limits)
+                .forward(
+                    parts,
+                    inbound,
+                    &standing.case.call,
+                    &principal,
+                    admission,
+                    &limits,
+                )
                 .await
                 .map(Upgraded::Answered),
             Some(handshake) => {
@@ -512,12 +519,14 @@ impl Walk<'_> {
         &self,
         mut parts: request::Parts,
         inbound: Inbound,
+        call: &Call,
         principal: &Principal,
         admission: Admission,
         limits: &Limits,
     ) -> Result<Forwarded, Refusal> {
         let proxy = self.parts();
-        self.towards_agent(&mut parts, principal)?;
+        let is_read = Listing::of(call).is_some() || Observer::is_for(call);
+        self.towards_agent(&mut parts, principal, is_read)?;
         let body = inbound
             .into_request_body(
                 limits.request_bytes,
@@ -534,7 +543,8 @@ impl Walk<'_> {
             .map_err(|(error, _unspent)| upstream_refusal(&error))
     }
 
-    /// Makes the caller's head into the one that the agent gets.
+    /// Makes the caller's head into the one that the agent gets. `is_read`: its answer is, so that it must come whole and
+    /// without a coding.
     ///
     /// # Errors
     /// When the assertion that the agent counts on cannot be signed.
@@ -542,8 +552,9 @@ impl Walk<'_> {
         &self,
         parts: &mut request::Parts,
         principal: &Principal,
+        is_read: bool,
     ) -> Result<(), Refusal> {
-        let scanned = !self.snapshot.detectors.is_empty();
+        let scanned = is_read || !self.snapshot.detectors.is_empty();
         self.snapshot.hygiene.strip_request(&mut parts.headers);
         self.parts().identity_headers.towards_agent(
             parts,

@@ -235,6 +235,12 @@ const fn catalogue(reason: Reason) -> Entry {
             "ACCESS_REVOKED",
             "This access was withdrawn. Please contact support.",
         ),
+        Reason::SessionNotFound => entry(
+            StatusCode::NOT_FOUND,
+            -32001,
+            "SESSION_NOT_FOUND",
+            "Session not found",
+        ),
         Reason::ShuttingDown => entry(
             StatusCode::SERVICE_UNAVAILABLE,
             -31007,
@@ -302,7 +308,11 @@ fn public<T>(
             Voice::Lictor
         },
         status: meaning(refusal.reason, addressee.dialect).as_u16(),
-        code: addressee.code.filter(|_| own).unwrap_or(entry.code),
+        code: match (addressee.dialect, refusal.reason) {
+            // As the servers of MCP answer (MCP 2025-11-25, basic/utilities/tasks).
+            (Dialect::Mcp(_), Reason::TaskNotFound) => -32602,
+            _ => addressee.code.filter(|_| own).unwrap_or(entry.code),
+        },
         reason: entry.name,
         message: refusal.say.as_deref().unwrap_or(entry.sentence),
         decision: Some(&decision.to_string()),
@@ -314,7 +324,10 @@ fn public<T>(
 /// Whether nothing of the answer may tell that lictor gave it: what is somebody else's looks like what
 /// does not exist.
 const fn is_silent(reason: Reason) -> bool {
-    matches!(reason, Reason::ContextNotFound | Reason::TaskNotFound)
+    matches!(
+        reason,
+        Reason::ContextNotFound | Reason::SessionNotFound | Reason::TaskNotFound
+    )
 }
 
 /// The status of a refusal in a dialect. gRPC has one of its own, beside that of HTTP.

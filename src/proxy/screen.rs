@@ -468,9 +468,14 @@ impl Learner {
     pub(super) fn observe(&mut self, ledger: &Ledger, bytes: &[u8]) -> Result<(), Refusal> {
         if let Some(learned) = self.observer.observe(bytes) {
             let (task, context) = (learned.task.as_ref(), learned.context.as_ref());
-            if let Err(full) = ledger.learn(&self.principal, task, context, clock::now()) {
-                // The answer is on its way; the caller cannot come back to this task.
-                tracing::warn!(error = %full, "a new task cannot be remembered");
+            let now = clock::now();
+            let mut remembered = ledger.learn(&self.principal, task, context, now);
+            if let Some(session) = &learned.session {
+                remembered = remembered.and_then(|()| ledger.begin(&self.principal, session, now));
+            }
+            if let Err(full) = remembered {
+                // The answer is on its way; the caller cannot come back to this task or session.
+                tracing::warn!(error = %full, "a new task or session cannot be remembered");
             }
         }
         match self.observer.is_unreadable() {

@@ -60,7 +60,7 @@ impl Walk<'_> {
         admission: Admission,
         limits: &Limits,
     ) -> Result<Upgraded, Refusal> {
-        self.towards_agent(&mut parts, principal)?;
+        self.towards_agent(&mut parts, principal, false)?;
         handshake.offer(&mut parts.headers, !self.snapshot.detectors.is_empty());
         self.agent()
             .upstream

@@ -54,6 +54,7 @@ fn call(method: &'static str, name: Option<&str>) -> Call {
         task: None,
         references: Vec::new(),
         context: None,
+        session: None,
     }
 }
 

@@ -72,6 +72,7 @@ pub const fn was_allowed(reason: Option<Reason>, passed: bool) -> bool {
         | Reason::DenyRule
         | Reason::OperationUnsupported
         | Reason::SeniorityTooLow
+        | Reason::SessionNotFound
         | Reason::TaskNotFound
         | Reason::TenantExpired
         | Reason::TenantUnknown => false,

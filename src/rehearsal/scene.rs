@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::config::Test;
 use crate::model::{
-    A2aVersion, Action, Binding, Call, Dialect, Facts, Operation, Principal, Protocol, ToolCall,
+    A2aVersion, Action, Binding, Call, Dialect, Facts, LlmApi, McpEra, Operation, Principal,
+    Protocol, ToolCall,
 };
 use crate::policy::{Question, RequestFacts};
 
@@ -122,8 +123,13 @@ fn call(action: Action) -> Call {
         operation: operation(&action),
         dialect: match action.protocol {
             Protocol::A2a => Dialect::A2a(A2aVersion::V1_0, Binding::JsonRpc),
-            Protocol::Http | Protocol::Llm => Dialect::Http,
-            Protocol::Mcp => Dialect::JsonRpc,
+            Protocol::Http => Dialect::Http,
+            Protocol::Llm => Dialect::Llm(match &*action.method {
+                "messages" => LlmApi::Messages,
+                "responses" => LlmApi::Responses,
+                _ => LlmApi::ChatCompletions,
+            }),
+            Protocol::Mcp => Dialect::Mcp(McpEra::Sessions),
         },
         action,
         http: None,
@@ -131,6 +137,7 @@ fn call(action: Action) -> Call {
         task: None,
         references: Vec::new(),
         context: None,
+        session: None,
     }
 }
 

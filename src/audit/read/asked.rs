@@ -9,8 +9,8 @@ use super::super::line::{operation_of, ownership_of};
 use super::super::record::MAX_TEXT_BYTES;
 use super::Call;
 use crate::model::{
-    self, ANONYMOUS, Action, Credential, Dialect, IdentityName, Principal, PrincipalId, Reason,
-    TaskId, TenantId,
+    self, ANONYMOUS, Action, Credential, Dialect, IdentityName, Ownership, Principal, PrincipalId,
+    Reason, TaskId, TenantId,
 };
 
 /// A question that the policy answered once, and how it did.
@@ -66,6 +66,10 @@ impl Call {
             facts: model::Facts {
                 task: ownership(&facts.task)?,
                 context: ownership(&facts.context)?,
+                session: match &facts.session {
+                    None => Ownership::Absent,
+                    Some(word) => ownership(word)?,
+                },
             },
             source: source.ip(),
             at: self.time.parse().map_err(|_| Unfit::Unreadable("time"))?,
@@ -116,6 +120,7 @@ impl Call {
             task: None,
             references: tasks.filter_map(|task| TaskId::new(task).ok()).collect(),
             context: None,
+            session: None,
         })
     }
 

@@ -70,6 +70,7 @@ fn full() -> Record {
         facts: Some(crate::model::Facts {
             task: Ownership::Mine,
             context: Ownership::NotMine,
+            session: Ownership::Mine,
         }),
         http_method: Some(http::Method::POST),
         path: Some(Box::from("/a2a%20b")),
@@ -179,6 +180,7 @@ fn every_word_of_the_writer_is_known_to_the_reader() {
         record.facts = Some(crate::model::Facts {
             task: *ownership,
             context: Ownership::Absent,
+            session: Ownership::Absent,
         });
         assert_eq!(Some(read(&record).asked().unwrap().facts), record.facts);
     }

@@ -69,17 +69,18 @@ pub(super) fn given(
 ) -> Result<(Option<Value>, Option<ToolCall>), Failure> {
     // What was JSON once is so again.
     let args = json.and_then(|json| serde_json::from_str::<Value>(json).ok());
+    let call = |tool: &str| ToolCall::new(tool, json.map(str::to_owned));
     let Some(tool) = tool else {
-        return Ok((args, None));
+        // MCP itself names the tool.
+        return Ok((args, action.tool().map(call)));
     };
     if (action.protocol, &*action.method) != (Protocol::Http, "POST") {
         return Err(Failure::Usage(format!(
-            "a tool is called by a POST: --tool goes with --do 'http:POST /path', not with `{action}`"
+            "--tool goes with --do 'http:POST /path', not with `{action}`; with MCP the tool stands in --do 'mcp:tools/call NAME'"
         )));
     }
     let params = params_of(tool, args.as_ref());
-    let call = ToolCall::new(tool, json.map(str::to_owned));
-    Ok((Some(params), Some(call)))
+    Ok((Some(params), Some(call(tool))))
 }
 
 pub(super) fn arguments(text: &str) -> Result<Box<RawValue>, String> {

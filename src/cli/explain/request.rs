@@ -86,6 +86,7 @@ fn of(saved: &Saved, call: Call, is_judged: bool, scene: Scene, policy: &PolicyS
         facts: Facts {
             task: named(call.task.is_some() || !call.references.is_empty()),
             context: named(call.context.is_some()),
+            session: named(call.session.is_some()),
         },
         call,
         args,
@@ -110,7 +111,9 @@ fn notes(saved: &Saved, call: &Call) -> Vec<(&'static str, String)> {
             format!("its head says {claimed} bytes; it is judged as it stands here"),
         ));
     }
-    if call.task.is_some() || !call.references.is_empty() || call.context.is_some() {
+    let names_session = call.session.is_some();
+    if call.task.is_some() || !call.references.is_empty() || call.context.is_some() || names_session
+    {
         notes.push((
             "ownership",
             "what it names is taken for the caller's own: only a running lictor remembers whose it is".to_owned(),

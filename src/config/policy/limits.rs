@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Draft, Use, action, defined_twice};
+use super::{Draft, action, defined_twice};
 use crate::config::decode::{self, Fields};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{LIMIT, LIMITS};
@@ -45,7 +45,7 @@ impl Draft {
                     }
                     None => self.limits.default = Some((span, limits)),
                 }
-            } else if let Some(pattern) = action(&entry.key.text, span, Use::Restrain, report) {
+            } else if let Some(pattern) = action(&entry.key.text, span, report) {
                 self.limits.add(pattern, span, limits, report);
             }
         }

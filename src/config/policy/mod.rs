@@ -27,7 +27,7 @@ use super::language::policy::{MODE, POLICY};
 use super::source::Span;
 use super::tree::{Entry, Kind, Node, quoted};
 use crate::audit::Capture;
-use crate::model::{ActionPattern, Mode, Protocol, RuleRef, TenantId};
+use crate::model::{ActionPattern, Glob, Mode, Protocol, RuleRef, TenantId};
 use crate::proxy::{hygiene, resource as protected};
 use crate::{identity, policy, quota, rehearsal, scan};
 
@@ -361,30 +361,22 @@ fn rule_ref(name: &str, span: Span, report: &Diagnostics) -> Arc<RuleRef> {
     })
 }
 
-/// What a pattern is for: what only grants may wait for the protocol to be read, what restrains may not.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Use {
-    Grant,
-    Restrain,
-}
-
 /// Reads one action pattern or several.
 fn actions(
     node: &Node,
     what: impl std::fmt::Display,
-    usage: Use,
     report: &mut Diagnostics,
 ) -> Vec<(ActionPattern, Span)> {
     super::decode::texts(node, what, report)
         .into_iter()
-        .filter_map(|(text, span)| Some((action(text, span, usage, report)?, span)))
+        .filter_map(|(text, span)| Some((action(text, span, report)?, span)))
         .collect()
 }
 
-fn action(text: &str, span: Span, usage: Use, report: &mut Diagnostics) -> Option<ActionPattern> {
+fn action(text: &str, span: Span, report: &mut Diagnostics) -> Option<ActionPattern> {
     match ActionPattern::parse(text) {
         Ok(pattern) => {
-            check_action(&pattern, text, span, usage, report);
+            check_action(&pattern, text, span, report);
             Some(pattern)
         }
         Err(error) => {
@@ -396,13 +388,7 @@ fn action(text: &str, span: Span, usage: Use, report: &mut Diagnostics) -> Optio
 }
 
 /// What parses and yet cannot act.
-fn check_action(
-    pattern: &ActionPattern,
-    text: &str,
-    span: Span,
-    usage: Use,
-    report: &mut Diagnostics,
-) {
+fn check_action(pattern: &ActionPattern, text: &str, span: Span, report: &mut Diagnostics) {
     let protocol = pattern.protocol();
     let methods = protocol.methods();
     let never = |title: String, help: &str| {
@@ -426,42 +412,32 @@ fn check_action(
                 report.push(never(title, "a path begins with `/`"));
             }
         }
-        Protocol::Mcp | Protocol::Llm => {
-            let name = format!("{}:", protocol.as_str());
-            match usage {
-                Use::Restrain => report.push(super::decode::not_enforced(&name, span)),
-                Use::Grant => report.push(
-                    Diagnostic::warning(
-                        Code::IdleGrant,
-                        format_args!("{} grants nothing yet", quoted(text)),
-                    )
-                    .at(span, "")
-                    .note(format_args!("calls of `{name}` are not yet read")),
-                ),
-            }
-        }
-        Protocol::A2a => {
+        Protocol::A2a | Protocol::Llm | Protocol::Mcp => {
             let matches =
                 |method| pattern.may_match(&crate::model::Action::known(protocol, method));
-            if !methods.iter().any(|(method, _)| matches(method)) {
+            // Servers and clients of MCP add notifications of their own.
+            let notifies = protocol == Protocol::Mcp
+                && pattern.method().overlaps(&Glob::new("notifications/**"));
+            if !notifies && !methods.iter().any(|(method, _)| matches(method)) {
                 let names = methods.iter().map(|(method, _)| *method);
                 let method = text.split_once(':').map_or(text, |(_, method)| method);
                 let title = format!("{} matches no method", quoted(text));
                 let help = match nearest(method.trim_end_matches('*'), names) {
-                    Some(meant) => format!("did you mean `a2a:{meant}`?"),
-                    None => "patterns are matched against names of A2A 1.0, such as `SendMessage`"
-                        .to_owned(),
+                    Some(meant) => format!("did you mean `{}:{meant}`?", protocol.as_str()),
+                    None => match protocol {
+                        Protocol::A2a => {
+                            "patterns are matched against names of A2A 1.0, such as `SendMessage`"
+                        }
+                        Protocol::Mcp => {
+                            "methods of MCP are `tools/call`, `resources/read` and the like"
+                        }
+                        Protocol::Http | Protocol::Llm => {
+                            "there are `chat`, `messages` and `responses`"
+                        }
+                    }
+                    .to_owned(),
                 };
                 report.push(never(title, &help));
-            }
-            if usage == Use::Grant && pattern.to_string().starts_with("a2a:ListTasks") {
-                report.push(
-                    Diagnostic::warning(Code::IdleGrant, "`a2a:ListTasks` does not pass yet")
-                        .at(span, "")
-                        .note(
-                            "lists are not filtered by owner in this version, so they are refused",
-                        ),
-                );
             }
         }
     }

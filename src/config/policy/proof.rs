@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use self::expect::RawExpect;
 use self::people::RawPerson;
-use super::{Draft, Named, Use, action, add, each_named, rule_ref};
+use super::{Draft, Named, action, add, each_named, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, nearest, number, parsed, text, wrong_type};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{RESPONSE, TEST};
@@ -295,7 +295,7 @@ fn read_caller(entry: &Entry, report: &mut Diagnostics) -> Option<RawCaller> {
 /// One action: somebody asks for one thing at a time.
 fn read_action(node: &Node, report: &mut Diagnostics) -> Option<Action> {
     let written = text(node, "`do`", report)?;
-    let pattern = action(written, node.span, Use::Restrain, report)?;
+    let pattern = action(written, node.span, report)?;
     let Some(action) = pattern.action() else {
         let diagnostic = bad_value(node, "`do`", "one action, but a pattern of several");
         report.push(diagnostic.help("a test asks for one thing; write it without `*`"));
@@ -397,8 +397,15 @@ fn read_arguments(
     report: &mut Diagnostics,
 ) -> (Option<Value>, Option<ToolCall>) {
     let given = args.and_then(|entry| object(&entry.value, "`args`", report));
+    let json = || {
+        let entry = args.filter(|_| given.is_some())?;
+        Some(exact(&entry.value))
+    };
     let Some(tool) = tool else {
-        return (given, None);
+        // MCP itself names the tool.
+        let tool = action.and_then(Action::tool);
+        let tool = tool.map(|tool| ToolCall::new(tool, json()));
+        return (given, tool);
     };
     let Some(name) = text(&tool.value, "`tool`", report) else {
         return (given, None);
@@ -408,14 +415,11 @@ fn read_arguments(
         report.push(
             Diagnostic::error(Code::Contradiction, title)
                 .at(tool.key.span, "")
-                .help("a tool is called by a POST: write do: http:POST and the path of the agent's MCP"),
+                .help("with MCP the tool stands in `do`: mcp:tools/call and its name; `tool` goes with http:POST and a path"),
         );
     }
-    let json = args
-        .filter(|_| given.is_some())
-        .map(|entry| exact(&entry.value));
     let params = params_of(name, given.as_ref());
-    (Some(params), Some(ToolCall::new(name, json)))
+    (Some(params), Some(ToolCall::new(name, json())))
 }
 
 /// A mapping of anything.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use super::{Draft, Use, actions, add, each_named, mode, rule_ref};
+use super::{Draft, actions, add, each_named, mode, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, list, nearest, not_enforced, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::is_planned;
@@ -147,7 +147,7 @@ fn read_quota(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Optio
     fields.finish(report);
     // All fields are read before any is missed, so that one run tells all mistakes.
     let per = per.map(|per| dimensions(&per.value, report));
-    let on = on.map(|on| actions(&on.value, "`on`", Use::Restrain, report));
+    let on = on.map(|on| actions(&on.value, "`on`", report));
     let rate = rate.and_then(|rate| read_rate(&rate.value, report));
     let burst = match burst {
         Some(burst) => Some(read_burst(&burst.value, rate.as_ref(), report)?),

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::condition;
 use super::scope::fence_in;
-use super::{Draft, Use, actions, add, each_named, mode, rule_ref};
+use super::{Draft, actions, add, each_named, mode, rule_ref};
 use crate::config::decode::{self, Fields, bad_value, nearest, number, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{FROM, MAX_RANK, ROLE, RULE, TO};
@@ -296,7 +296,7 @@ fn read_role(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Option
                 .help("add `allow` or `inherits`"),
         );
     }
-    let allow = allow.map(|allow| actions(&allow.value, "`allow`", Use::Grant, report));
+    let allow = allow.map(|allow| actions(&allow.value, "`allow`", report));
     let inherits = inherits.map(|inherits| texts(&inherits.value, "`inherits`", report));
     Some(RawRole {
         rank: rank.and_then(|rank| u32::try_from(rank).ok()).unwrap_or(0),
@@ -388,9 +388,9 @@ fn read_rule(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Option
         .and_then(|entry| condition::read(&entry.value, &what, report));
     let mode = mode(&mut fields, otherwise, report);
     fields.finish(report);
-    let (effect, entry, usage) = match (allow, deny) {
-        (Some(allow), None) => (Effect::Allow, allow, Use::Grant),
-        (None, Some(deny)) => (Effect::Deny, deny, Use::Restrain),
+    let (effect, entry) = match (allow, deny) {
+        (Some(allow), None) => (Effect::Allow, allow),
+        (None, Some(deny)) => (Effect::Deny, deny),
         (None, None) => {
             let title = format_args!("{what} neither allows nor denies");
             report.push(
@@ -412,7 +412,7 @@ fn read_rule(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Option
         }
     };
     let listed = format!("`{}` of {what}", entry.key.text);
-    let actions = actions(&entry.value, &listed, usage, report);
+    let actions = actions(&entry.value, &listed, report);
     let mut rule = RawRule {
         effect,
         mode,

@@ -40,16 +40,19 @@ impl Draft {
     }
 
     pub(super) fn check_tools(&self, report: &mut Diagnostics) -> Vec<Tool> {
-        let posts = ActionPattern::parse("http:POST");
-        let is_idle = posts.is_ok_and(|posts| !self.is_granted(&posts));
+        let is_granted = |text: &str| {
+            let pattern = ActionPattern::parse(text);
+            pattern.is_ok_and(|pattern| self.is_granted(&pattern))
+        };
+        let posts = is_granted("http:POST");
         let mut tools = Vec::new();
         for (name, (span, raw)) in &self.tools {
-            if is_idle {
+            if !posts && !is_granted(&format!("mcp:tools/call {name}")) {
                 let title = format_args!("nobody may call tool {}", quoted(name));
                 report.push(
                     Diagnostic::warning(Code::IdleTool, title)
                         .at(*span, "")
-                        .note("tools are called by `http:POST` requests, and nothing allows one"),
+                        .note("tools are called by `mcp:tools/call` and their name, or by `http:POST` requests, and nothing allows one"),
                 );
             }
             tools.push(Tool {

@@ -91,6 +91,7 @@ pub(super) fn call(method: &'static str, name: Option<&str>) -> Call {
         task: None,
         references: Vec::new(),
         context: None,
+        session: None,
     }
 }
 
@@ -343,7 +344,11 @@ fn tenants_are_served_only_if_listed_and_in_time() {
 #[test]
 fn objects_of_others_are_not_found_but_only_for_who_may_ask() {
     let judge = |config, task, context| {
-        let facts = Facts { task, context };
+        let facts = Facts {
+            task,
+            context,
+            ..Facts::default()
+        };
         let set = PolicySet::compile(config);
         reason(&set.decide(&ask(&ana(), &call("GetTask", None), &facts)))
     };
@@ -362,8 +367,10 @@ fn objects_of_others_are_not_found_but_only_for_who_may_ask() {
 }
 
 #[test]
-fn lists_of_tasks_do_not_pass_even_when_granted() {
-    let list = call("ListTasks", None);
+fn lists_of_tasks_over_grpc_do_not_pass_even_when_granted() {
+    let mut list = call("ListTasks", None);
+    assert!(decide(analyst(), &ana(), &list).is_allow());
+    list.dialect = Dialect::A2a(A2aVersion::V1_0, Binding::Grpc);
     let granted = decide(analyst(), &ana(), &list);
     assert_eq!(reason(&granted), Some(Reason::OperationUnsupported));
     let not_granted = decide(Config::default(), &ana(), &list);

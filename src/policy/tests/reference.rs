@@ -163,11 +163,17 @@ fn grants(config: &Config, role: &Role, action: &Action, depth: usize) -> bool {
         .roles
         .iter()
         .filter(|other| other.mode == Mode::Enforce && role.inherits.contains(&other.rule.name));
-    role.allow.iter().any(|pattern| pattern.matches(action))
+    role.allow.iter().any(|pattern| covers(pattern, action))
         || (depth < config.roles.len()
             && parents
                 .clone()
                 .any(|parent| grants(config, parent, action, depth + 1)))
+}
+
+/// Whoever holds something of MCP holds what every use of it needs.
+fn covers(pattern: &ActionPattern, action: &Action) -> bool {
+    let is_of_session = action.protocol == Protocol::Mcp && action.method == "notifications/own";
+    pattern.matches(action) || (pattern.protocol() == Protocol::Mcp && is_of_session)
 }
 
 fn denies(rule: &Rule, question: &Question<'_>) -> bool {
@@ -202,7 +208,7 @@ fn allows(rule: &Rule, question: &Question<'_>) -> bool {
     };
     rule.actions
         .iter()
-        .any(|pattern| pattern.matches(&question.call.action))
+        .any(|pattern| covers(pattern, &question.call.action))
         && meant
 }
 

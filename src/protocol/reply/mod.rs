@@ -5,6 +5,7 @@
 
 mod failed;
 mod grpc;
+mod model;
 mod problem;
 mod rpc;
 mod status;
@@ -15,7 +16,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use serde::Serialize;
 
-use crate::model::{A2aVersion, Binding, ContextId, Dialect, RpcId, TaskId};
+use crate::model::{A2aVersion, Binding, ContextId, Dialect, LlmApi, RpcId, TaskId};
 
 /// Whose words a refusal has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub fn refusal(dialect: Dialect, rpc_id: Option<&RpcId>, error: &PublicError<'_>
         fields: HeaderMap::new(),
     };
     match dialect {
-        Dialect::A2a(_, Binding::JsonRpc) | Dialect::JsonRpc => {
+        Dialect::A2a(_, Binding::JsonRpc) | Dialect::JsonRpc | Dialect::Mcp(_) => {
             json(rpc_id.map_or_else(String::new, |id| rpc::error(dialect, id, error)))
         }
         Dialect::A2a(A2aVersion::V1_0, Binding::Rest) => json(status::json(error)),
@@ -83,6 +84,7 @@ pub fn refusal(dialect: Dialect, rpc_id: Option<&RpcId>, error: &PublicError<'_>
             body: Bytes::new(),
             fields: grpc::fields(dialect, error),
         },
+        Dialect::Llm(api) => json(model::error(api, error)),
         Dialect::Http => Rendered {
             content_type: "application/problem+json",
             body: problem::details(error).into(),
@@ -114,9 +116,11 @@ pub fn terminal_event(
     let event = failed
         .map(|event| data(&event))
         .unwrap_or_else(|| match dialect {
-            Dialect::A2a(_, Binding::JsonRpc) | Dialect::JsonRpc => {
+            Dialect::A2a(_, Binding::JsonRpc) | Dialect::JsonRpc | Dialect::Mcp(_) => {
                 data(&rpc::error(dialect, rpc_id, error))
             }
+            Dialect::Llm(api @ LlmApi::ChatCompletions) => data(&model::error(api, error)),
+            Dialect::Llm(api) => format!("event: error\n{}", data(&model::error(api, error))),
             Dialect::A2a(A2aVersion::V1_0, Binding::Rest) => {
                 format!("event: error\n{}", data(&status::json(error)))
             }

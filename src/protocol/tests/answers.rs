@@ -182,6 +182,62 @@ fn calls_that_make_nothing_are_not_watched() {
 }
 
 #[test]
+fn a_session_of_2024_11_05_is_learned_from_its_first_event() {
+    let call = super::send("GET", "/sse", &[("accept", "text/event-stream")], "").unwrap();
+    let learned = |text: &str| {
+        let text = text.as_bytes();
+        let mut found = Vec::new();
+        for cut in 0..=text.len() {
+            let mut observer = Observer::new(&call, Carrier::EventStream).unwrap();
+            let (left, right) = text.split_at(cut);
+            let pieces = [left, right].map(|piece| observer.observe(piece));
+            let sessions = pieces.into_iter().flatten().filter_map(|it| it.session);
+            found.push(sessions.map(|it| it.to_string()).collect::<Vec<_>>());
+        }
+        found.dedup();
+        assert_eq!(found.len(), 1, "the cut changed what was learned");
+        found.remove(0)
+    };
+    assert_eq!(
+        learned(
+            "event: endpoint\r\ndata: /messages/?session_id=abc\r\n\r\ndata: /x?session_id=no\r\n\r\n"
+        ),
+        ["/messages/ abc"]
+    );
+    assert_eq!(
+        learned(": hello\n\nevent: endpoint\ndata: http://a.example/m?sessionId=s\n\n"),
+        ["/m s"]
+    );
+    for other in [
+        "data: {\"a\":1}\n\n",
+        "data: /m\n\n",
+        "data: /m?session_id=a&session_id=b\n\n",
+    ] {
+        assert!(learned(other).is_empty(), "{other}");
+    }
+}
+
+#[test]
+fn a_task_of_mcp_is_learned_from_the_answer_of_a_tool() {
+    let call =
+        post(r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"slow"}}"#).unwrap();
+    for body in [
+        r#"{"jsonrpc":"2.0","id":1,"result":{"task":{"taskId":"t","status":"working"}}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"resultType":"task","taskId":"t","id":"no"}}"#,
+    ] {
+        let ids = (Some("t".to_owned()), None);
+        assert_eq!(
+            watch(&call, Carrier::Json, &[body.as_bytes()]),
+            ids,
+            "{body}"
+        );
+    }
+    let content =
+        br#"{"result":{"content":[{"taskId":"no"}],"structuredContent":{"task":{"taskId":"no"}}}}"#;
+    assert_eq!(watch(&call, Carrier::Json, &[content]), (None, None));
+}
+
+#[test]
 fn carriers_are_known_by_their_type() {
     let carrier = Carrier::from_content_type;
     assert_eq!(

@@ -87,6 +87,7 @@ pub(super) fn shown(request: &str, read: Result<Call, Malformed>) -> String {
                 more("reference", Some(task.as_str()));
             }
             more("context", call.context.as_ref().map(|it| it.as_str()));
+            more("session", call.session.as_ref().map(|it| it.as_str()));
             read
         }
     };

@@ -75,14 +75,14 @@ pub(in crate::config) static TEST: Record = Record::new(
         Field::new(
             "args",
             Value::Any,
-            "The arguments of the call: `params` of JSON-RPC, or with `tool` what the tool is given.",
+            "The arguments of the call: what a tool is given, or else `params` of JSON-RPC.",
         )
         .otherwise("none")
         .examples(&["{ amount: 10, currency: GBP }"]),
         Field::new(
             "tool",
             Value::Text(&TEXT),
-            "The tool that is called, by a request `tools/call` (MCP). It goes with `do: http:POST` and a path. Conditions then read `params` as \
+            "The tool that is called, by a request `tools/call` in a POST that the policy judges as plain HTTP. With `do: mcp:tools/call NAME` it is named there. Conditions then read `params` as \
              they stand in the request: `args.name`, and `args.arguments` with what stands under `args` here.",
         )
         .otherwise("no tool")

@@ -1,0 +1,82 @@
+//! Lists as the caller may see them.
+
+use std::time::Instant;
+
+use crate::ledger::Ledger;
+use crate::model::{ActionPattern, Call, TaskId};
+use crate::policy::{PolicySet, Question, RequestFacts};
+use crate::protocol::{Listing, Viewer};
+
+use super::standing::Case;
+
+/// Who asks for a list, and what decides over its entries.
+pub(super) struct View<'a> {
+    pub(super) listing: Listing,
+    pub(super) case: &'a Case,
+    pub(super) agent: &'a str,
+    pub(super) policy: &'a PolicySet,
+    pub(super) ledger: &'a Ledger,
+    pub(super) now: Instant,
+}
+
+impl Viewer for View<'_> {
+    fn sees(&self, name: &str) -> bool {
+        let principal = &self.case.principal;
+        let Some(action) = self.listing.use_of(name) else {
+            let task = TaskId::new(name);
+            return task.is_ok_and(|task| self.ledger.owns(principal, &task, self.now));
+        };
+        let call = Call {
+            action,
+            ..self.case.call.clone()
+        };
+        let question = Question {
+            call: &call,
+            request: RequestFacts {
+                args: None,
+                tool: None,
+                ..self.case.question(self.agent).request
+            },
+            ..self.case.question(self.agent)
+        };
+        if self.listing == Listing::Templates {
+            let pattern = ActionPattern::parse(&format!("mcp:resources/read {}", any_of(name)));
+            return pattern.is_ok_and(|pattern| self.policy.may_be_granted(&question, &pattern));
+        }
+        self.policy.may_pass(&question)
+    }
+
+    fn owned(&self) -> u64 {
+        self.ledger.count_of(&self.case.principal)
+    }
+}
+
+/// The pattern of what a template may become (RFC 6570): a variable is any text.
+fn any_of(template: &str) -> String {
+    let mut pattern = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, tail)) = rest.split_once('{') {
+        pattern.push_str(before);
+        pattern.push_str("**");
+        rest = tail.split_once('}').map_or("", |(_, after)| after);
+    }
+    pattern.push_str(rest);
+    pattern
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_what_it_may_become() {
+        for (template, expected) in [
+            ("file:///docs/{path}", "file:///docs/**"),
+            ("x://{a}/b/{+c}.txt", "x://**/b/**.txt"),
+            ("x://y", "x://y"),
+            ("x://{broken", "x://**"),
+        ] {
+            assert_eq!(any_of(template), expected);
+        }
+    }
+}
