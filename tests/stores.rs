@@ -260,6 +260,35 @@ async fn a_signature_of_before_a_start_counts_if_the_memory_is_older() {
 }
 
 #[tokio::test]
+async fn of_two_who_are_asked_at_once_one_accepts() {
+    let (stage, redis) = (Stage::new().await, Redis::start().await);
+    let (one, two) = (stage.lictor(&redis).await, stage.lictor(&redis).await);
+    for number in 0..20 {
+        let signed = stage.signed(&format!("n{number}"), 0);
+        let (first, second) = tokio::join!(ask(&one, &signed), ask(&two, &signed));
+        let mut statuses = [first.0.status(), second.0.status()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 401], "{} {}", first.1, second.1);
+    }
+}
+
+#[tokio::test]
+async fn data_that_begin_in_the_future_are_told_of() {
+    let (stage, redis) = (Stage::new().await, Redis::start().await);
+    let began = clock::wall().as_second() + 3600;
+    redis
+        .ask(&format!("SET {{lictor}}:began {began}"))
+        .await
+        .unwrap();
+    let lictor = stage.lictor(&redis).await;
+    until_told(&lictor, "degraded", "says that its data begin in 3").await;
+    expect(&lictor, &stage.signed("n1", 0), 401, BEFORE).await;
+    redis.ask("DEL {lictor}:began").await.unwrap();
+    until_told(&lictor, "ready", "").await;
+    expect(&lictor, &stage.signed("n2", 0), 200, "").await;
+}
+
+#[tokio::test]
 async fn without_redis_nothing_counts_that_must_be_remembered_until_it_is_back() {
     let (stage, mut redis) = (Stage::new().await, Redis::start().await);
     let lictor = stage.lictor(&redis).await;
@@ -443,6 +472,19 @@ async fn a_redis_that_forgets_when_memory_is_short_is_told_of() {
     let lictor = stage.lictor(&redis).await;
     until_told(&lictor, "degraded", "maxmemory-policy is `allkeys-lru`").await;
     expect(&lictor, &stage.signed("n1", 0), 200, "").await;
+    // It is told for as long as it is so.
+    redis.ask("FLUSHALL").await.unwrap();
+    eventually("the loss to be noticed", async || {
+        let log = lictor.log();
+        log.contains("Redis has lost its data").then_some(())
+    })
+    .await;
+    until_told(&lictor, "degraded", "maxmemory-policy is `allkeys-lru`").await;
+    redis
+        .ask("CONFIG SET maxmemory-policy noeviction")
+        .await
+        .unwrap();
+    until_told(&lictor, "ready", "").await;
 }
 
 #[tokio::test]

@@ -83,7 +83,7 @@ impl Redis {
         if address.is_exposed {
             tracing::warn!(
                 redis.addr = %address,
-                "the password of Redis crosses the network in the clear; use rediss://"
+                "what is said to Redis crosses the network in the clear, its password too; use rediss://"
             );
         }
         Ok(Self(Arc::new(Inner {

@@ -21,6 +21,9 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 /// of all data may go unnoticed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// How much clocks may differ, in seconds.
+const MAX_AHEAD: i64 = 30;
+
 /// The wait between attempts to connect: it doubles from one to the other.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -78,7 +81,7 @@ impl Redis {
             .await
             .map_err(|error| unreached(&address, &error))?;
         let since = self.look(&mut connection).await?;
-        let trouble = trouble(&mut connection).await;
+        let trouble = self.trouble(&mut connection, since).await;
         if let Some(trouble) = &trouble {
             tracing::warn!(redis.addr = %address, "Redis {trouble}");
         }
@@ -110,6 +113,11 @@ impl Redis {
                     "Redis has lost its data; what is older than now is refused where that matters"
                 );
             }
+            // What was in order when it connected is not asked about every second.
+            if since != up.since || up.trouble.is_some() {
+                let trouble = self.trouble(&mut up.connection, since).await;
+                up.trouble = trouble.map(Arc::from);
+            }
             up.since = since;
         }
     }
@@ -125,10 +133,27 @@ impl Redis {
         let since = redis::cmd("GET").arg(&key).query_async(connection).await;
         since.map_err(|error| unwell(&error))
     }
+
+    /// What the operator should change although it answers.
+    async fn trouble(&self, connection: &mut MultiplexedConnection, since: i64) -> Option<String> {
+        forgets(connection).await.or_else(|| self.is_ahead(since))
+    }
+
+    /// Data that are younger than now: the clock of whoever began them was wrong, and until it is so late everything is
+    /// refused as older.
+    fn is_ahead(&self, since: i64) -> Option<String> {
+        let ahead = since.saturating_sub(clock::wall().as_second());
+        (ahead > MAX_AHEAD).then(|| {
+            format!(
+                "says that its data begin in {ahead} s: a clock was wrong, of an instance or here; delete the key `{}` when none is",
+                self.key("began")
+            )
+        })
+    }
 }
 
-/// What the operator should change in a Redis that answers.
-async fn trouble(connection: &mut MultiplexedConnection) -> Option<String> {
+/// Whether it forgets keys when memory is short, if it tells.
+async fn forgets(connection: &mut MultiplexedConnection) -> Option<String> {
     let mut command = Cmd::new();
     command.arg("INFO").arg("memory");
     // Whoever may not ask cannot be told.
@@ -136,7 +161,7 @@ async fn trouble(connection: &mut MultiplexedConnection) -> Option<String> {
     evicts(&told)
 }
 
-/// Whether it forgets keys when memory is short, by its own words.
+/// The same, by its own words.
 fn evicts(told: &str) -> Option<String> {
     let value = |name: &str| {
         let lines = told.lines().map(str::trim_end);
