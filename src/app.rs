@@ -5,6 +5,7 @@ mod gauges;
 mod judges;
 mod listening;
 mod reload;
+mod remember;
 mod revocations;
 mod shared;
 mod trial;
@@ -35,12 +36,12 @@ use crate::clock;
 use crate::config::{Diagnostics, Operator, PUBLIC, Watcher};
 use crate::drain::{self, Drain, Guard};
 use crate::identity::{Assertions, KeyStore};
-use crate::ledger::{self, Ledger};
-use crate::proxy::{self, Agent, Agents, IdentityHeaders, Proxy};
+use crate::ledger::Journal;
+use crate::proxy::{self, Agents, IdentityHeaders, Proxy};
 use crate::quota::Store;
 use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
 use crate::tls;
-use crate::upstream::{self, Endpoint, Upstream};
+use crate::upstream::Endpoint;
 
 use desk::PolicyDesk;
 use gauges::Gauges;
@@ -79,6 +80,7 @@ pub struct Running {
     pub audit: PathBuf,
     proxy: Arc<Proxy>,
     keys: Arc<KeyStore>,
+    journal: Journal,
     draining: Control,
     calls: Drain,
     rest: Drain,
@@ -103,6 +105,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let metrics = Metrics::new(&registry)?;
     let audit = audit(&operator, &registry)?;
     let count = workers(&operator);
+    let (agents, journal) = remember::agents(&operator, count, client.as_ref(), &registry)?;
     let ports = operator.ports();
     let bind = |prepared| Bound::new(prepared, &ports, count);
     let mut bound = prepared
@@ -156,7 +159,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         calls: metrics.calls,
         transport: metrics.transport.clone(),
         quota_store: Store::new(Store::DEFAULT_CAPACITY, clock::now()),
-        agents: agents(&operator, count, client.as_ref()),
+        agents,
         first_byte: operator.upstream.first_byte,
         identity_headers: IdentityHeaders {
             tenant: names.tenant.clone(),
@@ -217,6 +220,8 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         })
     });
     drop(guard);
+    let written = journal.clone();
+    health.ask("ledger", move || remember::condition(&written));
     let draining = watch_controls(
         &mut health,
         &proxy,
@@ -289,6 +294,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         audit: operator.audit.path.clone(),
         proxy,
         keys,
+        journal,
         draining,
         calls,
         rest,
@@ -322,6 +328,9 @@ impl Running {
         if let Err(unwritten) = self.proxy.parts().audit.shutdown(LAST_RECORDS).await {
             tracing::error!(path = %self.audit.display(), error = %unwritten, "the audit trail is not complete");
         }
+        if !self.journal.shutdown(LAST_RECORDS).await {
+            tracing::error!("the ledger is not complete; some tasks and sessions will be nobody's");
+        }
         self.keys.shutdown().await;
         let _still_open = self.proxy.parts().agents.close(LAST_RECORDS).await;
         let _still_held = self.rest.drain(LAST_RECORDS).await;
@@ -329,30 +338,6 @@ impl Running {
             task.abort();
         }
     }
-}
-
-/// The agent at `upstream.url`, and those at further ports of its host that connections may be redirected from.
-fn agents(operator: &Operator, workers: NonZeroUsize, tls: Option<&tls::Client>) -> Agents {
-    let agent = |endpoint: Endpoint, ledger| Agent {
-        port: endpoint.port(),
-        upstream: Upstream::new(
-            &upstream::Config {
-                endpoint,
-                workers,
-                ..operator.upstream.clone()
-            },
-            tls.map(tls::Client::config),
-        ),
-        ledger,
-    };
-    let endpoint = &operator.upstream.endpoint;
-    let first = agent(endpoint.clone(), Ledger::new(&ledger::Config::default()));
-    let others = operator.ports().into_iter();
-    let others = others
-        .filter(|port| Some(*port) != endpoint.port())
-        .map(|port| agent(endpoint.clone().at(port), first.ledger.beside()))
-        .collect();
-    Agents::new(first, others)
 }
 
 /// One worker for each processor that we may use, unless the operator says how many.

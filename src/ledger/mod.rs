@@ -6,29 +6,43 @@
 //! An owner is the triple of identity, id and tenant. Callers without a credential are one principal
 //! and own together: whoever grants something to `anonymous` lets them see each other's tasks.
 //!
-//! The memory is this process's: after a restart every task is unknown, so nobody's, and a call that
-//! names one is refused. A live entry never gives way to a new one; what cannot be remembered is not
-//! begun.
+//! What is owned is written down in a [`Journal`], if there is one, and outlives the process: of what is not in it, or is in the
+//! queue when the process is killed, the owner is forgotten. Then a task is nobody's and a call that names it is refused; a
+//! context, which callers choose, becomes that of the next who names it. A live entry never gives way to a new one; what
+//! cannot be remembered is not begun.
 
 mod config;
+mod error;
+mod file;
+mod journal;
+mod metrics;
+mod owner;
 mod room;
 mod table;
 
 #[cfg(test)]
+mod kept_tests;
+#[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::model::{
-    A2aVersion, Call, ContextId, Dialect, Facts, Operation, Ownership, Principal, SessionId, TaskId,
+    A2aVersion, Call, ContextId, Dialect, Facts, NameError, Operation, Ownership, Principal,
+    SessionId, TaskId,
 };
 
 pub use config::Config;
+pub use error::JournalError;
+pub use file::Claim;
+pub use journal::Journal;
+pub use metrics::Metrics;
 pub use room::LedgerFull;
 
+use file::Kind;
 use room::Room;
-use table::Table;
+use table::{Owned, Table};
 
 /// Who owns which task and which context.
 #[derive(Debug)]
@@ -60,6 +74,52 @@ impl Ledger {
             sessions: self.sessions.alike(),
             room: Arc::clone(&self.room),
         }
+    }
+
+    /// Remembers what the journal says of this agent, and writes down from now on what is owned. `now` and `wall`, in
+    /// seconds since 1970, are the same moment. Where there is no room for all, what counts longest is remembered: how much is
+    /// not is told.
+    #[must_use]
+    pub fn kept_in(
+        mut self,
+        journal: &Journal,
+        agent: &str,
+        claims: &[Claim],
+        (now, wall): (Instant, i64),
+    ) -> (Self, usize) {
+        self.tasks.kept_in(journal, agent);
+        self.contexts.kept_in(journal, agent);
+        self.sessions.kept_in(journal, agent);
+        let claims = claims.iter();
+        let own = claims.filter(|claim| &*claim.object.agent == agent);
+        let left_out = own.filter(|claim| !self.restore(claim, now, wall)).count();
+        (self, left_out)
+    }
+
+    fn restore(&self, claim: &Claim, now: Instant, wall: i64) -> bool {
+        let left = claim.until.saturating_sub(wall);
+        // No longer than if it were used now, whatever a clock said when it was written.
+        let left = Duration::from_secs(u64::try_from(left).unwrap_or_default());
+        match claim.object.kind {
+            Kind::Context => self.restored(&self.contexts, ContextId::new, claim, now, left),
+            Kind::Session => self.restored(&self.sessions, SessionId::new, claim, now, left),
+            Kind::Task => self.restored(&self.tasks, TaskId::new, claim, now, left),
+        }
+    }
+
+    fn restored<K: Owned>(
+        &self,
+        table: &Table<K>,
+        read: impl Fn(&str) -> Result<K, NameError>,
+        claim: &Claim,
+        now: Instant,
+        left: Duration,
+    ) -> bool {
+        let deadline = now + left.min(table.ttl());
+        read(&claim.object.id).is_ok_and(|key| {
+            let owner = claim.owner.clone();
+            table.restore(&key, owner, deadline, &self.room).is_ok()
+        })
     }
 
     /// How many tasks and contexts are remembered, here and beside, those included that have expired unnoticed.
@@ -104,7 +164,7 @@ impl Ledger {
         let context = match &call.context {
             None => Ownership::Absent,
             Some(context) if begins(call) => {
-                match self.contexts.claim(context, principal, &self.room, now) {
+                match self.contexts.choose(context, principal, &self.room, now) {
                     Ok(ownership) => ownership,
                     Err(full) => {
                         self.release_task(principal, call, task);
@@ -123,6 +183,17 @@ impl Ledger {
             context,
             session,
         })
+    }
+
+    /// The call is forwarded, so that what it chose stays the caller's, also after a restart. A task that it chose does
+    /// so once an answer has named it.
+    pub fn confirm(&self, principal: &Principal, call: &Call, facts: &Facts, now: Instant) {
+        if let Some(context) = &call.context
+            && begins(call)
+            && facts.context == Ownership::Mine
+        {
+            self.contexts.confirm(context, principal, now);
+        }
     }
 
     /// Takes back what [`Ledger::facts`] claimed for a call that was then refused: call it once, with
@@ -182,11 +253,6 @@ impl Ledger {
     ) -> Result<(), LedgerFull> {
         self.sessions.claim(session, principal, &self.room, now)?;
         Ok(())
-    }
-
-    /// Forgets a session of this caller's: the agent has ended it.
-    pub fn end(&self, principal: &Principal, session: &SessionId) {
-        self.sessions.release(session, principal, &self.room);
     }
 
     /// Whether the task is this caller's.

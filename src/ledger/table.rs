@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::model::{IdentityName, Ownership, Principal, PrincipalId, TenantId};
+use crate::model::{ContextId, Ownership, Principal, SessionId, TaskId};
 
+use super::file::Kind;
+use super::journal::{Journal, Pen};
+use super::owner::Owner;
 use super::room::{LedgerFull, Room};
 
 /// A power of two, far above the number of threads.
@@ -17,6 +20,52 @@ const SHARDS: usize = 64;
 const REAPED: usize = 4;
 const REAPED_WHEN_FULL: usize = 64;
 
+/// An owner is written down again when this part of its time has passed: each hour, where it is remembered for a day. After a
+/// restart it is remembered for as much less at most.
+const RENEWED: u32 = 24;
+
+/// What can be owned.
+pub(super) trait Owned: Clone + Eq + Hash {
+    const KIND: Kind;
+
+    fn text(&self) -> &str;
+}
+
+impl Owned for ContextId {
+    const KIND: Kind = Kind::Context;
+
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Owned for SessionId {
+    const KIND: Kind = Kind::Session;
+
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl Owned for TaskId {
+    const KIND: Kind = Kind::Task;
+
+    fn text(&self) -> &str {
+        self.as_str()
+    }
+}
+
+/// How an object becomes somebody's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taking {
+    /// A call chose it, and may yet be refused.
+    Choose,
+    /// The agent named it.
+    Learn,
+    /// A call chose it, and the agent has to name it first.
+    Reserve,
+}
+
 /// A bounded map from ids to owners.
 #[derive(Debug)]
 pub(super) struct Table<K> {
@@ -24,6 +73,8 @@ pub(super) struct Table<K> {
     // The ids are chosen by callers, so the hash is keyed, and one that withstands them.
     hasher: RandomState,
     ttl: Duration,
+    // Writes owners down, if they outlive the process.
+    pen: Option<Pen>,
     // The shard that is looked through next when there is no room.
     next: AtomicUsize,
 }
@@ -49,17 +100,19 @@ struct Entry {
     uses: u32,
     /// The agent has not named it yet.
     reserved: bool,
+    durable: Durable,
 }
 
-/// Who owns an object. The tenant counts too: the same caller under another tenant is another party.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Owner {
-    identity: IdentityName,
-    id: PrincipalId,
-    tenant: TenantId,
+/// Whether an entry outlives the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durable {
+    /// It need not.
+    No,
+    /// It is written down, until then; or is to be, at its next use.
+    Yes(Option<Instant>),
 }
 
-impl<K: Clone + Eq + Hash> Table<K> {
+impl<K: Owned> Table<K> {
     pub(super) fn new(ttl: Duration) -> Self {
         let shard = || {
             Mutex::new(Shard {
@@ -74,8 +127,23 @@ impl<K: Clone + Eq + Hash> Table<K> {
             shards: std::iter::repeat_with(shard).take(SHARDS).collect(),
             hasher: RandomState::new(),
             ttl,
+            pen: None,
             next: AtomicUsize::new(0),
         }
+    }
+
+    /// How long an entry is remembered after its last use.
+    pub(super) const fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// Writes owners down from now on.
+    pub(super) fn kept_in(&mut self, journal: &Journal, agent: &str) {
+        self.pen = Some(Pen {
+            journal: journal.clone(),
+            agent: agent.into(),
+            kind: K::KIND,
+        });
     }
 
     /// An empty one with the same settings.
@@ -89,13 +157,16 @@ impl<K: Clone + Eq + Hash> Table<K> {
         match shard.live(key, now) {
             Some(entry) if entry.owner.is(principal) && !entry.reserved => {
                 entry.deadline = now + self.ttl;
+                if entry.durable != Durable::No {
+                    self.keep(key, entry);
+                }
                 Ownership::Mine
             }
             Some(_) | None => Ownership::NotMine,
         }
     }
 
-    /// Makes it the caller's if it is nobody's. Between two callers who ask at once, the lock decides.
+    /// Makes it the caller's if it is nobody's, as the agent says. Between two callers who ask at once, the lock decides.
     pub(super) fn claim(
         &self,
         key: &K,
@@ -103,7 +174,45 @@ impl<K: Clone + Eq + Hash> Table<K> {
         room: &Room,
         now: Instant,
     ) -> Result<Ownership, LedgerFull> {
-        self.take(key, principal, false, room, now)
+        self.take(key, principal, Taking::Learn, room, now)
+    }
+
+    /// The same for what a call chose. It does not outlive the process before it is [confirmed](Self::confirm).
+    pub(super) fn choose(
+        &self,
+        key: &K,
+        principal: &Principal,
+        room: &Room,
+        now: Instant,
+    ) -> Result<Ownership, LedgerFull> {
+        self.take(key, principal, Taking::Choose, room, now)
+    }
+
+    /// The call that chose it goes on.
+    pub(super) fn confirm(&self, key: &K, principal: &Principal, now: Instant) {
+        let mut shard = self.shard(key);
+        if let Some(entry) = shard.live(key, now)
+            && entry.owner.is(principal)
+            && !entry.reserved
+        {
+            self.keep(key, entry);
+        }
+    }
+
+    /// Remembers what was written down before the process began.
+    pub(super) fn restore(
+        &self,
+        key: &K,
+        owner: Owner,
+        deadline: Instant,
+        room: &Room,
+    ) -> Result<(), LedgerFull> {
+        let mut shard = self.shard(key);
+        shard.forget(key, room);
+        room.take(&owner.tenant)?;
+        let durable = Durable::Yes(Some(deadline));
+        shard.insert(key, owner, false, durable, deadline);
+        Ok(())
     }
 
     /// Keeps it for the caller if it is nobody's, until a claim makes it the caller's.
@@ -114,14 +223,14 @@ impl<K: Clone + Eq + Hash> Table<K> {
         room: &Room,
         now: Instant,
     ) -> Result<Ownership, LedgerFull> {
-        self.take(key, principal, true, room, now)
+        self.take(key, principal, Taking::Reserve, room, now)
     }
 
     fn take(
         &self,
         key: &K,
         principal: &Principal,
-        reserves: bool,
+        taking: Taking,
         room: &Room,
         now: Instant,
     ) -> Result<Ownership, LedgerFull> {
@@ -133,7 +242,10 @@ impl<K: Clone + Eq + Hash> Table<K> {
             }
             entry.deadline = now + self.ttl;
             entry.uses = entry.uses.saturating_add(1);
-            entry.reserved &= reserves;
+            entry.reserved &= taking == Taking::Reserve;
+            if taking == Taking::Learn || entry.durable != Durable::No {
+                self.keep(key, entry);
+            }
             return Ok(Ownership::Mine);
         }
         shard.forget(key, room);
@@ -141,8 +253,31 @@ impl<K: Clone + Eq + Hash> Table<K> {
             shard.reap(REAPED_WHEN_FULL, room, now);
             room.take(&principal.tenant)?;
         }
-        shard.insert(key.clone(), Owner::new(principal), reserves, now + self.ttl);
+        let entry = shard.insert(
+            key,
+            Owner::new(principal),
+            taking == Taking::Reserve,
+            Durable::No,
+            now + self.ttl,
+        );
+        if let Some(entry) = entry
+            && taking == Taking::Learn
+        {
+            self.keep(key, entry);
+        }
         Ok(Ownership::Mine)
+    }
+
+    /// Writes the owner down, unless that was done not long ago.
+    fn keep(&self, key: &K, entry: &mut Entry) {
+        let Some(pen) = &self.pen else { return };
+        if let Durable::Yes(Some(until)) = entry.durable
+            && until + self.ttl / RENEWED > entry.deadline
+        {
+            return;
+        }
+        let is_sent = pen.keep(key.text(), &entry.owner, entry.deadline);
+        entry.durable = Durable::Yes(is_sent.then_some(entry.deadline));
     }
 
     /// Undoes one claim of the caller's.
@@ -189,7 +324,7 @@ impl<K: Clone + Eq + Hash> Table<K> {
     }
 }
 
-impl<K: Clone + Eq + Hash> Shard<K> {
+impl<K: Owned> Shard<K> {
     /// The entry, unless it has expired.
     fn live(&mut self, key: &K, now: Instant) -> Option<&mut Entry> {
         self.entries
@@ -197,7 +332,14 @@ impl<K: Clone + Eq + Hash> Shard<K> {
             .filter(|entry| entry.deadline > now)
     }
 
-    fn insert(&mut self, key: K, owner: Owner, reserved: bool, deadline: Instant) {
+    fn insert(
+        &mut self,
+        key: &K,
+        owner: Owner,
+        reserved: bool,
+        durable: Durable,
+        deadline: Instant,
+    ) -> Option<&mut Entry> {
         let place = match self.free.pop() {
             Some(place) => place,
             None => {
@@ -220,8 +362,10 @@ impl<K: Clone + Eq + Hash> Shard<K> {
             place,
             uses: 1,
             reserved,
+            durable,
         };
-        self.entries.insert(key, entry);
+        self.entries.insert(key.clone(), entry);
+        self.entries.get_mut(key)
     }
 
     fn forget(&mut self, key: &K, room: &Room) {
@@ -253,21 +397,5 @@ impl<K: Clone + Eq + Hash> Shard<K> {
                 self.forget(&key, room);
             }
         }
-    }
-}
-
-impl Owner {
-    fn new(principal: &Principal) -> Self {
-        Self {
-            identity: principal.identity.clone(),
-            id: principal.id.clone(),
-            tenant: principal.tenant.clone(),
-        }
-    }
-
-    fn is(&self, principal: &Principal) -> bool {
-        self.id == principal.id
-            && self.identity == principal.identity
-            && self.tenant == principal.tenant
     }
 }

@@ -9,7 +9,7 @@ use crate::model::{
 
 const TTL: Duration = Duration::from_secs(60);
 
-fn principal(identity: &str, id: &str, tenant: &str) -> Principal {
+pub(super) fn principal(identity: &str, id: &str, tenant: &str) -> Principal {
     Principal {
         identity: IdentityName::new(identity).unwrap(),
         id: PrincipalId::new(id).unwrap(),
@@ -20,11 +20,11 @@ fn principal(identity: &str, id: &str, tenant: &str) -> Principal {
     }
 }
 
-fn alice() -> Principal {
+pub(super) fn alice() -> Principal {
     principal("corp", "alice", "acme")
 }
 
-fn ledger(entries: usize, per_tenant: usize) -> Ledger {
+pub(super) fn ledger(entries: usize, per_tenant: usize) -> Ledger {
     Ledger::new(&Config {
         entries,
         per_tenant,
@@ -32,19 +32,19 @@ fn ledger(entries: usize, per_tenant: usize) -> Ledger {
     })
 }
 
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     crate::clock::now()
 }
 
-fn task(id: &str) -> TaskId {
+pub(super) fn task(id: &str) -> TaskId {
     TaskId::new(id).unwrap()
 }
 
-fn context(id: &str) -> ContextId {
+pub(super) fn context(id: &str) -> ContextId {
     ContextId::new(id).unwrap()
 }
 
-fn call(operation: Operation) -> Call {
+pub(super) fn call(operation: Operation) -> Call {
     Call {
         action: Action::known(Protocol::A2a, "SendMessage"),
         http: None,
@@ -58,14 +58,14 @@ fn call(operation: Operation) -> Call {
     }
 }
 
-fn get(id: &str) -> Call {
+pub(super) fn get(id: &str) -> Call {
     Call {
         task: Some(task(id)),
         ..call(Operation::GetTask)
     }
 }
 
-fn send(id: &str) -> Call {
+pub(super) fn send(id: &str) -> Call {
     Call {
         context: Some(context(id)),
         ..call(Operation::SendMessage)
@@ -379,27 +379,4 @@ fn send_task(id: &str) -> Call {
         task: Some(task(id)),
         ..call(Operation::SendMessage)
     }
-}
-
-#[test]
-fn a_session_is_whose_it_was_begun_for_until_it_ends() {
-    let (ledger, now) = (ledger(10, 10), now());
-    let bob = principal("corp", "bob", "acme");
-    let session = SessionId::new("/mcp s").unwrap();
-    let call = Call {
-        session: Some(session.clone()),
-        ..call(Operation::Other)
-    };
-    let of = |principal: &Principal| ledger.facts(principal, &call, now).unwrap().session;
-    assert_eq!(of(&alice()), Ownership::NotMine);
-    ledger.begin(&alice(), &session, now).unwrap();
-    assert_eq!(
-        (of(&alice()), of(&bob)),
-        (Ownership::Mine, Ownership::NotMine)
-    );
-    ledger.end(&bob, &session);
-    assert_eq!(of(&alice()), Ownership::Mine);
-    ledger.end(&alice(), &session);
-    assert_eq!(of(&alice()), Ownership::NotMine);
-    assert!(ledger.is_empty());
 }

@@ -377,6 +377,8 @@ impl Walk<'_> {
                 return Err(refusal);
             }
         };
+        let ledger = &self.agent().ledger;
+        ledger.confirm(&case.principal, &case.call, &case.facts, clock::now());
         if matches!(case.call.dialect, Dialect::A2a(_, Binding::Grpc)) {
             // Whose the tasks are is read out of the answer.
             headers::ask_for_plain_messages(&mut parts.headers);

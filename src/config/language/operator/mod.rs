@@ -30,7 +30,7 @@ pub(in crate::config) static OPERATOR: Record = Record::new(
         Field::new(
             "stateDir",
             Value::Text(&FOLDER),
-            "Where state lies: audit records, and the key of fingerprints. Never in a volume that is read-only.",
+            "Where state lies: audit records, who owns which task, what was revoked by hand, and the key of fingerprints. Never in a volume that is read-only.",
         )
         .default("/var/lib/lictor"),
         Field::new(
