@@ -232,6 +232,10 @@ async fn a_session_is_its_callers_and_a_foreign_one_looks_like_none() {
             answer.text()
         );
     }
+    // The agent has ended it, and so has lictor.
+    let (answer, passed) = stage.ask(&stage.ana, "POST /mcp", &session, body).await;
+    assert_eq!((answer.status(), passed), (404, false));
+    let session = stage.begin(&stage.ana).await;
     let nobodys = "mcp-session-id: s-nobody\r\n";
     for (line, body) in asks {
         let (foreign, passed) = stage.ask(&stage.ben, line, &session, body).await;

@@ -255,6 +255,11 @@ impl Ledger {
         Ok(())
     }
 
+    /// Forgets a session of this caller's: the agent has ended it.
+    pub fn end(&self, principal: &Principal, session: &SessionId) {
+        self.sessions.release(session, principal, &self.room);
+    }
+
     /// Whether the task is this caller's.
     pub fn owns(&self, principal: &Principal, task: &TaskId, now: Instant) -> bool {
         self.tasks.ownership(task, principal, now) == Ownership::Mine

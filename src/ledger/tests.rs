@@ -380,3 +380,26 @@ fn send_task(id: &str) -> Call {
         ..call(Operation::SendMessage)
     }
 }
+
+#[test]
+fn a_session_is_whose_it_was_begun_for_until_it_ends() {
+    let (ledger, now) = (ledger(10, 10), now());
+    let bob = principal("corp", "bob", "acme");
+    let session = SessionId::new("/mcp s").unwrap();
+    let call = Call {
+        session: Some(session.clone()),
+        ..call(Operation::Other)
+    };
+    let of = |principal: &Principal| ledger.facts(principal, &call, now).unwrap().session;
+    assert_eq!(of(&alice()), Ownership::NotMine);
+    ledger.begin(&alice(), &session, now).unwrap();
+    assert_eq!(
+        (of(&alice()), of(&bob)),
+        (Ownership::Mine, Ownership::NotMine)
+    );
+    ledger.end(&bob, &session);
+    assert_eq!(of(&alice()), Ownership::Mine);
+    ledger.end(&alice(), &session);
+    assert_eq!(of(&alice()), Ownership::NotMine);
+    assert!(ledger.is_empty());
+}

@@ -5,7 +5,8 @@ use http::Request;
 use http::uri::PathAndQuery;
 use serde::de::IgnoredAny;
 
-use super::{Carrier, Observer, path, read_head, tool_call};
+use super::listing::Tasks;
+use super::{Carrier, Listing, Observer, Viewer, path, read_head, tool_call};
 use crate::model::{Protocols, ToolArgs};
 
 /// Reads `data` as a path, and then as all the servers that we know of.
@@ -96,7 +97,10 @@ fn without_dots(text: &[u8]) -> Vec<u8> {
     kept.join(&b'/')
 }
 
-/// Reads `data` as a request's body, and as the answer to what it asked, whole and in pieces.
+/// Reads `data` as a request's body in some dialect, and as the answer to what it asked, whole and in pieces.
+///
+/// # Panics
+/// When a cut changes what is learned, or what is left of a list is not all for its reader.
 #[doc(hidden)]
 pub fn fuzz_read_call(data: &[u8]) {
     let (first, body) = data.split_first().unwrap_or((&0, &[]));
@@ -105,8 +109,17 @@ pub fn fuzz_read_call(data: &[u8]) {
     } else {
         "text/plain"
     };
-    let request = Request::post("/")
+    let (target, version) = match first >> 1 & 7 {
+        0 => ("/message:send", "1.0"),
+        1 => ("/v1/tasks/a:cancel", "0.3"),
+        2 => ("/tasks/send", ""),
+        3 => ("/v1/chat/completions", ""),
+        4 => ("/mcp?session_id=s", ""),
+        _ => ("/", ""),
+    };
+    let request = Request::post(target)
         .header("content-type", content_type)
+        .header("a2a-version", version)
         .header("host", "agent.example");
     let Ok((parts, ())) = request.body(()).map(Request::into_parts) else {
         return;
@@ -123,6 +136,12 @@ pub fn fuzz_read_call(data: &[u8]) {
         assert!(read.is_ok(), "what a tool is given is not one document");
     }
     for carrier in [Carrier::Json, Carrier::EventStream] {
+        for listing in LISTINGS {
+            if let Ok(Some(left)) = listing.filter(carrier, body, &Somebody) {
+                let again = listing.filter(carrier, &left, &Somebody);
+                assert_eq!(again, Ok(None), "something was left in a list");
+            }
+        }
         let whole = Observer::new(&call, carrier).map(|mut observer| {
             observer.observe(body);
             (observer.task().cloned(), observer.context().cloned())
@@ -135,6 +154,26 @@ pub fn fuzz_read_call(data: &[u8]) {
             (observer.task().cloned(), observer.context().cloned())
         });
         assert_eq!(whole, pieces, "the cut changed what was learned");
+    }
+}
+
+const LISTINGS: [Listing; 4] = [
+    Listing::Tasks(Tasks::A2a),
+    Listing::Tasks(Tasks::A2aRest),
+    Listing::Templates,
+    Listing::Tools,
+];
+
+/// Sees what begins with `a`.
+struct Somebody;
+
+impl Viewer for Somebody {
+    fn sees(&self, name: &str) -> bool {
+        name.starts_with('a')
+    }
+
+    fn owned(&self) -> u64 {
+        1
     }
 }
 
@@ -151,7 +190,43 @@ mod tests {
         "5c", "3b", "%00", "%c0%af", "%C3%A4", "a", "b", "%61", "?", "#", "*", "+", "%2", ":",
     ];
 
+    /// What lists are made of.
+    const LISTED: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "\"result\"",
+        "\"tools\"",
+        "\"tasks\"",
+        "\"name\"",
+        "\"id\"",
+        "\"a1\"",
+        "\"b\"",
+        "{\"name\":\"b\"}",
+        "{\"id\":\"a\"}",
+        "\"totalSize\":7",
+        "\"cacheScope\":\"public\"",
+        "{\"result\":{\"tools\":[",
+        "]}}",
+        "data: ",
+        "\n\n",
+        "\r",
+        "\n",
+        "\r\n",
+        "event: m\n",
+        "\"Tools\"",
+        "null",
+    ];
+
     proptest! {
+        #[test]
+        fn nothing_foreign_is_left_in_a_list(pieces in proptest::collection::vec(select(LISTED), 0..16)) {
+            fuzz_read_call(format!("\u{10}{}", pieces.concat()).as_bytes());
+        }
+
         #[test]
         fn a_path_has_one_reading(pieces in proptest::collection::vec(select(PIECES), 0..12)) {
             fuzz_path(format!("/{}", pieces.concat()).as_bytes());

@@ -120,6 +120,10 @@ impl Listing {
         body: &[u8],
         viewer: &impl Viewer,
     ) -> Result<Option<Vec<u8>>, UnreadableList> {
+        // Nothing is listed where nothing is said, as to somebody who did not ask for an answer.
+        if body.trim_ascii().is_empty() {
+            return Ok(None);
+        }
         match carrier {
             Carrier::Json => Ok(self.document(body, viewer)?.map(String::into_bytes)),
             Carrier::EventStream => self.events(body, viewer),
@@ -397,6 +401,7 @@ mod tests {
             r#"{"error":{"code":-1,"message":"b"}}"#,
             r#"{"result":{}}"#,
             r#"{"result":null}"#,
+            " ",
         ] {
             assert_eq!(
                 filter(Listing::Tools, Carrier::Json, body),
@@ -418,7 +423,6 @@ mod tests {
             r#"[{"result":{"tools":[{"name":"b"}]}}]"#,
             r#"{"result":{"tools":[{"name":"b"}]}"#,
             deep.as_str(),
-            "",
         ] {
             assert!(
                 filter(Listing::Tools, Carrier::Json, body).is_err(),

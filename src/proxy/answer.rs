@@ -82,6 +82,7 @@ impl Answer<'_> {
             headers::screen(&mut head.headers, detectors, self.toll)?;
         }
         reply::mark(&mut head.headers, self.request_id, admission.standings());
+        self.note_session(&head)?;
         if self.bodiless
             || matches!(
                 head.status,
@@ -93,7 +94,6 @@ impl Answer<'_> {
                 body: Judged::Whole(Bytes::new(), None),
             });
         }
-        self.begin_session(&head)?;
         let content_type = head
             .headers
             .get(header::CONTENT_TYPE)
@@ -226,12 +226,20 @@ impl Answer<'_> {
         (self.snapshot.detectors.config().buffer_bytes as u64).min(self.limits.response_bytes)
     }
 
-    /// A session that the agent begins is the caller's from here on.
-    fn begin_session(&self, head: &response::Parts) -> Result<(), Refusal> {
+    /// A session that the agent begins is the caller's from here on, until the agent has ended it.
+    fn note_session(&self, head: &response::Parts) -> Result<(), Refusal> {
         let case = &self.standing.case;
         let call = &case.call;
-        if !matches!(call.dialect, Dialect::Mcp(_)) || call.action.method != "initialize" {
+        if !matches!(call.dialect, Dialect::Mcp(_)) {
             return Ok(());
+        }
+        match (&*call.action.method, &call.session) {
+            ("initialize", _) => {}
+            ("session/end", Some(session)) if head.status.is_success() => {
+                self.ledger.end(&case.principal, session);
+                return Ok(());
+            }
+            _ => return Ok(()),
         }
         let carrier = call.http.as_ref().and_then(|http| http.name.as_deref());
         let Some(session) = protocol::begun_session(carrier.unwrap_or_default(), &head.headers)

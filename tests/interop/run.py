@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real A2A SDKs, and a real WebSocket library, as client and as agent, with lictor between them.
+"""Real SDKs of A2A, MCP and the model APIs, and a real WebSocket library, with lictor between client and agent.
 
 usage: run.py [--lictor PATH] [--direct]
 
@@ -120,12 +120,12 @@ class Run:
                     with self.client(client, over_grpc(f"localhost:{public}", agent)) as ask:
                         self.grpc(f"{client} -> {agent} over gRPC", ask)
 
-    def websocket(self) -> None:
-        """What `websocket.py` does counts as one case; it prints its own."""
+    def alone(self, name: str) -> None:
+        """What a script in an environment of its own does counts as one case; it prints its own."""
         environment = {**os.environ, "INTEROP_SECRET": self.secret}
-        command = [venv("websocket"), HERE / "websocket.py", self.lictor]
+        command = [venv(name), HERE / f"{name}.py", self.lictor]
         ended = subprocess.run(command, env=environment, timeout=300)
-        self.cases.check("websocket", ended.returncode == 0, ended)
+        self.cases.check(name, ended.returncode == 0, ended)
 
     # --- what must hold -----------------------------------------------------------------
 
@@ -477,7 +477,8 @@ def main() -> int:
         run = Run(lictor, pathlib.Path(scratch))
         run.matrix()
         if lictor:
-            run.websocket()
+            run.alone("websocket")
+            run.alone("tools")
     print(f"{run.cases.passed} passed, {run.cases.failed} failed")
     return 1 if run.cases.failed else 0
 

@@ -61,6 +61,8 @@ const DEFAULT_HEADERS: &[&str] = &[
     "authorization",
     "content-type",
     "last-event-id",
+    "mcp-method",
+    "mcp-name",
     "mcp-protocol-version",
     "mcp-session-id",
     "traceparent",
