@@ -117,6 +117,21 @@ async fn owners_are_known_after_a_restart_and_nobody_else_is_one() {
 }
 
 #[tokio::test]
+async fn a_session_that_has_ended_is_nobodys_after_a_restart() {
+    let (stage, at) = (Stage::new(), now());
+    let session = SessionId::new("s /mcp").unwrap();
+    let (ledger, journal, _) = stage.begin(10, at);
+    ledger.begin(&alice(), &session, at).unwrap();
+    end(ledger, journal).await;
+    let (ledger, journal, _) = stage.begin(10, at);
+    assert_eq!(ledger.len(), 1);
+    ledger.end(&alice(), &session);
+    end(ledger, journal).await;
+    let (ledger, _journal, _) = stage.begin(10, at);
+    assert!(ledger.is_empty());
+}
+
+#[tokio::test]
 async fn an_owner_is_written_again_when_a_part_of_its_time_has_passed() {
     let (stage, at) = (Stage::new(), now());
     let (ledger, journal, _) = stage.begin(10, at);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::clock;
 use crate::model::{ContextId, Ownership, Principal, SessionId, TaskId};
 
 use super::file::Kind;
@@ -290,9 +291,14 @@ impl<K: Owned> Table<K> {
             return;
         }
         entry.uses = entry.uses.saturating_sub(1);
-        if entry.uses == 0 {
-            shard.forget(key, room);
+        if entry.uses > 0 {
+            return;
         }
+        if let (Durable::Yes(_), Some(pen)) = (entry.durable, &self.pen) {
+            // A line that has ended takes the place of those before. If it is lost, the owner is one for longer.
+            pen.keep(key.text(), &entry.owner, clock::now());
+        }
+        shard.forget(key, room);
     }
 
     /// How many entries are the caller's.
