@@ -42,6 +42,10 @@ struct Stage {
 
 impl Stage {
     async fn new() -> Self {
+        Self::under(POLICY).await
+    }
+
+    async fn under(policy: &str) -> Self {
         let agent = Upstream::scripted(server).await;
         let setup = Setup::new(agent.address);
         let key = || MadeKey::random().unwrap();
@@ -53,7 +57,7 @@ impl Stage {
         ]});
         fs::write(setup.home().join("keys.json"), keys.to_string()).unwrap();
         Self {
-            lictor: setup.policy(POLICY).start().await,
+            lictor: setup.policy(policy).start().await,
             agent,
             ana,
             ben,
@@ -375,4 +379,21 @@ async fn a_list_shows_what_its_reader_may_use() {
         .call(&stage.ana, &anas, "prompts/list", json!({}))
         .await;
     assert_eq!(names(&list, "prompts", "name"), ["greet"]);
+}
+
+#[tokio::test]
+async fn clients_that_read_errors_only_with_200_get_them_so() {
+    let stage = Stage::under(&format!("{POLICY}http: {{ jsonRpcStatus: ok }}\n")).await;
+    let session = stage.begin(&stage.ana).await;
+    let wire = json!({"name": "wire"});
+    let (answer, passed) = stage.call(&stage.ana, &session, "tools/call", wire).await;
+    assert_eq!((answer.status(), passed), (200, false));
+    assert_eq!(error(&answer)["code"], -31002);
+    // What asks for a credential is no error of a method, and plain HTTP has its own statuses.
+    let body = r#"{"jsonrpc":"2.0","id":1,"method":"initialize"}"#;
+    let stranger = MadeKey::random().unwrap();
+    let (answer, _) = stage.ask(&stranger, "POST /mcp", "", body).await;
+    assert_eq!(answer.status(), 401);
+    let (answer, _) = stage.ask(&stage.ana, "GET /admin", "", "").await;
+    assert_eq!(answer.status(), 403);
 }

@@ -18,6 +18,11 @@ fn the_reference_pages_are_up_to_date() {
     compare("operator-reference.md", &Document::Operator.reference());
 }
 
+#[test]
+fn every_refusal_is_on_its_page() {
+    compare("errors.md", &lictor::proxy::errors_page());
+}
+
 fn compare(name: &str, page: &str) {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let path = docs.join(name);

@@ -46,4 +46,6 @@ pub use listing::{Listing, UnreadableList, Viewer};
 pub use mcp::begun_session;
 pub use normal::normalise_path;
 pub use observer::{Carrier, Learned, Observer};
-pub use reply::{PublicError, Rendered, Voice, refusal, terminal_event, terminal_trailers};
+pub use reply::{
+    PublicError, Rendered, Voice, grpc_status, refusal, terminal_event, terminal_trailers,
+};

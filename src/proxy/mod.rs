@@ -10,6 +10,7 @@
 mod agents;
 mod answer;
 mod candidate;
+mod catalogue;
 mod connection;
 mod decision;
 mod farewell;
@@ -55,6 +56,7 @@ use crate::telemetry::{CallMetrics, TransportMetrics};
 
 pub use agents::{Agent, Agents};
 pub use candidate::{Candidate, Difference, Differences, Statement};
+pub use catalogue::errors_page;
 pub use connection::{Front, Versions};
 #[doc(hidden)]
 pub use fuzz::fuzz_websocket;

@@ -138,7 +138,13 @@ impl Proxy {
                 if refusal.reason == Reason::CredentialMissing {
                     refusal.challenge = snapshot.authenticator.challenge();
                 }
-                let mut response = reply::refuse(&addressee, &refusal, decision, &request_id);
+                let mut response = reply::refuse(
+                    &addressee,
+                    &refusal,
+                    decision,
+                    &request_id,
+                    hygiene.rpc_status(),
+                );
                 let meaning = addressee.meaning(refusal.reason);
                 if meaning == StatusCode::UNAUTHORIZED {
                     let authenticator = &snapshot.authenticator;
@@ -191,7 +197,13 @@ impl Proxy {
         record.listener.clone_from(&inlet.listener);
         record.agent_port = agent_port;
         record.generation = Some(snapshot.generation.clone());
-        let mut response = reply::refuse(&Addressee::unread(), refusal, decision, &request_id);
+        let mut response = reply::refuse(
+            &Addressee::unread(),
+            refusal,
+            decision,
+            &request_id,
+            snapshot.hygiene.rpc_status(),
+        );
         toll.refused(refusal);
         toll.answered(response.status());
         toll.ended(Outcome::Refused);

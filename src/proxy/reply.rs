@@ -1,4 +1,4 @@
-//! The single place where a refusal becomes a status, a code and a public text.
+//! Where a refusal becomes an answer, with the status, the code and the text of the catalogue.
 //!
 //! What the peer learns is short and stable: a code, a friendly sentence, the decision id and the
 //! request id. Never a rule's text, an upstream's stack trace or an internal message.
@@ -14,6 +14,9 @@ use crate::model::{
     Binding, Call, Challenge, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId, Standing,
 };
 use crate::protocol::{self, Malformed, Observer, PublicError, Voice};
+
+use super::catalogue::{Entry, catalogue, is_silent};
+use super::hygiene::RpcStatus;
 
 /// `RateLimit` (draft-ietf-httpapi-ratelimit-headers, section 4).
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -81,212 +84,6 @@ impl Addressee {
     }
 }
 
-/// What a reason looks like from outside.
-struct Entry {
-    status: StatusCode,
-    /// The JSON-RPC code. lictor's own lie outside -32768..-32000, which A2A and MCP share out among
-    /// themselves; where the dialect has a code for the very fact, it is used.
-    code: i32,
-    name: &'static str,
-    sentence: &'static str,
-}
-
-const fn entry(status: StatusCode, code: i32, name: &'static str, sentence: &'static str) -> Entry {
-    Entry {
-        status,
-        code,
-        name,
-        sentence,
-    }
-}
-
-/// The catalogue.
-const fn catalogue(reason: Reason) -> Entry {
-    match reason {
-        Reason::ArgumentDenied => entry(
-            StatusCode::FORBIDDEN,
-            -31017,
-            "ARGUMENT_DENIED",
-            "An argument of this call is not allowed.",
-        ),
-        Reason::AuditUnavailable => entry(
-            StatusCode::SERVICE_UNAVAILABLE,
-            -31008,
-            "AUDIT_UNAVAILABLE",
-            "This service cannot take calls at the moment. Please try again later.",
-        ),
-        Reason::BatchUnsupported => entry(
-            StatusCode::BAD_REQUEST,
-            -32600,
-            "BATCH_UNSUPPORTED",
-            "Batch requests are not supported.",
-        ),
-        Reason::ContextNotFound => entry(
-            StatusCode::OK,
-            -32602,
-            "CONTEXT_NOT_FOUND",
-            "Context not found.",
-        ),
-        Reason::CredentialInvalid => entry(
-            StatusCode::UNAUTHORIZED,
-            -31001,
-            "AUTH_FAILED",
-            "The credential was not accepted.",
-        ),
-        Reason::CredentialMissing => entry(
-            StatusCode::UNAUTHORIZED,
-            -31001,
-            "AUTH_REQUIRED",
-            "This call needs a credential.",
-        ),
-        Reason::DefaultDeny | Reason::DenyRule | Reason::SeniorityTooLow => entry(
-            StatusCode::FORBIDDEN,
-            -31002,
-            "PERMISSION_DENIED",
-            "You are not allowed to make this call.",
-        ),
-        Reason::ExpectationFailed => entry(
-            StatusCode::EXPECTATION_FAILED,
-            -31016,
-            "EXPECTATION_FAILED",
-            "The request expects what this service does not do.",
-        ),
-        Reason::HeadTooLarge => entry(
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            -31011,
-            "REQUEST_HEADER_TOO_LARGE",
-            "The header fields of the request are too large.",
-        ),
-        Reason::HttpVersionUnsupported => entry(
-            StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            -31015,
-            "HTTP_VERSION_UNSUPPORTED",
-            "This service speaks HTTP/1.0, HTTP/1.1 and HTTP/2.",
-        ),
-        Reason::Internal => entry(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            -31000,
-            "INTERNAL_ERROR",
-            "Something went wrong. Please try again later.",
-        ),
-        Reason::KeysUnavailable => entry(
-            StatusCode::SERVICE_UNAVAILABLE,
-            -31009,
-            "KEYS_UNAVAILABLE",
-            "Credentials cannot be checked at the moment. Please try again later.",
-        ),
-        Reason::LeakageDetected => entry(
-            StatusCode::BAD_GATEWAY,
-            -31004,
-            "LEAKAGE_DETECTED",
-            "Security check blocked the response. Please contact support.",
-        ),
-        Reason::MalformedRequest => entry(
-            StatusCode::BAD_REQUEST,
-            -32600,
-            "INVALID_REQUEST",
-            "The request is not well-formed.",
-        ),
-        Reason::OperationUnsupported => entry(
-            StatusCode::BAD_REQUEST,
-            -32004,
-            "UNSUPPORTED_OPERATION",
-            "This operation is not supported.",
-        ),
-        Reason::OriginDenied => entry(
-            StatusCode::FORBIDDEN,
-            -31016,
-            "ORIGIN_DENIED",
-            "Pages of this origin may not call this service.",
-        ),
-        Reason::Overloaded => entry(
-            StatusCode::SERVICE_UNAVAILABLE,
-            -31007,
-            "OVERLOADED",
-            "Too much work at the moment. Please try again later.",
-        ),
-        Reason::RateLimited => entry(
-            StatusCode::TOO_MANY_REQUESTS,
-            -31003,
-            "RATE_LIMIT_EXCEEDED",
-            "Too many requests. Please wait before trying again.",
-        ),
-        Reason::RequestTimeout => entry(
-            StatusCode::REQUEST_TIMEOUT,
-            -31010,
-            "REQUEST_TIMEOUT",
-            "The request did not arrive in time.",
-        ),
-        Reason::RequestTooLarge => entry(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            -31011,
-            "REQUEST_TOO_LARGE",
-            "The request is too large.",
-        ),
-        Reason::ResponseTooLarge => entry(
-            StatusCode::BAD_GATEWAY,
-            -31012,
-            "RESPONSE_TOO_LARGE",
-            "The agent's answer is too large.",
-        ),
-        Reason::Revoked => entry(
-            StatusCode::FORBIDDEN,
-            -31002,
-            "ACCESS_REVOKED",
-            "This access was withdrawn. Please contact support.",
-        ),
-        Reason::SessionNotFound => entry(
-            StatusCode::NOT_FOUND,
-            -32001,
-            "SESSION_NOT_FOUND",
-            "Session not found",
-        ),
-        Reason::ShuttingDown => entry(
-            StatusCode::SERVICE_UNAVAILABLE,
-            -31007,
-            "SHUTTING_DOWN",
-            "This service is restarting. Please try again.",
-        ),
-        Reason::TaskNotFound => entry(StatusCode::OK, -32001, "TASK_NOT_FOUND", "Task not found"),
-        Reason::TenantExpired | Reason::TenantUnknown => entry(
-            StatusCode::FORBIDDEN,
-            -31002,
-            "PERMISSION_DENIED",
-            "You are not allowed to make this call.",
-        ),
-        Reason::UnsupportedCoding => entry(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            -31013,
-            "UNSUPPORTED_CODING",
-            "The request's content coding is not supported.",
-        ),
-        Reason::UpstreamInvalid | Reason::UpstreamTruncated => entry(
-            StatusCode::BAD_GATEWAY,
-            -31005,
-            "AGENT_INVALID_RESPONSE",
-            "The agent's answer could not be read.",
-        ),
-        Reason::UpstreamTimeout => entry(
-            StatusCode::GATEWAY_TIMEOUT,
-            -31006,
-            "AGENT_TIMEOUT",
-            "The agent took too long to answer.",
-        ),
-        Reason::UpstreamUnavailable => entry(
-            StatusCode::SERVICE_UNAVAILABLE,
-            -31014,
-            "AGENT_UNAVAILABLE",
-            "The agent cannot be reached. Please try again later.",
-        ),
-        Reason::VersionMismatch => entry(
-            StatusCode::BAD_REQUEST,
-            -32600,
-            "VERSION_MISMATCH",
-            "The protocol version and the method disagree.",
-        ),
-    }
-}
-
 /// Calls `then` with the public form of a refusal.
 fn public<T>(
     addressee: &Addressee,
@@ -321,15 +118,6 @@ fn public<T>(
     })
 }
 
-/// Whether nothing of the answer may tell that lictor gave it: what is somebody else's looks like what
-/// does not exist.
-const fn is_silent(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::ContextNotFound | Reason::SessionNotFound | Reason::TaskNotFound
-    )
-}
-
 /// The status of a refusal in a dialect. gRPC has one of its own, beside that of HTTP.
 pub fn status(reason: Reason, dialect: Dialect) -> StatusCode {
     match dialect.binding() {
@@ -362,11 +150,12 @@ pub(super) fn refuse(
     refusal: &Refusal,
     decision: DecisionId,
     request_id: &RequestId,
+    rpc_status: RpcStatus,
 ) -> Response<Bytes> {
     let rendered = public(addressee, refusal, decision, request_id, |error| {
         protocol::refusal(addressee.dialect, addressee.rpc_id.as_ref(), error)
     });
-    let status = status(refusal.reason, addressee.dialect);
+    let status = rpc_status.of(addressee.dialect, status(refusal.reason, addressee.dialect));
     let mut response = Response::new(rendered.body);
     *response.status_mut() = status;
     *response.headers_mut() = rendered.fields;
@@ -546,17 +335,6 @@ fn whole_seconds(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_reason_has_a_code_of_its_dialect_or_outside_the_reserved_range() {
-        for reason in Reason::ALL {
-            let entry = catalogue(*reason);
-            let own = !(-32768..=-32000).contains(&entry.code);
-            let shared = [-32600, -32602, -32001, -32004].contains(&entry.code);
-            assert!(own || shared, "{reason}: {}", entry.code);
-            assert!(!entry.sentence.is_empty() && !entry.name.is_empty());
-        }
-    }
 
     #[test]
     fn every_sentence_fits_into_a_close_frame_with_its_decision() {

@@ -10,13 +10,15 @@ use super::signing;
 use super::{defined_twice, rule_ref, set};
 use crate::config::decode::{self, Fields, bad_value};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::config::language::policy::{CORS, HTTP, PATHS, SECURITY_HEADERS, SERVER, TRACE_CONTEXT};
+use crate::config::language::policy::{
+    CORS, HTTP, JSON_RPC_STATUS, PATHS, SECURITY_HEADERS, SERVER, TRACE_CONTEXT,
+};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::identity::SignedAnswers;
 use crate::proxy::hygiene::{
     Config, CorsConfig, Direction, FieldPattern, FieldPatternError, Guard, Origin, Origins, Paths,
-    Security, TraceContext,
+    RpcStatus, Security, TraceContext,
 };
 
 /// `http` as it is written, in all files together.
@@ -30,6 +32,7 @@ pub(super) struct RawHttp {
     hides_server: Option<(Span, bool)>,
     paths: Option<(Span, Paths)>,
     trace_context: Option<(Span, TraceContext)>,
+    rpc_status: Option<(Span, RpcStatus)>,
     protected_resource: Option<(Span, RawResource)>,
     sign_responses: Option<(Span, SignedAnswers)>,
 }
@@ -156,6 +159,17 @@ impl RawHttp {
             );
             set(&mut self.trace_context, entry, word, report);
         }
+        if let Some(entry) = fields.take("jsonRpcStatus") {
+            let words = [("http", RpcStatus::Http), ("ok", RpcStatus::Ok)];
+            let word = decode::word(
+                &entry.value,
+                "`jsonRpcStatus`",
+                JSON_RPC_STATUS,
+                &words,
+                report,
+            );
+            set(&mut self.rpc_status, entry, word, report);
+        }
     }
 
     /// What signs answers, if they are signed.
@@ -197,6 +211,7 @@ impl RawHttp {
             hides_server: value(self.hides_server).unwrap_or(default.hides_server),
             paths: value(self.paths).unwrap_or(default.paths),
             trace_context: value(self.trace_context).unwrap_or(default.trace_context),
+            rpc_status: value(self.rpc_status).unwrap_or(default.rpc_status),
         }
     }
 

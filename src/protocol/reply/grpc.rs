@@ -18,7 +18,7 @@ const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encodin
 
 /// The fields that say it.
 pub(super) fn fields(dialect: Dialect, error: &PublicError<'_>) -> HeaderMap {
-    let code = code(error);
+    let code = code(error.status, error.code);
     let is_of_0_3 = matches!(dialect, Dialect::A2a(A2aVersion::V0_3, _));
     let is_silent = error.voice == Voice::Agent;
     let mut fields = HeaderMap::with_capacity(4);
@@ -46,8 +46,8 @@ pub(super) fn fields(dialect: Dialect, error: &PublicError<'_>) -> HeaderMap {
 const UNSUPPORTED_MEDIA_TYPE: u16 = 415;
 
 /// The code: that of the HTTP status, but where gRPC or A2A has another one for the very fact.
-const fn code(error: &PublicError<'_>) -> Code {
-    match (error.status, error.code) {
+pub(super) const fn code(status: u16, code: i32) -> Code {
+    match (status, code) {
         // gRPC, "Compression"
         (UNSUPPORTED_MEDIA_TYPE, _) => Code::Unimplemented,
         // `UnsupportedOperationError` (A2A 1.0, section 5.4)

@@ -131,6 +131,11 @@ pub fn terminal_event(
     event.into()
 }
 
+/// The name of the gRPC status that goes with a status of HTTP and a code of JSON-RPC.
+pub const fn grpc_status(status: u16, code: i32) -> &'static str {
+    grpc::code(status, code).as_str()
+}
+
 /// JSON of ours is one line.
 fn data(json: &str) -> String {
     format!("data: {json}\n\n")

@@ -118,7 +118,7 @@ impl Code {
     }
 
     /// Its name in JSON.
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::DeadlineExceeded => "DEADLINE_EXCEEDED",
             Self::FailedPrecondition => "FAILED_PRECONDITION",

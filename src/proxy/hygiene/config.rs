@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Method;
 use http::header::HeaderName;
+use http::{Method, StatusCode};
 
-use crate::model::RuleRef;
+use crate::model::{Binding, Dialect, RuleRef};
 
 use super::origin::Origins;
 use super::removal::FieldPattern;
@@ -31,6 +31,8 @@ pub struct Config {
     pub paths: Paths,
     /// Whose word a trace's id is.
     pub trace_context: TraceContext,
+    /// The HTTP status of refusals inside JSON-RPC.
+    pub rpc_status: RpcStatus,
 }
 
 impl Default for Config {
@@ -45,6 +47,7 @@ impl Default for Config {
             hides_server: true,
             paths: Paths::Refuse,
             trace_context: TraceContext::Continue,
+            rpc_status: RpcStatus::Http,
         }
     }
 }
@@ -84,6 +87,27 @@ pub enum Paths {
     Normalise,
     /// It is refused.
     Refuse,
+}
+
+/// The HTTP status of refusals inside JSON-RPC: some clients read errors only in answers with 200.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RpcStatus {
+    /// The one that says what happened.
+    Http,
+    /// 200; but 401, which asks for a credential.
+    Ok,
+}
+
+impl RpcStatus {
+    /// The status of a refusal that would have this one.
+    pub(in crate::proxy) fn of(self, dialect: Dialect, status: StatusCode) -> StatusCode {
+        match (self, dialect.binding()) {
+            (Self::Ok, Some(Binding::JsonRpc)) if status != StatusCode::UNAUTHORIZED => {
+                StatusCode::OK
+            }
+            (Self::Http | Self::Ok, _) => status,
+        }
+    }
 }
 
 /// Whether a caller may name the trace that its call is part of.

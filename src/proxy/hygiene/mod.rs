@@ -19,7 +19,7 @@ use http::{Response, StatusCode, response};
 
 use crate::model::{Reason, Refusal, RuleRef};
 
-pub use config::{Config, CorsConfig, Guard, Paths, TraceContext};
+pub use config::{Config, CorsConfig, Guard, Paths, RpcStatus, TraceContext};
 pub use origin::{Origin, OriginError, Origins};
 pub use removal::{Direction, FieldPattern, FieldPatternError};
 pub use security::Security;
@@ -37,6 +37,7 @@ pub struct Hygiene {
     responses: Removal,
     paths: Paths,
     trace_context: TraceContext,
+    rpc_status: RpcStatus,
 }
 
 /// What a request tells of the page that it comes from.
@@ -74,7 +75,13 @@ impl Hygiene {
             responses: Removal::new(config.remove_response, config.hides_server),
             paths: config.paths,
             trace_context: config.trace_context,
+            rpc_status: config.rpc_status,
         }
+    }
+
+    /// The HTTP status of refusals inside JSON-RPC.
+    pub(super) const fn rpc_status(&self) -> RpcStatus {
+        self.rpc_status
     }
 
     /// Whether paths are put into their normal form before they are judged.

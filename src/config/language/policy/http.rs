@@ -77,6 +77,12 @@ pub(in crate::config) static HTTP: Record = Record::new(
         )
         .default("refuse"),
         Field::new(
+            "jsonRpcStatus",
+            Value::Word(JSON_RPC_STATUS),
+            "The HTTP status of refusals to callers of JSON-RPC (A2A, MCP).",
+        )
+        .default("http"),
+        Field::new(
             "traceContext",
             Value::Word(TRACE_CONTEXT),
             "Whose word the id of a trace is (W3C Trace Context).",
@@ -88,6 +94,7 @@ pub(in crate::config) static HTTP: Record = Record::new(
     ("allowedOrigins", "origins"),
     ("hsts", "securityHeaders"),
     ("path", "paths"),
+    ("rpcStatus", "jsonRpcStatus"),
     ("removeHeaders", "removeResponseHeaders"),
     ("security", "securityHeaders"),
     ("tracing", "traceContext"),
@@ -192,6 +199,14 @@ pub(in crate::config) static PATHS: &[Word] = &[
     Word::new(
         "normalise",
         "It is put into its normal form, and that is judged and forwarded. What has none is refused.",
+    ),
+];
+
+pub(in crate::config) static JSON_RPC_STATUS: &[Word] = &[
+    Word::new("http", "The one that says what happened: 403, 429, 503, …"),
+    Word::new(
+        "ok",
+        "200, for clients that read errors only then; but 401, which asks for a credential.",
     ),
 ];
 

@@ -14,7 +14,8 @@ mod tenants;
 mod tools;
 
 pub(in crate::config) use self::http::{
-    CORS, HTTP, PATHS, PROTECTED_RESOURCE, SECURITY_HEADERS, SERVER, SIGN_RESPONSES, TRACE_CONTEXT,
+    CORS, HTTP, JSON_RPC_STATUS, PATHS, PROTECTED_RESOURCE, SECURITY_HEADERS, SERVER,
+    SIGN_RESPONSES, TRACE_CONTEXT,
 };
 pub(in crate::config) use actions::LEAK_ACTIONS;
 pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};
