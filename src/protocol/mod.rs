@@ -1,8 +1,8 @@
 //! Turns one HTTP request, in whatever dialect, into one `Call`, and a refusal into the caller's words.
 //!
 //! Owns the grammar of what callers send (paths, JSON-RPC, A2A and MCP over it, A2A over REST and over gRPC, model APIs), the
-//! rendering of refusals ([`refusal`], [`terminal_event`], [`terminal_trailers`]) and the reading of ids and lists out of
-//! answers ([`Observer`], [`Listing`]). It
+//! rendering of refusals ([`refusal`], [`terminal_event`], [`terminal_trailers`]) and the reading of ids, lists and cards out of
+//! answers ([`Observer`], [`Listing`], [`Card`]). It
 //! judges nobody: whether a well-formed call may pass is the policy's business, who owns the task that
 //! it names is the ledger's, and which status a refusal has is the proxy's. The bytes that were read
 //! are the bytes to forward; nothing here rewrites them, but for a path where the policy asks for its normal
@@ -38,6 +38,10 @@ mod version;
 #[cfg(test)]
 mod tests;
 
+pub use a2a::card::{
+    BaseUrl, Card, CardKind, CardSecurity, CardSignature, SecurityScheme, Told, UnreadableCard,
+    uses_of_skill,
+};
 pub use arguments::{arguments, tool_call};
 pub use fuzz::{fuzz_path, fuzz_read_call};
 pub use fuzz_grpc::fuzz_grpc;

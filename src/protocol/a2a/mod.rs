@@ -1,5 +1,6 @@
 //! A2A in all its versions and bindings: which operation is asked for, and which tasks and context it names.
 
+pub(super) mod card;
 pub(super) mod grpc;
 pub(super) mod messages;
 pub(super) mod protobuf;
