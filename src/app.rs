@@ -37,6 +37,7 @@ use crate::config::{Diagnostics, Operator, PUBLIC, Watcher};
 use crate::drain::{self, Drain, Guard};
 use crate::identity::{Assertions, KeyStore};
 use crate::ledger::Journal;
+use crate::proxy::card::CardMemory;
 use crate::proxy::{self, Agents, IdentityHeaders, Proxy};
 use crate::quota::Store;
 use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
@@ -153,13 +154,14 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         .map_err(|error| StartError::Environment(error.into()))?
         .map(Arc::new);
     let parts = proxy::Parts {
-        assertions: assertions.clone(),
+        assertions,
         agent: Arc::from(operator.agent_name.as_str()),
         audit,
         calls: metrics.calls,
         transport: metrics.transport.clone(),
         quota_store: Store::new(Store::DEFAULT_CAPACITY, clock::now()),
         agents,
+        cards: CardMemory::default(),
         first_byte: operator.upstream.first_byte,
         identity_headers: IdentityHeaders {
             tenant: names.tenant.clone(),
@@ -233,7 +235,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         health,
         names: Vec::new(),
         registry,
-        jwks: assertions.map(|assertions| assertions.jwks()),
+        jwks: told_keys(Arc::clone(&proxy)),
         desk: operator.admin.token.clone().map(|token| {
             let desk = PolicyDesk {
                 reloader: Arc::clone(&reloader),
@@ -338,6 +340,22 @@ impl Running {
             task.abort();
         }
     }
+}
+
+/// The keys by which others verify what lictor says: of callers, and of the agent. None of either is `None`.
+fn told_keys(proxy: Arc<Proxy>) -> admin::Jwks {
+    Box::new(move || {
+        let asserted = proxy.parts().assertions.as_ref();
+        let asserted = asserted.and_then(|assertions| {
+            let set: serde_json::Value = serde_json::from_str(&assertions.jwks()).ok()?;
+            set.get("keys")?.as_array().cloned()
+        });
+        let mut keys = asserted.unwrap_or_default();
+        let snapshot = proxy.snapshot();
+        let card = snapshot.cards.as_ref().and_then(|cards| cards.public_jwk());
+        keys.extend(card.map(serde_json::Value::Object));
+        (!keys.is_empty()).then(|| serde_json::json!({ "keys": keys }).to_string())
+    })
 }
 
 /// One worker for each processor that we may use, unless the operator says how many.

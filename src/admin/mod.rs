@@ -22,4 +22,4 @@ pub use config::{Config, TokenSource};
 pub use desk::{Asked, Desk, Told};
 pub use error::{BindError, TokenError};
 pub use health::{Condition, Control, Health};
-pub use server::{Admin, State};
+pub use server::{Admin, Jwks, State};

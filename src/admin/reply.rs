@@ -20,7 +20,7 @@ pub(super) async fn reply(state: &State, request: Request<Incoming>) -> Response
         return text(status);
     }
     let page: fn(&State) -> Response<Full<Bytes>> = match request.uri().path() {
-        "/jwks.json" if state.jwks.is_some() => jwks,
+        "/jwks.json" => jwks,
         "/livez" => |_| text(StatusCode::OK),
         "/metrics" => metrics,
         "/readyz" => ready,
@@ -104,8 +104,10 @@ fn metrics(state: &State) -> Response<Full<Bytes>> {
 }
 
 fn jwks(state: &State) -> Response<Full<Bytes>> {
-    let keys = state.jwks.clone().unwrap_or_default();
-    response(StatusCode::OK, "application/jwk-set+json", keys)
+    match (state.jwks)() {
+        Some(keys) => response(StatusCode::OK, "application/jwk-set+json", keys),
+        None => text(StatusCode::NOT_FOUND),
+    }
 }
 
 fn ready(state: &State) -> Response<Full<Bytes>> {

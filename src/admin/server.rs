@@ -21,6 +21,9 @@ use super::error::BindError;
 use super::health::Health;
 use super::reply::reply;
 
+/// Asks for a key set as it is now.
+pub type Jwks = Box<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// What the port tells of.
 pub struct State {
     /// The controls.
@@ -29,8 +32,8 @@ pub struct State {
     pub names: Vec<Box<str>>,
     /// The metrics.
     pub registry: Registry,
-    /// The keys by which the agent verifies what lictor asserts of callers, as a JWKS; `None` where it does not.
-    pub jwks: Option<String>,
+    /// The keys by which others verify what lictor says, as a JWKS, if there are any.
+    pub jwks: Jwks,
     /// Who answers whoever shows the token; `None` is nobody.
     pub desk: Option<(TokenSource, Arc<dyn Desk>)>,
 }
@@ -196,7 +199,7 @@ mod tests {
             health,
             names: Vec::new(),
             registry,
-            jwks: None,
+            jwks: Box::new(|| None),
             desk: None,
         };
         let (drain, guard) = drain::channel();

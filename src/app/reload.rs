@@ -14,6 +14,7 @@ use crate::config::{self, Diagnostics, Policies, Watcher};
 use crate::drain::Guard;
 use crate::identity::{self, Authenticator, KeyStore};
 use crate::policy::{PolicySet, Reads, Revocation};
+use crate::proxy::card::AgentCards;
 use crate::proxy::hygiene::Hygiene;
 use crate::proxy::resource::ProtectedResource;
 use crate::proxy::{Candidate, Proxy, Snapshot};
@@ -94,6 +95,9 @@ impl Compiler {
             resource: policies
                 .resource
                 .map(|resource| Arc::new(ProtectedResource::new(resource))),
+            cards: policies
+                .card
+                .map(|card| Arc::new(AgentCards::new(card, &self.keys))),
             candidate,
             reads,
             capture: policies.capture,

@@ -6,6 +6,7 @@ use crate::admin::Condition;
 use crate::clock;
 use crate::config::Operator;
 use crate::ledger::{self, Claim, Journal, Ledger};
+use crate::protocol::BaseUrl;
 use crate::proxy::{Agent, Agents};
 use crate::telemetry::Registry;
 use crate::tls;
@@ -26,6 +27,7 @@ pub(super) fn agents(
     let (journal, claims) = Journal::open(&operator.state_dir, metrics)?;
     let agent = |endpoint: Endpoint, ledger: Ledger| Agent {
         port: endpoint.port(),
+        base: base_of(&endpoint),
         ledger: remembering(ledger, &endpoint, &journal, &claims),
         upstream: Upstream::new(
             &upstream::Config {
@@ -73,5 +75,16 @@ fn address(endpoint: &Endpoint) -> String {
         | Endpoint::Http { host, port }
         | Endpoint::Https { host, port } => format!("{host}:{port}"),
         Endpoint::Unix(path) => path.display().to_string(),
+    }
+}
+
+/// How an agent is reached, as it may call itself.
+fn base_of(endpoint: &Endpoint) -> Option<BaseUrl> {
+    match endpoint {
+        Endpoint::H2c { host, port } | Endpoint::Http { host, port } => {
+            Some(BaseUrl::of_host(false, host, *port))
+        }
+        Endpoint::Https { host, port } => Some(BaseUrl::of_host(true, host, *port)),
+        Endpoint::Unix(_) => None,
     }
 }

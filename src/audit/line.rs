@@ -2,7 +2,7 @@
 //!
 //! One JSON object per line, UTF-8, ended by a line feed. `v` is the version of the format: a field may
 //! be added within a version, but never changes its meaning or goes. A field without a value is left
-//! out. `kind` is `call`, `loss`, `policies` or `revocation`; readers skip kinds that they do not know.
+//! out. `kind` is `call`, `card`, `loss`, `policies` or `revocation`; readers skip kinds that they do not know.
 //!
 //! `sequence` counts the lines of one `instance` (one process) from 1 without a gap. A `loss` line says
 //! how many records are missing before it; with `onFull: deny` they are all of calls that were refused.
@@ -10,7 +10,8 @@
 //! A `policies` line tells of an attempt to load policies: its `cause` (`start`, `change`, `signal`), its `result`
 //! (`loaded`, `refused`, `unchanged`), the `generation` that is in force from then on and the `previous` one, and
 //! what was `added` and `removed` by name, or the hash `attempted` and the `problem`. A `revocation` line tells who
-//! or what was `revoked` or `restored`, and where that stands; one without a place came by the admin port.
+//! or what was `revoked` or `restored`, and where that stands; one without a place came by the admin port. A `card` line tells of an
+//! agent's card that is another one than when it was last seen: the `path` at which it lies, its `sha256` and the `previous` one.
 //!
 //! `time` is when the call began. Of `durationUs`, `upstreamUs` was waiting for the agent, `downstreamUs`
 //! for the caller, and `lictorUs` is what is left: ours. `tenant` is on every line of a call; it is
@@ -34,7 +35,7 @@ use crate::model::{Operation, Ownership, RuleRef};
 
 use super::captured::Captured;
 use super::json::Object;
-use super::note::{Note, PoliciesNote, PoliciesResult, RevocationNote};
+use super::note::{CardNote, Note, PoliciesNote, PoliciesResult, RevocationNote};
 use super::record::{Counted, Generation, MAX_LIST, Outcome, Record, clip};
 use super::start::Origin;
 
@@ -58,15 +59,23 @@ pub(super) fn loss(out: &mut Vec<u8>, origin: &Origin, sequence: u64, at: Timest
 /// Appends the line of what happened beside calls.
 pub(super) fn note(out: &mut Vec<u8>, origin: &Origin, sequence: u64, at: Timestamp, note: &Note) {
     let kind = match note {
+        Note::Card(_) => "card",
         Note::Policies(_) => "policies",
         Note::Revocation(_) => "revocation",
     };
     let mut line = begin(out, origin, sequence, kind, at);
     match note {
+        Note::Card(note) => card(&mut line, note),
         Note::Policies(note) => policies(&mut line, note),
         Note::Revocation(note) => revocation(&mut line, note),
     }
     end(line);
+}
+
+fn card(line: &mut Object<'_>, note: &CardNote) {
+    line.text("path", &note.path);
+    line.text("sha256", &note.digest);
+    line.text("previous", &note.previous);
 }
 
 fn policies(line: &mut Object<'_>, note: &PoliciesNote) {

@@ -39,7 +39,7 @@ pub use captured::Captured;
 pub use config::{Capture, Config, OnFull};
 pub use error::{StartError, Unwritten};
 pub use metrics::Metrics;
-pub use note::{Note, PoliciesNote, PoliciesResult, RevocationNote};
+pub use note::{CardNote, Note, PoliciesNote, PoliciesResult, RevocationNote};
 pub use open::{Open, Taken};
 pub use record::{Decision, Generation, Outcome, Record};
 pub use start::{Audit, Origin};

@@ -7,10 +7,23 @@ use super::record::Generation;
 /// Something that happened to the policies or the revocations in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Note {
+    /// The agent's card is another one.
+    Card(CardNote),
     /// Policies were loaded, or could not be.
     Policies(PoliciesNote),
     /// Something was revoked, or is no more.
     Revocation(RevocationNote),
+}
+
+/// A card of the agent that is not what it was when it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CardNote {
+    /// Where it lies, and for which version of A2A where that was asked for.
+    pub path: Box<str>,
+    /// What it hashes to: SHA-256 of its canonical form without signatures, in hex.
+    pub digest: Box<str>,
+    /// What it hashed to before.
+    pub previous: Box<str>,
 }
 
 /// An attempt to load policies.

@@ -36,7 +36,7 @@ pub use report::Format;
 pub use watch::Watcher;
 
 use crate::audit::Capture;
-use crate::proxy::{hygiene, resource};
+use crate::proxy::{card, hygiene, resource};
 use crate::{identity, policy as rules, quota, rehearsal, scan};
 
 /// What all policy files together say.
@@ -54,6 +54,8 @@ pub struct Policies {
     pub http: hygiene::Config,
     /// Where clients find out who issues tokens.
     pub resource: Option<resource::Config>,
+    /// What callers are told of the agent.
+    pub card: Option<card::Config>,
     /// For `audit`: what records hold besides what they always hold.
     pub capture: Capture,
     /// For `rehearsal::run`: what the policy must decide.
@@ -161,6 +163,7 @@ fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Polic
         leaks: checked.leaks,
         http: checked.http,
         resource: checked.resource,
+        card: checked.card,
         capture: checked.capture,
         rehearsal: checked.rehearsal,
         revocations: checked.revocations,

@@ -11,6 +11,7 @@
 
 mod api_keys;
 mod assertion;
+mod cards;
 mod certificates;
 mod config;
 mod digest;
@@ -33,6 +34,7 @@ use crate::model::{ANONYMOUS, Challenge, IdentityName, NameError, Principal, Ref
 
 pub use api_keys::{KeyEntry, MadeKey, key_sha256};
 pub use assertion::{AssertionConfig, Assertions};
+pub use cards::{CardKeys, CardKeysConfig, CardKeysError, CardSigner, PinnedKeys, text_sha256};
 pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
 pub use error::{CredentialError, Excerpt, KeysError, Part, ProofError};

@@ -103,12 +103,21 @@ impl PolicySet {
     pub fn may_pass(&self, question: &Question<'_>) -> bool {
         let case = Case::new(question, &self.ranks);
         let action = &question.call.action;
-        let mut denies = self.denies.candidates(action, question);
         let mut grants = self.grants.candidates(action, question);
-        !denies.any(|deny| {
+        !self.must_deny(question)
+            && grants.any(|grant| {
+                grant.means(action, question) && case.test(grant.to.when()) != Ok(false)
+            })
+    }
+
+    /// Whether a deny covers a call of this action for certain, whatever it is given.
+    pub fn must_deny(&self, question: &Question<'_>) -> bool {
+        let case = Case::new(question, &self.ranks);
+        let action = &question.call.action;
+        let mut denies = self.denies.candidates(action, question);
+        denies.any(|deny| {
             deny.means(action, question) && case.test(deny.rule.when.as_ref()) == Ok(true)
-        }) && grants
-            .any(|grant| grant.means(action, question) && case.test(grant.to.when()) != Ok(false))
+        })
     }
 
     /// The same for actions of a pattern: whether some of them may pass.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use crate::ledger::Ledger;
+use crate::protocol::BaseUrl;
 use crate::upstream::Upstream;
 
 /// One agent, and what is remembered of its objects. Ids of another agent's objects mean nothing here.
@@ -12,6 +13,8 @@ use crate::upstream::Upstream;
 pub struct Agent {
     /// Its port; `None` for a socket of this machine.
     pub port: Option<u16>,
+    /// How it is reached; `None` for a socket of this machine.
+    pub base: Option<BaseUrl>,
     /// Its connections and its care.
     pub upstream: Upstream,
     /// Who owns what of it.
@@ -92,6 +95,7 @@ mod tests {
     fn agent(endpoint: Endpoint) -> Agent {
         Agent {
             port: endpoint.port(),
+            base: None,
             upstream: Upstream::new(&Config::new(endpoint), None),
             ledger: Ledger::new(&ledger::Config::default()),
         }

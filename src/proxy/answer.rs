@@ -22,6 +22,7 @@ use crate::upstream::{ResponseBody, strip_hop_by_hop};
 
 use super::Proxy;
 use super::agents::Chosen;
+use super::card::{AskedCard, CardView};
 use super::headers::{self, IdentityHeaders};
 use super::messages::Messages;
 use super::reply::{self, Addressee};
@@ -62,6 +63,8 @@ pub(super) struct Answer<'a> {
     pub(super) started: Instant,
     pub(super) request_id: &'a RequestId,
     pub(super) standing: Standing,
+    /// The card that it is, if it is one that is rewritten.
+    pub(super) card: Option<AskedCard>,
     /// The answer to HEAD has no body, whatever its fields say (RFC 9112, section 6.3).
     pub(super) bodiless: bool,
 }
@@ -115,16 +118,20 @@ impl Answer<'_> {
             upstream.set_deadlines(self.limits.idle, self.started + self.limits.time);
         }
         let listing = self.listing(&head, content_type)?;
+        let card = self.card(&head, content_type)?;
         let mut learner = self.learner(content_type);
         let length = upstream.size_hint().exact();
         let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(detectors), carrier));
         let scan = match scan {
-            scan if listing.is_some() || self.is_whole(scan.is_some(), length, &upstream) => {
-                let (bytes, trailers) = self
+            scan if listing.is_some()
+                || card.is_some()
+                || self.is_whole(scan.is_some(), length, &upstream) =>
+            {
+                let (mut bytes, trailers) = self
                     .whole(
                         &mut head.headers,
                         upstream,
-                        listing,
+                        (listing, card.as_ref()),
                         scan,
                         &mut learner,
                         messages.is_none(),
@@ -132,6 +139,9 @@ impl Answer<'_> {
                     .await?;
                 let made = learner.as_ref().and_then(Learner::task);
                 self.standing.check(self.proxy, made)?;
+                if let Some(card) = card {
+                    card.answer(&mut head, &mut bytes);
+                }
                 return Ok(Answered {
                     head,
                     body: Judged::Whole(bytes, trailers),
@@ -182,6 +192,23 @@ impl Answer<'_> {
             // An answer that is no list, as where it comes on another stream.
             None if head.status == StatusCode::ACCEPTED => Ok(None),
             None => Err(Refusal::new(Reason::UpstreamInvalid).detail("a list in no JSON")),
+        }
+    }
+
+    /// The card that is in the answer. It must be readable, too.
+    fn card(
+        &mut self,
+        head: &response::Parts,
+        content_type: Option<&str>,
+    ) -> Result<Option<AskedCard>, Refusal> {
+        let card = self.card.take();
+        let Some(card) = card.filter(|_| head.status.is_success()) else {
+            return Ok(None);
+        };
+        refuse_unreadable(head)?;
+        match protocol::Carrier::from_content_type(content_type.unwrap_or_default()) {
+            Some(protocol::Carrier::Json) => Ok(Some(card)),
+            _ => Err(Refusal::new(Reason::UpstreamInvalid).detail("a card in no JSON")),
         }
     }
 
@@ -266,7 +293,7 @@ impl Answer<'_> {
         &mut self,
         headers: &mut HeaderMap,
         mut upstream: ResponseBody,
-        listing: Option<(Listing, protocol::Carrier)>,
+        (listing, card): (Option<(Listing, protocol::Carrier)>, Option<&AskedCard>),
         mut scan: Option<Scan>,
         learner: &mut Option<Learner>,
         can_change: bool,
@@ -279,15 +306,29 @@ impl Answer<'_> {
             body = self.filtered(headers, listing, body)?;
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
+        let cards = card.zip(self.snapshot.cards.as_deref());
+        if let Some((card, cards)) = cards {
+            cards.verify(card, &body, self.proxy.parts()).await?;
+        }
         if let Some(learner) = learner {
             let observed = learner.observe(self.ledger, &body);
             learner.note(self.toll.record());
             observed?;
         }
-        let bytes = match &mut scan {
+        let mut bytes = match &mut scan {
             Some(scan) => self.scanned(headers, scan, body)?,
             None => body,
         };
+        if let Some((card, cards)) = cards {
+            // Last: what is signed must not change any more.
+            let view = CardView {
+                case: &self.standing.case,
+                agent: &self.proxy.parts().agent,
+                base: self.proxy.parts().agents.at(self.agent).base.as_ref(),
+                policy: &self.snapshot.policy,
+            };
+            bytes = cards.tell(card, bytes, headers, &view)?;
+        }
         if !can_change && scan.as_ref().is_some_and(Scan::changed) {
             return Err(unredactable());
         }

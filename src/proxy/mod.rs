@@ -3,13 +3,14 @@
 //! Owns what one call passes through, in which order, and what its answer looks like; decides nothing
 //! itself. `connection` serves one connection, for one of the `agents`; `pipeline` one call, `answer` what the agent says before
 //! its head leaves, `screen` what leaves while it runs, `farewell`
-//! lets that arrive when the rest is cut, `hygiene` says which fields travel, `trace` which trace a call is
+//! lets that arrive when the rest is cut, `card` says what is told of the agent, `hygiene` which fields travel, `trace` which trace a call is
 //! part of, and `reply` is the single place where a refusal
 //! gets its words. `upgrade` opens a WebSocket, `tunnel` is its life, and `relay` what the agent says in it.
 
 mod agents;
 mod answer;
 mod candidate;
+pub mod card;
 mod catalogue;
 mod connection;
 mod decision;
@@ -68,6 +69,7 @@ pub use reply::{no_place, status};
 pub use screen::{Cut, ReplyBody};
 pub use snapshot::Snapshot;
 
+use card::CardMemory;
 use standing::Changes;
 
 /// What all calls share. Counters, pools and memory live here and outlive a reload; what an author
@@ -107,6 +109,8 @@ pub struct Parts {
     pub first_byte: Duration,
     /// How the agent learns who calls.
     pub identity_headers: IdentityHeaders,
+    /// What the agent's cards were like.
+    pub cards: CardMemory,
     /// What lictor asserts of callers towards the agent, signed.
     pub assertions: Option<Arc<Assertions>>,
 }

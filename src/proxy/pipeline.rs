@@ -23,8 +23,9 @@ use crate::telemetry::chain;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
 use crate::websocket::Handshake;
 
-use super::agents::Agent;
+use super::agents::{Agent, Chosen};
 use super::answer::{Answer, Answered, Judged};
+use super::card::AgentCards;
 use super::connection::Inlet;
 use super::decision::fresh_decision;
 use super::headers;
@@ -397,19 +398,19 @@ impl Walk<'_> {
         }
         let mut standing = Standing::new(self.known, case);
         let principal = Arc::clone(&standing.case.principal);
+        let cards = self.snapshot.cards.as_deref();
+        // The policy speaks of one agent's card. Others are reached at their own addresses, and keep theirs.
+        let card = cards.filter(|_| self.inlet.agent == Chosen::default());
+        let card = card.and_then(|_| AgentCards::asked(&mut parts, &standing.case.call));
         let bodiless = parts.method == Method::HEAD;
+        let is_read = card.is_some()
+            || Listing::of(&standing.case.call).is_some()
+            || Observer::is_for(&standing.case.call);
         let sent = clock::now();
         let mut handshake = self.handshake.take();
         let upgraded = match &mut handshake {
             None => self
-                .forward(
-                    parts,
-                    inbound,
-                    &standing.case.call,
-                    &principal,
-                    admission,
-                    &limits,
-                )
+                .forward(parts, inbound, is_read, &principal, admission, &limits)
                 .await
                 .map(Upgraded::Answered),
             Some(handshake) => {
@@ -444,6 +445,7 @@ impl Walk<'_> {
             started: self.started,
             request_id: self.request_id,
             standing,
+            card,
             bodiless,
         };
         answer.judge(response, admission).await
@@ -533,13 +535,12 @@ impl Walk<'_> {
         &self,
         mut parts: request::Parts,
         inbound: Inbound,
-        call: &Call,
+        is_read: bool,
         principal: &Principal,
         admission: Admission,
         limits: &Limits,
     ) -> Result<Forwarded, Refusal> {
         let proxy = self.parts();
-        let is_read = Listing::of(call).is_some() || Observer::is_for(call);
         self.towards_agent(&mut parts, principal, is_read)?;
         let body = inbound
             .into_request_body(

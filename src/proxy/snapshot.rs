@@ -9,6 +9,7 @@ use crate::quota::Quotas;
 use crate::scan::Detectors;
 
 use super::candidate::Candidate;
+use super::card::AgentCards;
 use super::hygiene::Hygiene;
 use super::resource::ProtectedResource;
 
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub hygiene: Arc<Hygiene>,
     /// Where clients find out who issues tokens.
     pub resource: Option<Arc<ProtectedResource>>,
+    /// What callers are told of the agent; `None` is what it tells itself.
+    pub cards: Option<Arc<AgentCards>>,
     /// What is judged beside it.
     pub candidate: Option<Arc<Candidate>>,
     /// What conditions read, the candidate's too.

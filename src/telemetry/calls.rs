@@ -29,6 +29,8 @@ pub struct CallMetrics {
     pub hold: Histogram,
     /// Bytes held back now, over all answers.
     pub held_bytes: Gauge,
+    /// Cards of the agent that were not what they were when they were last seen.
+    pub card_changes: Counter,
     /// Calls and answers that ended by a bug of ours.
     pub panics: Counter,
     in_flight: Gauge,
@@ -101,6 +103,10 @@ impl CallMetrics {
             held_bytes: registry.gauge(
                 "lictor_held_bytes",
                 "Bytes of answers that the leak scan holds back now.",
+            )?,
+            card_changes: registry.counter(
+                "lictor_agent_card_changes_total",
+                "Changes of the agent's card that were seen.",
             )?,
             panics: registry.counter(
                 "lictor_panics_total",

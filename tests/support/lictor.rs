@@ -258,8 +258,12 @@ impl Lictor {
     /// and the end of one may be later than the beginning of the next, which its caller sends.
     pub(crate) fn audit(&self) -> Vec<serde_json::Value> {
         let mut records = self.lines();
-        records
-            .retain(|record| !matches!(record["kind"].as_str(), Some("policies" | "revocation")));
+        records.retain(|record| {
+            !matches!(
+                record["kind"].as_str(),
+                Some("card" | "policies" | "revocation")
+            )
+        });
         records.sort_by(|left, right| left["time"].as_str().cmp(&right["time"].as_str()));
         records
     }

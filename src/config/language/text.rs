@@ -137,6 +137,11 @@ pub(super) static UNTIL: Text = Text::looks(
     r"^\d{4}-\d{2}-\d{2}([Tt ].+)?$",
     "a date such as `2027-01-31` or an instant such as `2027-01-31T18:00:00Z`",
 );
+pub(super) static ANY_URL: Text = Text::looks(
+    "URL",
+    r"^https?://[^@?#\s]+$",
+    "an address such as `https://agents.example/quotes`",
+);
 pub(super) static URL: Text = Text::looks(
     "URL",
     r"^(https://[^@\s]+|http://(localhost|127\.[0-9.]+|\[::1\])([:/?#]\S*)?)$",

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Method;
 use http::header::HeaderName;
 
+use super::agent_card::{self, RawCard};
 use super::resource::{self, RawResource};
 use super::signing;
 use super::{defined_twice, rule_ref, set};
@@ -24,6 +25,7 @@ use crate::proxy::hygiene::{
 /// `http` as it is written, in all files together.
 #[derive(Default)]
 pub(super) struct RawHttp {
+    agent_card: Option<(Span, RawCard)>,
     cors: Option<(Span, RawCors)>,
     origins: Option<(Span, Vec<Placed<Origin>>)>,
     security: Option<(Span, Security)>,
@@ -81,6 +83,10 @@ impl RawHttp {
         };
         if fields.is_empty(report) {
             return;
+        }
+        if let Some(entry) = fields.take("agentCard") {
+            let card = agent_card::read(entry, report);
+            set(&mut self.agent_card, entry, card, report);
         }
         if let Some(entry) = fields.take("cors") {
             let cors = read_cors(entry, report);
@@ -177,6 +183,11 @@ impl RawHttp {
         self.sign_responses
             .as_ref()
             .map(|(_, answers)| answers.clone())
+    }
+
+    /// What callers are told of the agent, if that is said.
+    pub(super) const fn agent_card(&self) -> Option<&(Span, RawCard)> {
+        self.agent_card.as_ref()
     }
 
     /// Where clients find out who issues tokens, if that is said.

@@ -6,7 +6,7 @@ mod jwt;
 mod mtls;
 mod signature;
 
-pub(super) use jwt::checked_url;
+pub(super) use jwt::{checked_url, hides_user};
 
 use std::net::IpAddr;
 use std::path::PathBuf;

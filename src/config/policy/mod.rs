@@ -1,5 +1,6 @@
 //! Policy files: sections become each room's checked config.
 
+mod agent_card;
 mod audit;
 mod condition;
 mod http;
@@ -28,7 +29,7 @@ use super::source::Span;
 use super::tree::{Entry, Kind, Node, quoted};
 use crate::audit::Capture;
 use crate::model::{ActionPattern, Glob, Mode, Protocol, RuleRef, TenantId};
-use crate::proxy::{hygiene, resource as protected};
+use crate::proxy::{card, hygiene, resource as protected};
 use crate::{identity, policy, quota, rehearsal, scan};
 
 /// Statements by name, from all files.
@@ -67,6 +68,7 @@ pub(super) struct Checked {
     pub(super) leaks: scan::Config,
     pub(super) http: hygiene::Config,
     pub(super) resource: Option<protected::Config>,
+    pub(super) card: Option<card::Config>,
     pub(super) capture: Capture,
     pub(super) rehearsal: rehearsal::Config,
     pub(super) revocations: Vec<policy::Revocation>,
@@ -162,6 +164,7 @@ impl Draft {
         let revocations = self.check_revocations(report);
         let capture = self.audit.capture();
         let resource = self.check_resource(&policy, report);
+        let card = self.check_card(&policy, report);
         let answers = self.http.signed_answers();
         let http = self.http.check(report);
         let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
@@ -178,6 +181,7 @@ impl Draft {
             leaks,
             http,
             resource,
+            card,
             capture,
             rehearsal,
             revocations,

@@ -69,26 +69,37 @@ impl KeySet {
         token: &Unverified<'_>,
     ) -> Result<Option<Arc<str>>, CredentialError> {
         let wanted = token.key_id.as_deref();
+        self.signer(token.algorithm, wanted, token.signed, &token.signature)
+    }
+
+    /// The same for any signature by one of these keys.
+    pub(super) fn signer(
+        &self,
+        algorithm: Algorithm,
+        wanted: Option<&str>,
+        signed: &[u8],
+        signature: &[u8],
+    ) -> Result<Option<Arc<str>>, CredentialError> {
         let named = || {
             self.keys
                 .iter()
                 .filter(|key| wanted.is_none() || key.id.as_deref() == wanted)
         };
         let mut fitting = named()
-            .filter_map(|key| Some((key, key.verifier(token.algorithm)?)))
+            .filter_map(|key| Some((key, key.verifier(algorithm)?)))
             .take(MAX_TRIES)
             .peekable();
         if fitting.peek().is_none() {
             return Err(match wanted {
                 Some(_) if named().next().is_some() => {
-                    CredentialError::AlgorithmMismatch(token.algorithm.as_str())
+                    CredentialError::AlgorithmMismatch(algorithm.as_str())
                 }
                 Some(id) => CredentialError::UnknownKey(Excerpt::new(id)),
-                None => CredentialError::UnknownKey(Excerpt::new(token.algorithm.as_str())),
+                None => CredentialError::UnknownKey(Excerpt::new(algorithm.as_str())),
             });
         }
         fitting
-            .find(|(_, key)| key.verify_sig(token.signed, &token.signature).is_ok())
+            .find(|(_, key)| key.verify_sig(signed, signature).is_ok())
             .map(|(key, _)| key.id.clone())
             .ok_or(CredentialError::BadSignature)
     }

@@ -5,6 +5,7 @@ mod bearer;
 mod binding;
 mod cache;
 mod claims;
+mod detached;
 mod fuzz;
 mod introspection;
 mod keys;
@@ -39,6 +40,7 @@ use token::Type;
 pub(super) use token::Unverified;
 
 pub use claims::is_same_audience;
+pub(super) use detached::signed;
 pub use fuzz::{fuzz_jwks, fuzz_token};
 pub(super) use keys::KeySet;
 pub use proof::FIELD as PROOF_FIELD;

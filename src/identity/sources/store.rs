@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::identity::api_keys::ApiKeys;
+use crate::identity::cards::CardKey;
 use crate::identity::config::SecretSource;
 use crate::identity::jwt::{KeySet, SharedKey};
 use crate::identity::replay::Memory;
@@ -38,6 +39,7 @@ struct Inner {
     jwks: Shelf<KeySet>,
     shared_keys: Shelf<SharedKey>,
     answer_keys: Shelf<AnswerKey>,
+    card_keys: Shelf<CardKey>,
     signing_public: Shelf<PublicKeys>,
     signing_shared: Shelf<SharedKeys>,
     refreshers: JoinSet<()>,
@@ -95,7 +97,9 @@ impl KeyStore {
             .signing_public
             .states()
             .chain(inner.signing_shared.states());
-        let signing = signing.chain(inner.answer_keys.states());
+        let signing = signing
+            .chain(inner.answer_keys.states())
+            .chain(inner.card_keys.states());
         let mut states: Vec<_> = inner.jwks.states().chain(keys).chain(signing).collect();
         states.sort_by(|a, b| a.source.cmp(&b.source));
         states
@@ -171,6 +175,20 @@ impl KeyStore {
             least: MIN_SECRET_BYTES,
         };
         self.source(origin, |inner| &mut inner.answer_keys)
+    }
+
+    /// The key that signs agent cards, with a refresher.
+    pub(in crate::identity) fn card_key(&self, place: SecretSource) -> Arc<Source<CardKey>> {
+        let origin = Origin::Secret {
+            place,
+            least: MIN_SECRET_BYTES,
+        };
+        self.source(origin, |inner| &mut inner.card_keys)
+    }
+
+    /// The keys that an agent signs its card with, with a refresher. They do not grow old: an operator pinned them.
+    pub(in crate::identity) fn pinned_keys(&self, file: &Path) -> Arc<Source<KeySet>> {
+        self.source(Origin::File(file.to_owned()), |inner| &mut inner.jwks)
     }
 
     /// What was accepted and counts once.

@@ -1,5 +1,6 @@
 //! `http`.
 
+use super::agent_card::AGENT_CARD;
 use crate::config::language::text::{FIELD_NAME, FIELD_PATTERN, METHOD, ORIGIN, TEXT, URL};
 use crate::config::language::{Field, Record, Value, Word};
 
@@ -12,6 +13,14 @@ pub(in crate::config) static HTTP: Record = Record::new(
     "http",
     "Header fields, and web pages. Lists of removed fields add up over all files; each of the other settings may be written once.",
     &[
+        Field::new(
+            "agentCard",
+            Value::Record(&AGENT_CARD),
+            "Callers get the A2A card of lictor instead of the agent's: with public addresses, the credentials that this policy asks for, and \
+             on the extended card the skills that the caller may use; verified and signed as said here.",
+        )
+        .otherwise("the agent's card passes as it is")
+        .examples(&["{ publicUrl: \"https://agents.example/quotes\" }"]),
         Field::new(
             "cors",
             Value::Record(&CORS),
@@ -92,6 +101,7 @@ pub(in crate::config) static HTTP: Record = Record::new(
 )
 .hints(&[
     ("allowedOrigins", "origins"),
+    ("card", "agentCard"),
     ("hsts", "securityHeaders"),
     ("path", "paths"),
     ("rpcStatus", "jsonRpcStatus"),

@@ -1,6 +1,7 @@
 //! The shape of a policy.
 
 mod actions;
+mod agent_card;
 mod audit;
 mod delegation;
 mod http;
@@ -18,6 +19,7 @@ pub(in crate::config) use self::http::{
     SIGN_RESPONSES, TRACE_CONTEXT,
 };
 pub(in crate::config) use actions::LEAK_ACTIONS;
+pub(in crate::config) use agent_card::{AGENT_CARD, CARD_KEYS, SIGN_CARD, UNSIGNED, VERIFY_CARD};
 pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};
 #[cfg(test)]
 pub(in crate::config) use identities::ALGORITHMS;

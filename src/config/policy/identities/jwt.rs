@@ -264,6 +264,24 @@ fn algorithms(node: &Node, shared: bool, report: &mut Diagnostics) -> Vec<Algori
     algorithms
 }
 
+/// Refuses a URL with a user in it, and hides that.
+pub(in crate::config::policy) fn hides_user(
+    text: &str,
+    node: &Node,
+    what: &str,
+    report: &mut Diagnostics,
+) -> bool {
+    let found = holds_user(text);
+    if found {
+        let title = format_args!("{what} may not hold a user or a password");
+        if let Some(source) = report.sources.get_mut(node.span.file as usize) {
+            source.hide(node.span.range());
+        }
+        report.push(Diagnostic::error(Code::SecretLiteral, title).at(node.span, ""));
+    }
+    found
+}
+
 /// Keys come over TLS, or from this machine.
 pub(in crate::config::policy) fn checked_url<'node>(
     node: &'node Node,
@@ -272,12 +290,7 @@ pub(in crate::config::policy) fn checked_url<'node>(
 ) -> Option<&'node str> {
     let text = text(node, what, report)?;
     // Before anything is parsed, because what does not parse is shown.
-    if holds_user(text) {
-        let title = format_args!("{what} may not hold a user or a password");
-        if let Some(source) = report.sources.get_mut(node.span.file as usize) {
-            source.hide(node.span.range());
-        }
-        report.push(Diagnostic::error(Code::SecretLiteral, title).at(node.span, ""));
+    if hides_user(text, node, what, report) {
         return None;
     }
     let uri = text.parse::<http::Uri>().ok();
