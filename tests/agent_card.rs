@@ -345,6 +345,34 @@ async fn what_is_told_is_signed_in_each_form_that_is_in_use() {
 }
 
 #[tokio::test]
+async fn what_is_redacted_is_not_signed_and_a_new_key_makes_a_new_tag() {
+    let policy = format!(
+        "{POLICY}    sign: {{ key: {{ file: ../card.pem }}, keyid: agents }}\nleaks: {{ packs: {{ pii: redact }} }}\n"
+    );
+    let stage = Stage::new(&policy, |port| {
+        let mut card = card(port);
+        card["description"] = json!("ask ana.miller@quotes-desk.io");
+        card
+    })
+    .await;
+    let first = stage.public().await;
+    assert!(!first.text().contains("ana.miller"), "{}", first.text());
+    assert_eq!(verified(&first.json(), &stage.signing).len(), 3);
+
+    // Under the same name: a caller must not keep a card that the old key signed.
+    let (pem, signing) = own_key();
+    let file = stage.lictor.policies().join("../card.pem");
+    fs::write(&file, pem).unwrap();
+    let tag = first.field("etag").unwrap();
+    let fields = format!("if-none-match: {tag}\r\n");
+    let next = eventually("the new key", async || {
+        let next = stage.ask(&format!("GET {CARD}"), &fields, "").await;
+        (next.status() == 200).then_some(next)
+    });
+    assert_eq!(verified(&next.await.json(), &signing).len(), 3);
+}
+
+#[tokio::test]
 async fn a_card_that_the_agent_did_not_sign_is_refused() {
     let policy = format!("{POLICY}    verify: {{ keys: {{ file: ../agent-card.json }} }}\n");
     let plain =
