@@ -81,7 +81,7 @@ pub struct Running {
     pub audit: PathBuf,
     proxy: Arc<Proxy>,
     keys: Arc<KeyStore>,
-    journal: Journal,
+    journal: Option<Journal>,
     draining: Control,
     calls: Drain,
     rest: Drain,
@@ -106,7 +106,9 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     let metrics = Metrics::new(&registry)?;
     let audit = audit(&operator, &registry)?;
     let count = workers(&operator);
-    let (agents, journal) = remember::agents(&operator, count, client.as_ref(), &registry)?;
+    let shared = shared::open(&operator, &registry)?;
+    let owners = shared.as_ref().map(|shared| &shared.owners);
+    let (agents, journal) = remember::agents(&operator, count, client.as_ref(), owners, &registry)?;
     let ports = operator.ports();
     let bind = |prepared| Bound::new(prepared, &ports, count);
     let mut bound = prepared
@@ -123,7 +125,6 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         bound.announce_faults(&metrics.transport);
     }
 
-    let shared = shared::open(&operator, &registry)?;
     let keys = KeyStore::new(tokio::runtime::Handle::current());
     let (keys, shared) = match shared {
         None => (keys, None),
@@ -131,6 +132,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
             memory,
             condition,
             keep,
+            owners: _,
         }) => (keys.remembering(memory), Some((condition, keep))),
     };
     let keys = Arc::new(keys);
@@ -222,8 +224,9 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         })
     });
     drop(guard);
-    let written = journal.clone();
-    health.ask("ledger", move || remember::condition(&written));
+    if let Some(written) = journal.clone() {
+        health.ask("ledger", move || remember::condition(&written));
+    }
     let draining = watch_controls(
         &mut health,
         &proxy,
@@ -330,7 +333,9 @@ impl Running {
         if let Err(unwritten) = self.proxy.parts().audit.shutdown(LAST_RECORDS).await {
             tracing::error!(path = %self.audit.display(), error = %unwritten, "the audit trail is not complete");
         }
-        if !self.journal.shutdown(LAST_RECORDS).await {
+        if let Some(journal) = &self.journal
+            && !journal.shutdown(LAST_RECORDS).await
+        {
             tracing::error!("the ledger is not complete; some tasks and sessions will be nobody's");
         }
         self.keys.shutdown().await;

@@ -1,11 +1,12 @@
 //! The agents, and what is remembered of their objects.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use crate::admin::Condition;
 use crate::clock;
 use crate::config::Operator;
-use crate::ledger::{self, Claim, Journal, Ledger};
+use crate::ledger::{self, Claim, Journal, Ledger, SharedOwners};
 use crate::protocol::BaseUrl;
 use crate::proxy::{Agent, Agents};
 use crate::telemetry::Registry;
@@ -16,19 +17,30 @@ use crate::upstream::{self, Endpoint, Upstream};
 /// that keeps who owns what of them.
 ///
 /// # Errors
-/// When that file cannot be used.
+/// When that file cannot be used. There is none where a store keeps the owners.
 pub(super) fn agents(
     operator: &Operator,
     workers: NonZeroUsize,
     tls: Option<&tls::Client>,
+    owners: Option<&Arc<dyn SharedOwners>>,
     registry: &Registry,
-) -> anyhow::Result<(Agents, Journal)> {
-    let metrics = ledger::Metrics::new(registry)?;
-    let (journal, claims) = Journal::open(&operator.state_dir, metrics)?;
+) -> anyhow::Result<(Agents, Option<Journal>)> {
+    let kept = match owners {
+        Some(_) => None,
+        None => {
+            let metrics = ledger::Metrics::new(registry)?;
+            Some(Journal::open(&operator.state_dir, metrics)?)
+        }
+    };
+    let remembering = |ledger: Ledger, endpoint: &Endpoint| match (&kept, owners) {
+        (Some((journal, claims)), _) => kept_in(ledger, endpoint, journal, claims),
+        (None, Some(owners)) => ledger.shared_in(Arc::clone(owners), &scope(operator, endpoint)),
+        (None, None) => ledger,
+    };
     let agent = |endpoint: Endpoint, ledger: Ledger| Agent {
         port: endpoint.port(),
         base: base_of(&endpoint),
-        ledger: remembering(ledger, &endpoint, &journal, &claims),
+        ledger: remembering(ledger, &endpoint),
         upstream: Upstream::new(
             &upstream::Config {
                 endpoint,
@@ -45,7 +57,7 @@ pub(super) fn agents(
         .filter(|port| Some(*port) != endpoint.port())
         .map(|port| agent(endpoint.clone().at(port), first.ledger.beside()))
         .collect();
-    Ok((Agents::new(first, others), journal))
+    Ok((Agents::new(first, others), kept.map(|(journal, _)| journal)))
 }
 
 /// Calls are served while owners cannot be written down; only a restart would tell.
@@ -56,7 +68,7 @@ pub(super) fn condition(journal: &Journal) -> Condition {
     }
 }
 
-fn remembering(ledger: Ledger, endpoint: &Endpoint, journal: &Journal, claims: &[Claim]) -> Ledger {
+fn kept_in(ledger: Ledger, endpoint: &Endpoint, journal: &Journal, claims: &[Claim]) -> Ledger {
     let now = (clock::now(), clock::wall().as_second());
     let (ledger, left_out) = ledger.kept_in(journal, &address(endpoint), claims, now);
     if left_out > 0 {
@@ -66,6 +78,17 @@ fn remembering(ledger: Ledger, endpoint: &Endpoint, journal: &Journal, claims: &
         );
     }
     ledger
+}
+
+/// Whose objects are meant where processes share their owners: replicas stand beside agents of one name, at different
+/// addresses.
+fn scope(operator: &Operator, endpoint: &Endpoint) -> String {
+    let name = &operator.agent_name;
+    match endpoint.port() {
+        port if port == operator.upstream.endpoint.port() => name.clone(),
+        Some(port) => format!("{name}:{port}"),
+        None => name.clone(),
+    }
 }
 
 /// Where the agent is. At another address is another agent, whose ids mean other things.

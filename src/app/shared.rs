@@ -1,15 +1,20 @@
 //! What processes share: opened as the operator says, kept, and told of.
 
+use std::sync::Arc;
+
 use crate::admin::Condition;
 use crate::config::Operator;
 use crate::drain::Guard;
 use crate::identity::replay::Memory;
+use crate::ledger::SharedOwners;
 use crate::telemetry::Registry;
 
 /// A store that processes share, as the rest of the process uses it.
 pub(super) struct Shared {
     /// What counts once.
     pub(super) memory: Memory,
+    /// Who owns what.
+    pub(super) owners: Arc<dyn SharedOwners>,
     /// How it is.
     pub(super) condition: Box<dyn Fn() -> Condition + Send + Sync>,
     /// Connects, until the drain.
@@ -51,7 +56,8 @@ mod redis {
     use super::Shared;
     use crate::admin::Condition;
     use crate::identity::replay::{Mark, Memory, Remembered, Remembering, SharedMemory};
-    use crate::stores::{Config, Metrics, Redis, Set, State};
+    use crate::ledger::{Asking, SharedOwners};
+    use crate::stores::{Config, Metrics, Redis, Set, State, StoreError};
     use crate::telemetry::Registry;
 
     pub(super) fn open(config: &Config, registry: &Registry) -> anyhow::Result<Shared> {
@@ -59,6 +65,7 @@ mod redis {
             .context("`stores.redis` cannot be used")?;
         let (asked, kept) = (redis.clone(), redis.clone());
         Ok(Shared {
+            owners: Arc::new(redis.clone()),
             memory: Memory::shared(Arc::new(redis)),
             condition: Box::new(move || condition(&asked.state())),
             keep: Box::new(|guard| {
@@ -84,6 +91,29 @@ mod redis {
             }
             State::Up => Condition::Ready,
         }
+    }
+
+    impl SharedOwners for Redis {
+        fn answers(&self) -> bool {
+            matches!(self.state(), State::Up | State::Troubled(_))
+        }
+
+        fn look(&self, keys: Vec<String>) -> Asking<'_, Vec<Option<String>>> {
+            Box::pin(async move { self.look_up(&keys).await.map_err(said) })
+        }
+
+        fn claim(&self, key: String, value: String, keep: Duration) -> Asking<'_, Option<String>> {
+            Box::pin(async move { self.set_or_look_up(&key, &value, keep).await.map_err(said) })
+        }
+
+        fn put(&self, key: String, value: String, keep: Duration) -> Asking<'_, ()> {
+            Box::pin(async move { self.set(&key, &value, keep).await.map_err(said) })
+        }
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+    fn said(error: StoreError) -> Box<str> {
+        error.to_string().into()
     }
 
     impl SharedMemory for Redis {

@@ -52,7 +52,7 @@ async fn end(ledger: Ledger, journal: Journal) {
 }
 
 fn owned(ledger: &Ledger, principal: &Principal, call: &Call, at: Instant) -> Facts {
-    ledger.facts(principal, call, at).unwrap()
+    ledger.facts_here(principal, call, at).unwrap()
 }
 
 #[tokio::test]
@@ -61,12 +61,16 @@ async fn owners_are_known_after_a_restart_and_nobody_else_is_one() {
     let bob = principal("corp", "bob \"\\ü", "acme");
     let session = SessionId::new("s /mcp").unwrap();
     let (ledger, journal, _) = stage.begin(10, at);
-    ledger.learn(&alice(), Some(&task("t")), None, at).unwrap();
-    ledger.learn(&bob, Some(&task("u\"")), None, at).unwrap();
-    ledger.begin(&bob, &session, at).unwrap();
+    ledger
+        .learn_here(&alice(), Some(&task("t")), None, at)
+        .unwrap();
+    ledger
+        .learn_here(&bob, Some(&task("u\"")), None, at)
+        .unwrap();
+    ledger.begin_here(&bob, &session, at).unwrap();
     let chosen = send("c");
     let facts = owned(&ledger, &alice(), &chosen, at);
-    ledger.confirm(&alice(), &chosen, &facts, at);
+    ledger.confirm_here(&alice(), &chosen, &facts, at);
     // Refused, so that it is nobody's.
     let refused = send("d");
     let facts = owned(&ledger, &alice(), &refused, at);
@@ -121,11 +125,11 @@ async fn a_session_that_has_ended_is_nobodys_after_a_restart() {
     let (stage, at) = (Stage::new(), now());
     let session = SessionId::new("s /mcp").unwrap();
     let (ledger, journal, _) = stage.begin(10, at);
-    ledger.begin(&alice(), &session, at).unwrap();
+    ledger.begin_here(&alice(), &session, at).unwrap();
     end(ledger, journal).await;
     let (ledger, journal, _) = stage.begin(10, at);
     assert_eq!(ledger.len(), 1);
-    ledger.end(&alice(), &session);
+    ledger.end_here(&alice(), &session);
     end(ledger, journal).await;
     let (ledger, _journal, _) = stage.begin(10, at);
     assert!(ledger.is_empty());
@@ -135,7 +139,9 @@ async fn a_session_that_has_ended_is_nobodys_after_a_restart() {
 async fn an_owner_is_written_again_when_a_part_of_its_time_has_passed() {
     let (stage, at) = (Stage::new(), now());
     let (ledger, journal, _) = stage.begin(10, at);
-    ledger.learn(&alice(), Some(&task("t")), None, at).unwrap();
+    ledger
+        .learn_here(&alice(), Some(&task("t")), None, at)
+        .unwrap();
     for seconds in [0, 1, 2, 3, 4, 5] {
         let later = at + Duration::from_secs(seconds);
         owned(&ledger, &alice(), &get("t"), later);
@@ -151,7 +157,7 @@ async fn bounds_hold_at_a_start_and_what_has_expired_is_left_out() {
     let (ledger, journal, _) = stage.begin(10, at);
     for n in 0..10 {
         let id = task(&format!("t{n}"));
-        ledger.learn(&alice(), Some(&id), None, at).unwrap();
+        ledger.learn_here(&alice(), Some(&id), None, at).unwrap();
     }
     end(ledger, journal).await;
     let (ledger, journal, left_out) = stage.begin(4, at);
@@ -176,7 +182,9 @@ async fn a_torn_last_line_is_no_line_and_the_next_takes_its_place() {
     let (stage, at) = (Stage::new(), now());
     let (ledger, journal, _) = stage.begin(10, at);
     for id in ["t", "u"] {
-        ledger.learn(&alice(), Some(&task(id)), None, at).unwrap();
+        ledger
+            .learn_here(&alice(), Some(&task(id)), None, at)
+            .unwrap();
     }
     end(ledger, journal).await;
     let whole = fs::read(stage.path()).unwrap();
@@ -186,7 +194,9 @@ async fn a_torn_last_line_is_no_line_and_the_next_takes_its_place() {
         let kept = whole[..whole.len() - cut].split(|byte| *byte == b'\n');
         let kept = kept.count().saturating_sub(2);
         assert_eq!(ledger.len(), kept, "{cut}");
-        ledger.learn(&alice(), Some(&task("v")), None, at).unwrap();
+        ledger
+            .learn_here(&alice(), Some(&task("v")), None, at)
+            .unwrap();
         end(ledger, journal).await;
         assert_eq!(stage.lines().len(), kept + 1, "{cut}");
     }
@@ -239,14 +249,16 @@ async fn a_file_that_is_mostly_dead_is_written_anew() {
     let mut at = at;
     for n in 0..30_000 {
         at += Duration::from_secs(3);
-        ledger.learn(&alice(), Some(&task("t")), None, at).unwrap();
+        ledger
+            .learn_here(&alice(), Some(&task("t")), None, at)
+            .unwrap();
         // As a disk that keeps up.
         if n % 1000 == 0 {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
     let bob = principal("corp", "bob", "acme");
-    ledger.learn(&bob, Some(&task("u")), None, at).unwrap();
+    ledger.learn_here(&bob, Some(&task("u")), None, at).unwrap();
     end(ledger, journal).await;
     let lines = stage.lines().len();
     assert!(lines < 20_003, "{lines}");

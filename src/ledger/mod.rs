@@ -11,6 +11,7 @@
 //! context, which callers choose, becomes that of the next who names it. A live entry never gives way to a new one; what
 //! cannot be remembered is not begun.
 
+mod ask;
 mod config;
 mod error;
 mod file;
@@ -18,6 +19,7 @@ mod journal;
 mod metrics;
 mod owner;
 mod room;
+mod shared;
 mod table;
 
 #[cfg(test)]
@@ -25,6 +27,7 @@ mod kept_tests;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,10 +41,12 @@ pub use error::JournalError;
 pub use file::Claim;
 pub use journal::Journal;
 pub use metrics::Metrics;
-pub use room::LedgerFull;
+pub use room::{LedgerError, LedgerFull};
+pub use shared::{Asking, SharedOwners};
 
 use file::Kind;
 use room::Room;
+use shared::Shared;
 use table::{Owned, Table};
 
 /// Who owns which task and which context.
@@ -51,6 +56,19 @@ pub struct Ledger {
     contexts: Table<ContextId>,
     sessions: Table<SessionId>,
     room: Arc<Room>,
+    // Where there is one, the tables hold what it said was somebody's, and nothing else.
+    shared: Option<Shared>,
+}
+
+/// What an answer names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named {
+    /// A task that was made or continued.
+    pub task: Option<TaskId>,
+    /// Its context.
+    pub context: Option<ContextId>,
+    /// A session that was begun.
+    pub session: Option<SessionId>,
 }
 
 impl Ledger {
@@ -61,6 +79,7 @@ impl Ledger {
             contexts: Table::new(config.ttl),
             sessions: Table::new(config.ttl),
             room: Arc::new(Room::new(config)),
+            shared: None,
         }
     }
 
@@ -73,7 +92,17 @@ impl Ledger {
             contexts: self.contexts.alike(),
             sessions: self.sessions.alike(),
             room: Arc::clone(&self.room),
+            shared: None,
         }
+    }
+
+    /// Shares its owners with other processes beside the same agent, in a store. What this process knows is what the store
+    /// told it.
+    #[must_use]
+    pub fn shared_in(mut self, owners: Arc<dyn SharedOwners>, agent: &str) -> Self {
+        let agent = agent.into();
+        self.shared = Some(Shared { owners, agent });
+        self
     }
 
     /// Remembers what the journal says of this agent, and writes down from now on what is owned. `now` and `wall`, in
@@ -140,9 +169,23 @@ impl Ledger {
     /// listened to or cancelled before an answer of the agent has named it: a memory that does not reach back to
     /// the agent's start must not give away what is older.
     ///
+    /// Where processes share their owners, what is nobody's is claimed only by [`Ledger::confirm`].
+    ///
     /// # Errors
-    /// When there is no room for what the call may begin. Nothing has been claimed then.
-    pub fn facts(
+    /// When there is no room for what the call may begin, or no answer. Nothing has been claimed then.
+    pub async fn facts(
+        &self,
+        principal: &Principal,
+        call: &Call,
+        now: Instant,
+    ) -> Result<Facts, LedgerError> {
+        match &self.shared {
+            None => Ok(self.facts_here(principal, call, now)?),
+            Some(shared) => self.facts_of(shared, principal, call, now).await,
+        }
+    }
+
+    fn facts_here(
         &self,
         principal: &Principal,
         call: &Call,
@@ -185,9 +228,32 @@ impl Ledger {
         })
     }
 
-    /// The call is forwarded, so that what it chose stays the caller's, also after a restart. A task that it chose does
-    /// so once an answer has named it.
-    pub fn confirm(&self, principal: &Principal, call: &Call, facts: &Facts, now: Instant) {
+    /// The call is about to be forwarded, so that what it chose stays the caller's, also after a restart. A task that it chose
+    /// does so once an answer has named it. Where processes share their owners, another may have been faster: the facts then
+    /// say so, and have to be judged again.
+    ///
+    /// # Errors
+    /// When there is no answer. The call must not be forwarded then.
+    pub async fn confirm(
+        &self,
+        principal: &Principal,
+        call: &Call,
+        facts: &mut Facts,
+        now: Instant,
+    ) -> Result<(), LedgerError> {
+        match &self.shared {
+            None => {
+                self.confirm_here(principal, call, facts, now);
+                Ok(())
+            }
+            Some(shared) => {
+                let confirmed = self.confirm_at(shared, principal, call, facts, now);
+                confirmed.await
+            }
+        }
+    }
+
+    fn confirm_here(&self, principal: &Principal, call: &Call, facts: &Facts, now: Instant) {
         if let Some(context) = &call.context
             && begins(call)
             && facts.context == Ownership::Mine
@@ -199,6 +265,9 @@ impl Ledger {
     /// Takes back what [`Ledger::facts`] claimed for a call that was then refused: call it once, with
     /// the facts that it gave, and never for a call that was forwarded.
     pub fn release(&self, principal: &Principal, call: &Call, facts: &Facts) {
+        if self.shared.is_some() {
+            return;
+        }
         if let Some(context) = &call.context
             && begins(call)
             && facts.context == Ownership::Mine
@@ -223,9 +292,55 @@ impl Ledger {
     /// somebody else's stays so, whatever an agent says later.
     ///
     /// # Errors
-    /// When there is no room, because others have filled it since the call began. The caller cannot come
-    /// back to the task then.
-    pub fn learn(
+    /// When there is no room, because others have filled it since the call began, or no answer. The caller cannot come
+    /// back to the task or session then.
+    pub async fn learn(
+        &self,
+        principal: &Principal,
+        named: &Named,
+        now: Instant,
+    ) -> Result<(), LedgerError> {
+        match (self.learn_now(principal, named, now), &self.shared) {
+            (Some(learned), _) => learned,
+            (None, Some(shared)) => self.learn_at(shared, principal, named, now).await,
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// The same where nobody has to be asked; `None` where a store has to be.
+    pub fn learn_now(
+        &self,
+        principal: &Principal,
+        named: &Named,
+        now: Instant,
+    ) -> Option<Result<(), LedgerError>> {
+        let Named {
+            task,
+            context,
+            session,
+        } = named;
+        if self.shared.is_none() {
+            let mut learned = self.learn_here(principal, task.as_ref(), context.as_ref(), now);
+            if let Some(session) = session {
+                learned = learned.and_then(|()| self.begin_here(principal, session, now));
+            }
+            return Some(learned.map_err(LedgerError::from));
+        }
+        fn known<K: Owned>(
+            table: &Table<K>,
+            object: Option<&K>,
+            principal: &Principal,
+            now: Instant,
+        ) -> bool {
+            object.is_none_or(|object| table.mine_until(object, principal, now).is_some())
+        }
+        let is_known = known(&self.tasks, task.as_ref(), principal, now)
+            && known(&self.contexts, context.as_ref(), principal, now)
+            && known(&self.sessions, session.as_ref(), principal, now);
+        is_known.then_some(Ok(()))
+    }
+
+    fn learn_here(
         &self,
         principal: &Principal,
         task: Option<&TaskId>,
@@ -241,11 +356,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Remembers that the agent has begun this session for this caller. The first owner wins.
-    ///
-    /// # Errors
-    /// When there is no room. The caller cannot use the session then.
-    pub fn begin(
+    fn begin_here(
         &self,
         principal: &Principal,
         session: &SessionId,
@@ -256,16 +367,54 @@ impl Ledger {
     }
 
     /// Forgets a session of this caller's: the agent has ended it.
-    pub fn end(&self, principal: &Principal, session: &SessionId) {
+    ///
+    /// # Errors
+    /// When there is no answer: it is remembered elsewhere for longer.
+    pub async fn end(&self, principal: &Principal, session: &SessionId) -> Result<(), LedgerError> {
+        match &self.shared {
+            None => {
+                self.end_here(principal, session);
+                Ok(())
+            }
+            Some(shared) => self.end_at(shared, principal, session).await,
+        }
+    }
+
+    fn end_here(&self, principal: &Principal, session: &SessionId) {
         self.sessions.release(session, principal, &self.room);
     }
 
-    /// Whether the task is this caller's.
+    /// Whether other processes may know more of whose tasks are.
+    pub const fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Which of the tasks are this caller's, by the word of other processes too.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn owned_among(
+        &self,
+        principal: &Principal,
+        tasks: Vec<TaskId>,
+        now: Instant,
+    ) -> Result<HashSet<TaskId>, LedgerError> {
+        match &self.shared {
+            None => Ok(HashSet::new()),
+            Some(shared) => self.owned_at(shared, principal, tasks, now).await,
+        }
+    }
+
+    /// Whether the task is this caller's, as far as this process knows.
     pub fn owns(&self, principal: &Principal, task: &TaskId, now: Instant) -> bool {
+        if self.shared.is_some() {
+            return self.tasks.mine_until(task, principal, now).is_some();
+        }
         self.tasks.ownership(task, principal, now) == Ownership::Mine
     }
 
-    /// How many tasks are this caller's, those included that have expired unnoticed.
+    /// How many tasks are this caller's, those included that have expired unnoticed. Where processes share their owners,
+    /// only what this one has met is counted: counting there would cost each claim a second write.
     pub fn count_of(&self, principal: &Principal) -> u64 {
         self.tasks.count_of(principal)
     }

@@ -18,6 +18,23 @@ pub enum LedgerFull {
     Tenant,
 }
 
+/// What cannot be known or remembered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// There is no room.
+    #[error(transparent)]
+    Full(#[from] LedgerFull),
+    /// The store that processes share gives no answer, and why.
+    #[error("whose it is cannot be known: {0}")]
+    Unavailable(Box<str>),
+}
+
+impl From<LedgerError> for Refusal {
+    fn from(error: LedgerError) -> Self {
+        Self::new(Reason::Overloaded).detail(error)
+    }
+}
+
 impl From<LedgerFull> for Refusal {
     fn from(full: LedgerFull) -> Self {
         Self::new(Reason::Overloaded).detail(full)

@@ -23,7 +23,7 @@ const REAPED_WHEN_FULL: usize = 64;
 
 /// An owner is written down again when this part of its time has passed: each hour, where it is remembered for a day. After a
 /// restart it is remembered for as much less at most.
-const RENEWED: u32 = 24;
+pub(super) const RENEWED: u32 = 24;
 
 /// What can be owned.
 pub(super) trait Owned: Clone + Eq + Hash {
@@ -200,6 +200,29 @@ impl<K: Owned> Table<K> {
         }
     }
 
+    /// Until when it is known to be the caller's, if it is.
+    pub(super) fn mine_until(
+        &self,
+        key: &K,
+        principal: &Principal,
+        now: Instant,
+    ) -> Option<Instant> {
+        let mut shard = self.shard(key);
+        let entry = shard.live(key, now)?;
+        (entry.owner.is(principal) && !entry.reserved).then_some(entry.deadline)
+    }
+
+    /// Remembers what is known from elsewhere to be the caller's.
+    pub(super) fn remember(
+        &self,
+        key: &K,
+        principal: &Principal,
+        deadline: Instant,
+        room: &Room,
+    ) -> Result<(), LedgerFull> {
+        self.restore(key, Owner::new(principal), deadline, room)
+    }
+
     /// Remembers what was written down before the process began.
     pub(super) fn restore(
         &self,
@@ -210,6 +233,7 @@ impl<K: Owned> Table<K> {
     ) -> Result<(), LedgerFull> {
         let mut shard = self.shard(key);
         shard.forget(key, room);
+        shard.reap(REAPED, room, clock::now());
         room.take(&owner.tenant)?;
         let durable = Durable::Yes(Some(deadline));
         shard.insert(key, owner, false, durable, deadline);

@@ -1,6 +1,6 @@
 //! The agent's answer before its head leaves.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use http_body::Body as _;
 use http_body_util::BodyExt;
 
 use crate::clock;
-use crate::ledger::Ledger;
-use crate::model::{Dialect, Operation, Reason, Refusal, RequestId};
+use crate::ledger::{Ledger, Named};
+use crate::model::{Dialect, Operation, Reason, Refusal, RequestId, TaskId};
 use crate::policy::Limits;
 use crate::protocol::{self, Listing, Observer};
 use crate::quota::Admission;
@@ -26,12 +26,12 @@ use super::card::{AskedCard, CardView};
 use super::headers::{self, IdentityHeaders};
 use super::messages::Messages;
 use super::reply::{self, Addressee};
-use super::screen::{Course, Learner, unredactable};
+use super::screen::{self, Course, Learner, unredactable};
 use super::snapshot::Snapshot;
 use super::standing::Standing;
 use super::toll::Toll;
 use super::upgrade::Opening;
-use super::view::View;
+use super::view::{View, tasks_in};
 
 /// An answer whose head may leave.
 pub(super) struct Answered {
@@ -85,7 +85,7 @@ impl Answer<'_> {
             headers::screen(&mut head.headers, detectors, self.toll)?;
         }
         reply::mark(&mut head.headers, self.request_id, admission.standings());
-        self.note_session(&head)?;
+        self.note_session(&head).await?;
         if self.bodiless
             || matches!(
                 head.status,
@@ -213,13 +213,15 @@ impl Answer<'_> {
     }
 
     /// Leaves of a list what the caller may see.
-    fn filtered(
+    async fn filtered(
         &self,
         headers: &mut HeaderMap,
         (listing, carrier): (Listing, protocol::Carrier),
         body: Bytes,
     ) -> Result<Bytes, Refusal> {
+        let owned = self.owned_elsewhere((listing, carrier), &body).await?;
         let view = View {
+            owned,
             listing,
             case: &self.standing.case,
             agent: &self.proxy.parts().agent,
@@ -239,6 +241,22 @@ impl Answer<'_> {
         Ok(filtered)
     }
 
+    /// The tasks of a list that are the caller's and that this process may not know.
+    async fn owned_elsewhere(
+        &self,
+        (listing, carrier): (Listing, protocol::Carrier),
+        body: &Bytes,
+    ) -> Result<HashSet<TaskId>, Refusal> {
+        if !self.ledger.is_shared() {
+            return Ok(HashSet::new());
+        }
+        let tasks = tasks_in(listing, carrier, body);
+        let asked = self
+            .ledger
+            .owned_among(&self.standing.case.principal, tasks, clock::now());
+        Ok(asked.await?)
+    }
+
     /// Whether an answer of this length is judged whole, before its head leaves: what is small and scanned, and
     /// what nobody scans but is here already, since then nothing has to be kept for its end.
     fn is_whole(&self, scans: bool, length: Option<u64>, upstream: &ResponseBody) -> bool {
@@ -254,7 +272,7 @@ impl Answer<'_> {
     }
 
     /// A session that the agent begins is the caller's from here on, until the agent has ended it.
-    fn note_session(&self, head: &response::Parts) -> Result<(), Refusal> {
+    async fn note_session(&self, head: &response::Parts) -> Result<(), Refusal> {
         let case = &self.standing.case;
         let call = &case.call;
         if !matches!(call.dialect, Dialect::Mcp(_)) {
@@ -263,7 +281,9 @@ impl Answer<'_> {
         match (&*call.action.method, &call.session) {
             ("initialize", _) => {}
             ("session/end", Some(session)) if head.status.is_success() => {
-                self.ledger.end(&case.principal, session);
+                if let Err(error) = self.ledger.end(&case.principal, session).await {
+                    tracing::debug!(%error, "a session that has ended is remembered for longer");
+                }
                 return Ok(());
             }
             _ => return Ok(()),
@@ -273,9 +293,12 @@ impl Answer<'_> {
         else {
             return Ok(());
         };
-        self.ledger
-            .begin(&case.principal, &session, clock::now())
-            .map_err(Refusal::from)
+        let named = Named {
+            session: Some(session),
+            ..Named::default()
+        };
+        let learned = self.ledger.learn(&case.principal, &named, clock::now());
+        learned.await.map_err(Refusal::from)
     }
 
     fn learner(&self, content_type: Option<&str>) -> Option<Learner> {
@@ -303,7 +326,7 @@ impl Answer<'_> {
         self.toll.waited_for_agent(clock::now() - started);
         let (mut body, trailers) = body?;
         if let Some(listing) = listing {
-            body = self.filtered(headers, listing, body)?;
+            body = self.filtered(headers, listing, body).await?;
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
         let cards = card.zip(self.snapshot.cards.as_deref());
@@ -311,9 +334,14 @@ impl Answer<'_> {
             cards.verify(card, &body, self.proxy.parts()).await?;
         }
         if let Some(learner) = learner {
-            let observed = learner.observe(self.ledger, &body);
+            let named = learner.observe(&body);
             learner.note(self.toll.record());
-            observed?;
+            if let Some(named) = named {
+                let principal = &self.standing.case.principal;
+                let learned = self.ledger.learn(principal, &named, clock::now()).await;
+                screen::tell_unlearned(&learned);
+            }
+            learner.check()?;
         }
         let mut bytes = match &mut scan {
             Some(scan) => self.scanned(headers, scan, body)?,

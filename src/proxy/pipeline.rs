@@ -366,8 +366,11 @@ impl Walk<'_> {
         call: Call,
     ) -> Result<Answered, Refusal> {
         let limits = self.snapshot.policy.limits(&call.action);
-        let case = Case {
-            facts: self.agent().ledger.facts(&principal, &call, clock::now())?,
+        let mut case = Case {
+            facts: {
+                let ledger = &self.agent().ledger;
+                ledger.facts(&principal, &call, clock::now()).await?
+            },
             read: Read::of(
                 &self.snapshot.reads,
                 &parts.headers,
@@ -390,8 +393,7 @@ impl Walk<'_> {
                 return Err(refusal);
             }
         };
-        let ledger = &self.agent().ledger;
-        ledger.confirm(&case.principal, &case.call, &case.facts, clock::now());
+        self.confirm(&mut case).await?;
         if matches!(case.call.dialect, Dialect::A2a(_, Binding::Grpc)) {
             // Whose the tasks are is read out of the answer.
             headers::ask_for_plain_messages(&mut parts.headers);
@@ -449,6 +451,25 @@ impl Walk<'_> {
             bodiless,
         };
         answer.judge(response, admission).await
+    }
+
+    /// Makes what the call chose the caller's before the agent can know of it. What another has got meanwhile is judged as
+    /// that.
+    async fn confirm(&self, case: &mut Case) -> Result<(), Refusal> {
+        let before = case.facts;
+        let ledger = &self.agent().ledger;
+        let (principal, call) = (Arc::clone(&case.principal), &case.call);
+        let confirming = ledger.confirm(&principal, call, &mut case.facts, clock::now());
+        confirming.await?;
+        if case.facts == before {
+            return Ok(());
+        }
+        let question = case.question(&self.proxy.parts().agent);
+        self.snapshot
+            .policy
+            .decide(&question)
+            .into_permit()
+            .map(drop)
     }
 
     /// Says who issues tokens, to anybody whom no rule denies it: nobody can have a token before.

@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::audit::{Outcome, Record};
 use crate::clock;
-use crate::ledger::Ledger;
+use crate::ledger::{LedgerError, Named};
 use crate::model::{Principal, Reason, Refusal, TaskId};
 use crate::protocol::Observer;
 use crate::quota::Admission;
@@ -126,8 +126,12 @@ pub(super) struct Screen {
     waiting_since: Option<Instant>,
     given_at: Option<Instant>,
     hold: Hold,
+    // What an answer named is claimed in a store; the piece that named it waits, for a bounded time.
+    learning: Option<(Bytes, Learning)>,
     state: State,
 }
+
+type Learning = Pin<Box<dyn Future<Output = Result<(), LedgerError>> + Send>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -161,6 +165,7 @@ impl Screen {
             waiting_since: None,
             given_at: None,
             hold,
+            learning: None,
             state: State::Running,
         }
     }
@@ -203,6 +208,14 @@ impl Screen {
                 continue;
             }
             if self.withdrawn() {
+                continue;
+            }
+            if let Some((_, learning)) = &mut self.learning {
+                let learned = ready!(learning.as_mut().poll(context));
+                tell_unlearned(&learned);
+                if let Some((bytes, _)) = self.learning.take() {
+                    self.judge(bytes);
+                }
                 continue;
             }
             let Poll::Ready(frame) = Pin::new(&mut self.course.upstream).poll_frame(context) else {
@@ -266,13 +279,39 @@ impl Screen {
         }
         // Ownership is learned before the reader can know the id, so that its next call finds it.
         if let Some(learner) = &mut self.course.learner {
-            let agent = self.proxy.parts().agents.at(self.course.agent);
-            let observed = learner.observe(&agent.ledger, &bytes);
+            let named = learner.observe(&bytes);
             learner.note(self.toll.record());
-            if let Err(refusal) = observed {
+            if let Err(refusal) = learner.check() {
                 return self.cut(&refusal, Outcome::Blocked);
             }
+            let principal = Arc::clone(&learner.principal);
+            if let Some(named) = named
+                && let Some(learning) = self.learn(principal, named)
+            {
+                self.learning = Some((bytes, learning));
+                return;
+            }
         }
+        self.judge(bytes);
+    }
+
+    /// Remembers what the answer named, at once where nobody has to be asked.
+    fn learn(&self, principal: Arc<Principal>, named: Named) -> Option<Learning> {
+        let (proxy, agent) = (Arc::clone(&self.proxy), self.course.agent);
+        let now = clock::now();
+        let ledger = &proxy.parts().agents.at(agent).ledger;
+        if let Some(learned) = ledger.learn_now(&principal, &named, now) {
+            tell_unlearned(&learned);
+            return None;
+        }
+        Some(Box::pin(async move {
+            let ledger = &proxy.parts().agents.at(agent).ledger;
+            ledger.learn(&principal, &named, now).await
+        }))
+    }
+
+    /// One piece, after what it names is remembered.
+    fn judge(&mut self, bytes: Bytes) {
         let outlet = outlet(&mut self.course.messages, &mut self.released);
         let judged = match &mut self.course.scan {
             None => {
@@ -442,6 +481,13 @@ pub(super) fn unredactable() -> Refusal {
         .detail("something to redact in a message of gRPC, where nothing can be redacted")
 }
 
+/// The answer is on its way; the caller cannot come back to what it names.
+pub(super) fn tell_unlearned(learned: &Result<(), LedgerError>) {
+    if let Err(error) = learned {
+        tracing::warn!(%error, "a new task or session cannot be remembered");
+    }
+}
+
 /// Learns from an answer whose the tasks in it are.
 pub(super) struct Learner {
     observer: Observer,
@@ -461,23 +507,21 @@ impl Learner {
         self.observer.task()
     }
 
-    /// Reads the next piece of the answer.
+    /// Reads the next piece of the answer, and tells what it names that has to be remembered.
+    pub(super) fn observe(&mut self, bytes: &[u8]) -> Option<Named> {
+        let learned = self.observer.observe(bytes)?;
+        Some(Named {
+            task: learned.task,
+            context: learned.context,
+            session: learned.session,
+        })
+    }
+
+    /// Whether all that was observed could be read.
     ///
     /// # Errors
-    /// When it cannot be read, and nobody would know whose its task is.
-    pub(super) fn observe(&mut self, ledger: &Ledger, bytes: &[u8]) -> Result<(), Refusal> {
-        if let Some(learned) = self.observer.observe(bytes) {
-            let (task, context) = (learned.task.as_ref(), learned.context.as_ref());
-            let now = clock::now();
-            let mut remembered = ledger.learn(&self.principal, task, context, now);
-            if let Some(session) = &learned.session {
-                remembered = remembered.and_then(|()| ledger.begin(&self.principal, session, now));
-            }
-            if let Err(full) = remembered {
-                // The answer is on its way; the caller cannot come back to this task or session.
-                tracing::warn!(error = %full, "a new task or session cannot be remembered");
-            }
-        }
+    /// When it could not, and nobody would know whose its task is.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
         match self.observer.is_unreadable() {
             false => Ok(()),
             true => Err(Refusal::new(Reason::UpstreamInvalid)

@@ -1,11 +1,13 @@
 //! Lists as the caller may see them.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::time::Instant;
 
 use crate::ledger::Ledger;
 use crate::model::{ActionPattern, Call, TaskId};
 use crate::policy::{PolicySet, Question, RequestFacts};
-use crate::protocol::{Listing, Viewer};
+use crate::protocol::{Carrier, Listing, Viewer};
 
 use super::standing::Case;
 
@@ -17,6 +19,8 @@ pub(super) struct View<'a> {
     pub(super) policy: &'a PolicySet,
     pub(super) ledger: &'a Ledger,
     pub(super) now: Instant,
+    /// Tasks that are the caller's by the word of other processes.
+    pub(super) owned: HashSet<TaskId>,
 }
 
 impl Viewer for View<'_> {
@@ -24,7 +28,9 @@ impl Viewer for View<'_> {
         let principal = &self.case.principal;
         let Some(action) = self.listing.use_of(name) else {
             let task = TaskId::new(name);
-            return task.is_ok_and(|task| self.ledger.owns(principal, &task, self.now));
+            return task.is_ok_and(|task| {
+                self.owned.contains(&task) || self.ledger.owns(principal, &task, self.now)
+            });
         };
         let call = Call {
             action,
@@ -48,6 +54,37 @@ impl Viewer for View<'_> {
 
     fn owned(&self) -> u64 {
         self.ledger.count_of(&self.case.principal)
+    }
+}
+
+/// The tasks that a list names. One that cannot be read names none: whoever filters it will say so.
+pub(super) fn tasks_in(listing: Listing, carrier: Carrier, body: &[u8]) -> Vec<TaskId> {
+    let names = Names {
+        listing,
+        tasks: RefCell::default(),
+    };
+    let _only_read = listing.filter(carrier, body, &names);
+    names.tasks.into_inner()
+}
+
+/// A reader who writes down what tasks there are.
+struct Names {
+    listing: Listing,
+    tasks: RefCell<Vec<TaskId>>,
+}
+
+impl Viewer for Names {
+    fn sees(&self, name: &str) -> bool {
+        if self.listing.use_of(name).is_none()
+            && let Ok(task) = TaskId::new(name)
+        {
+            self.tasks.borrow_mut().push(task);
+        }
+        true
+    }
+
+    fn owned(&self) -> u64 {
+        0
     }
 }
 

@@ -112,13 +112,70 @@ impl Redis {
     /// # Errors
     /// When the answer is not known; it may be set all the same.
     pub async fn set_if_absent(&self, key: &str, keep: Duration) -> Result<Set, StoreError> {
-        let milliseconds = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).max(1);
         let mut command = redis::cmd("SET");
         let command = command.arg(self.key(key)).arg(1).arg("NX");
-        let command = command.arg("PX").arg(milliseconds);
+        let command = command.arg("PX").arg(milliseconds(keep));
         match self.ask(command).await? {
             (Value::Okay, since) => Ok(Set::Fresh { since }),
             (Value::Nil, _) => Ok(Set::Present),
+            (_, _) => Err(StoreError::Refused("no answer to SET".into())),
+        }
+    }
+
+    /// What is under each of the keys, in their order.
+    ///
+    /// # Errors
+    /// When the answer is not known.
+    pub async fn look_up(&self, keys: &[String]) -> Result<Vec<Option<String>>, StoreError> {
+        let mut command = redis::cmd("MGET");
+        for key in keys {
+            command.arg(self.key(key));
+        }
+        let (Value::Array(values), _) = self.ask(&command).await? else {
+            return Err(StoreError::Refused("no answer to MGET".into()));
+        };
+        values.into_iter().map(text).collect()
+    }
+
+    /// Sets a key for so long if it is not there, and tells what is there if it is. Of several who do so at once, one sets it.
+    ///
+    /// # Errors
+    /// When the answer is not known; it may be set all the same.
+    pub async fn set_or_look_up(
+        &self,
+        key: &str,
+        value: &str,
+        keep: Duration,
+    ) -> Result<Option<String>, StoreError> {
+        // Not SET NX GET, which Redis knows from 7.0 on. A key that ends between the two is set by the second round.
+        for _ in 0..2 {
+            let mut command = redis::cmd("SET");
+            command.arg(self.key(key)).arg(value).arg("NX");
+            command.arg("PX").arg(milliseconds(keep));
+            match self.ask(&command).await? {
+                (Value::Okay, _) => return Ok(None),
+                (Value::Nil, _) => {}
+                (_, _) => return Err(StoreError::Refused("no answer to SET".into())),
+            }
+            let mut command = redis::cmd("GET");
+            command.arg(self.key(key));
+            if let Some(held) = text(self.ask(&command).await?.0)? {
+                return Ok(Some(held));
+            }
+        }
+        Err(StoreError::Refused("a key that comes and goes".into()))
+    }
+
+    /// Sets a key for so long.
+    ///
+    /// # Errors
+    /// When the answer is not known; it may be set all the same.
+    pub async fn set(&self, key: &str, value: &str, keep: Duration) -> Result<(), StoreError> {
+        let mut command = redis::cmd("SET");
+        command.arg(self.key(key)).arg(value);
+        command.arg("PX").arg(milliseconds(keep));
+        match self.ask(&command).await? {
+            (Value::Okay, _) => Ok(()),
             (_, _) => Err(StoreError::Refused("no answer to SET".into())),
         }
     }
@@ -167,6 +224,22 @@ impl Redis {
         let answer = connection.send_packed_command(command).await;
         let answer = answer.and_then(Value::extract_error);
         Ok((answer.map_err(|error| failure(&error))?, up.since))
+    }
+}
+
+fn milliseconds(keep: Duration) -> u64 {
+    u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+fn text(value: Value) -> Result<Option<String>, StoreError> {
+    match value {
+        Value::Nil => Ok(None),
+        Value::BulkString(bytes) => {
+            let text = String::from_utf8(bytes);
+            text.map(Some)
+                .map_err(|_| StoreError::Refused("something that is no text".into()))
+        }
+        _ => Err(StoreError::Refused("no answer to GET".into())),
     }
 }
 
