@@ -30,9 +30,9 @@ pub(super) struct Init {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Agent {
-    /// A2A over JSON-RPC
+    /// A2A, over JSON-RPC, REST or gRPC
     A2a,
-    /// Model Context Protocol over HTTP: who may reach the server, not yet which tools
+    /// Model Context Protocol over HTTP
     Mcp,
     /// Plain HTTP
     Http,
@@ -44,16 +44,6 @@ impl Agent {
             Self::A2a => include_str!("init/a2a.yaml"),
             Self::Http => include_str!("init/http.yaml"),
             Self::Mcp => include_str!("init/mcp.yaml"),
-        }
-    }
-
-    /// What a policy for it cannot do yet.
-    const fn caveat(self) -> Option<&'static str> {
-        match self {
-            Self::A2a | Self::Http => None,
-            Self::Mcp => Some(
-                "This version does not read MCP: it decides who may reach the server, and not yet which tools they may call.",
-            ),
         }
     }
 }
@@ -102,7 +92,7 @@ fn write(arguments: &Init) -> Result<String, Failure> {
         Err(Failure::There(_)) => outdated(&schema),
         Err(failure) => return Err(failure),
     };
-    Ok(next(&policy, &schema, arguments.agent, kept.as_deref()))
+    Ok(next(&policy, &schema, kept.as_deref()))
 }
 
 /// The file to write: the path itself if it is named like a policy, or one in that folder. Files of a folder add up, so
@@ -160,13 +150,12 @@ fn outdated(schema: &Path) -> Option<String> {
     })
 }
 
-fn next(policy: &Path, schema: &Path, agent: Agent, kept: Option<&str>) -> String {
+fn next(policy: &Path, schema: &Path, kept: Option<&str>) -> String {
     let mut lines = vec![format!("wrote {}", policy.display())];
     match kept {
         Some(kept) => lines.push(kept.to_owned()),
         None => lines.push(format!("wrote {}, for your editor", schema.display())),
     }
-    lines.extend(agent.caveat().map(str::to_owned));
     let policy = policy.display();
     lines.push(format!(
         "
