@@ -113,6 +113,13 @@ enum Durable {
     Yes(Option<Instant>),
 }
 
+impl Entry {
+    /// Whether it is the caller's to use: what is only kept for it is not yet.
+    fn is_of(&self, principal: &Principal) -> bool {
+        self.owner.is(principal) && !self.reserved
+    }
+}
+
 impl<K: Owned> Table<K> {
     pub(super) fn new(ttl: Duration) -> Self {
         let shard = || {
@@ -156,7 +163,7 @@ impl<K: Owned> Table<K> {
     pub(super) fn ownership(&self, key: &K, principal: &Principal, now: Instant) -> Ownership {
         let mut shard = self.shard(key);
         match shard.live(key, now) {
-            Some(entry) if entry.owner.is(principal) && !entry.reserved => {
+            Some(entry) if entry.is_of(principal) => {
                 entry.deadline = now + self.ttl;
                 if entry.durable != Durable::No {
                     self.keep(key, entry);
@@ -193,8 +200,7 @@ impl<K: Owned> Table<K> {
     pub(super) fn confirm(&self, key: &K, principal: &Principal, now: Instant) {
         let mut shard = self.shard(key);
         if let Some(entry) = shard.live(key, now)
-            && entry.owner.is(principal)
-            && !entry.reserved
+            && entry.is_of(principal)
         {
             self.keep(key, entry);
         }
@@ -209,7 +215,7 @@ impl<K: Owned> Table<K> {
     ) -> Option<Instant> {
         let mut shard = self.shard(key);
         let entry = shard.live(key, now)?;
-        (entry.owner.is(principal) && !entry.reserved).then_some(entry.deadline)
+        entry.is_of(principal).then_some(entry.deadline)
     }
 
     /// Remembers what is known from elsewhere to be the caller's.

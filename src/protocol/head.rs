@@ -95,12 +95,16 @@ pub fn read_head(parts: &Parts, spoken: Protocols) -> Result<Head, Malformed> {
     }
     let speaks = |protocol| spoken.contains(protocol);
     let a2a = || {
-        let route = rest::Route::of(&parts.method, &path, parts.uri.query(), asserted);
-        route.filter(|_| speaks(Protocol::A2a)).map(Route::A2a)
+        if !speaks(Protocol::A2a) {
+            return None;
+        }
+        rest::Route::of(&parts.method, &path, parts.uri.query(), asserted).map(Route::A2a)
     };
     let llm = || {
-        let route = llm::Route::of(&parts.method, &path);
-        route.filter(|_| speaks(Protocol::Llm)).map(Route::Llm)
+        if !speaks(Protocol::Llm) {
+            return None;
+        }
+        llm::Route::of(&parts.method, &path).map(Route::Llm)
     };
     Ok(Head {
         route: grpc.map(Route::Grpc).or_else(a2a).or_else(llm),
@@ -242,9 +246,9 @@ impl Head {
     ///
     /// # Errors
     /// When the agent could read another call out of the body than we.
-    pub fn into_call(self, body: Option<&[u8]>, json_depth: usize) -> Result<Call, Malformed> {
+    pub fn into_call(mut self, body: Option<&[u8]>, json_depth: usize) -> Result<Call, Malformed> {
         let body = body.filter(|_| self.method == Method::POST);
-        match (self.route.clone(), body) {
+        match (self.route.take(), body) {
             (Some(route), body) => self.routed(&route, body.unwrap_or_default(), json_depth),
             (None, Some(body)) => self.read_body(body, json_depth),
             (None, None) => self.bodiless(),

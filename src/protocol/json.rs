@@ -41,6 +41,21 @@ pub(super) enum Flaw {
 }
 
 impl Flaw {
+    /// Whether it is JSON all the same, in which readers see different things.
+    pub(super) const fn is_ambiguous(self) -> bool {
+        match self {
+            Self::DuplicateKey => true,
+            Self::ByteOrderMark
+            | Self::ControlCharacter
+            | Self::LoneSurrogate
+            | Self::NotANumber
+            | Self::NotUtf8
+            | Self::Syntax
+            | Self::TooDeep
+            | Self::TrailingBytes => false,
+        }
+    }
+
     /// Whether readers are in use that accept such a text all the same.
     pub(super) const fn is_tolerated_by_some(self) -> bool {
         match self {

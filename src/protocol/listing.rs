@@ -54,16 +54,10 @@ pub enum UnreadableList {
 
 impl From<Flaw> for UnreadableList {
     fn from(flaw: Flaw) -> Self {
-        match flaw {
-            Flaw::DuplicateKey => Self::Ambiguous,
-            Flaw::ByteOrderMark
-            | Flaw::ControlCharacter
-            | Flaw::LoneSurrogate
-            | Flaw::NotANumber
-            | Flaw::NotUtf8
-            | Flaw::Syntax
-            | Flaw::TooDeep
-            | Flaw::TrailingBytes => Self::Broken,
+        if flaw.is_ambiguous() {
+            Self::Ambiguous
+        } else {
+            Self::Broken
         }
     }
 }

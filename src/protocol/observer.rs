@@ -80,35 +80,7 @@ const MAX_ENDPOINT_BYTES: usize = 2048;
 impl Observer {
     /// An observer of the answer to `call`, if that may name a task or context of the caller's.
     pub fn new(call: &Call, carrier: Carrier) -> Option<Self> {
-        let shape = match (call.dialect, call.operation) {
-            (
-                Dialect::A2a(_, binding),
-                Operation::SendMessage | Operation::StreamMessage | Operation::SubscribeTask,
-            ) => match binding {
-                Binding::Grpc => None,
-                Binding::JsonRpc => Some(Shape::Enveloped),
-                Binding::Rest => Some(Shape::Bare),
-            },
-            // Any request may be answered with a task (MCP 2025-11-25, basic/utilities/tasks), in practice tools.
-            (Dialect::Mcp(_), Operation::Other) if call.action.method == "tools/call" => {
-                Some(Shape::Mcp)
-            }
-            (Dialect::Http, Operation::Other) if call.action.method == "GET" => {
-                let events = carrier == Carrier::EventStream;
-                return events
-                    .then(|| Self::with(Reader::Endpoint(Events::default(), Vec::new()), call));
-            }
-            _ => return None,
-        };
-        let reader = match (shape, carrier) {
-            (None, Carrier::Grpc) => Reader::Messages(Messages::default()),
-            (Some(shape), Carrier::Json) => Reader::Document(Extractor::new(shape)),
-            (Some(shape), Carrier::EventStream) => {
-                Reader::Events(Events::default(), Extractor::new(shape))
-            }
-            (None, Carrier::EventStream | Carrier::Json) | (Some(_), Carrier::Grpc) => return None,
-        };
-        Some(Self::with(reader, call))
+        reader(call, carrier).map(|reader| Self::with(reader, call))
     }
 
     fn with(reader: Reader, call: &Call) -> Self {
@@ -131,7 +103,7 @@ impl Observer {
     /// Whether an answer to the call may tell something.
     pub fn is_for(call: &Call) -> bool {
         let mut carriers = [Carrier::EventStream, Carrier::Grpc].into_iter();
-        carriers.any(|carrier| Self::new(call, carrier).is_some())
+        carriers.any(|carrier| reader(call, carrier).is_some())
     }
 
     /// The task as far as it is known, from the answer or else from the call.
@@ -197,6 +169,38 @@ impl Observer {
             session,
         })
     }
+}
+
+/// What an answer to the call is read by, if it may tell something.
+fn reader(call: &Call, carrier: Carrier) -> Option<Reader> {
+    let shape = match (call.dialect, call.operation) {
+        (
+            Dialect::A2a(_, binding),
+            Operation::SendMessage | Operation::StreamMessage | Operation::SubscribeTask,
+        ) => match binding {
+            Binding::Grpc => None,
+            Binding::JsonRpc => Some(Shape::Enveloped),
+            Binding::Rest => Some(Shape::Bare),
+        },
+        // Any request may be answered with a task (MCP 2025-11-25, basic/utilities/tasks), in practice tools.
+        (Dialect::Mcp(_), Operation::Other) if call.action.method == "tools/call" => {
+            Some(Shape::Mcp)
+        }
+        (Dialect::Http, Operation::Other) if call.action.method == "GET" => {
+            let events = carrier == Carrier::EventStream;
+            return events.then(|| Reader::Endpoint(Events::default(), Vec::new()));
+        }
+        _ => return None,
+    };
+    let reader = match (shape, carrier) {
+        (None, Carrier::Grpc) => Reader::Messages(Messages::default()),
+        (Some(shape), Carrier::Json) => Reader::Document(Extractor::new(shape)),
+        (Some(shape), Carrier::EventStream) => {
+            Reader::Events(Events::default(), Extractor::new(shape))
+        }
+        (None, Carrier::EventStream | Carrier::Json) | (Some(_), Carrier::Grpc) => return None,
+    };
+    Some(reader)
 }
 
 /// Collects the data of the first event; whether it has ended, or is too long to be an address.

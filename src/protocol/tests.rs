@@ -3,6 +3,7 @@
 mod answers;
 mod attacks;
 mod grpc;
+mod mcp;
 mod replies;
 mod wire;
 

@@ -36,14 +36,15 @@ impl Viewer for View<'_> {
             action,
             ..self.case.call.clone()
         };
+        let asked = self.case.question(self.agent);
         let question = Question {
             call: &call,
             request: RequestFacts {
                 args: None,
                 tool: None,
-                ..self.case.question(self.agent).request
+                ..asked.request
             },
-            ..self.case.question(self.agent)
+            ..asked
         };
         if self.listing == Listing::Templates {
             let pattern = ActionPattern::parse(&format!("mcp:resources/read {}", any_of(name)));

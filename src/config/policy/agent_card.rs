@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use http::header::AUTHORIZATION;
 
 use super::identities::{hides_user, path};
-use super::signing::{secret, visible};
-use super::{Draft, policy};
+use super::{Draft, policy, signing};
 use crate::config::decode::{Fields, bad_value, one_or_more, refuse_literal, text, word};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{AGENT_CARD, CARD_KEYS, SIGN_CARD, UNSIGNED, VERIFY_CARD};
 use crate::config::tree::{Entry, Node};
-use crate::identity::{CardKeysConfig, Identity, Jwt, KeySource, Kind, PinnedKeys, SignedAnswers};
+use crate::identity::{CardKeysConfig, Identity, Jwt, KeySource, Kind, PinnedKeys};
 use crate::model::Protocol;
 use crate::protocol::{BaseUrl, CardSecurity, SecurityScheme};
 use crate::proxy::card::Config;
@@ -37,7 +36,7 @@ pub(super) fn read(entry: &Entry, report: &mut Diagnostics) -> Option<RawCard> {
     let verify = fields.take("verify");
     let verify = verify.and_then(|entry| read_verify(entry, report));
     let sign = fields.take("sign");
-    let sign = sign.and_then(|entry| read_sign(entry, report));
+    let sign = sign.and_then(|entry| signing::read_as(&SIGN_CARD, "`sign`", entry, report));
     fields.finish(report);
     Some(RawCard {
         public: public?,
@@ -87,17 +86,6 @@ fn read_keys(entry: &Entry, report: &mut Diagnostics) -> Option<PathBuf> {
     let file = fields.require("file", report);
     fields.finish(report);
     path(&file?.value, "`file`", report)
-}
-
-fn read_sign(entry: &Entry, report: &mut Diagnostics) -> Option<SignedAnswers> {
-    let at = Some(entry.key.span);
-    let mut fields = Fields::of(&SIGN_CARD, &entry.value, "`sign`", at, report)?;
-    let key = fields.require("key", report);
-    let key = key.and_then(|key| secret(key, report));
-    let key_id = fields.take("keyid");
-    let key_id = key_id.and_then(|entry| visible(entry, "`keyid`", report));
-    fields.finish(report);
-    Some(SignedAnswers { key: key?, key_id })
 }
 
 impl Draft {

@@ -3,13 +3,24 @@
 use super::identities;
 use crate::config::decode::{Fields, bad_value, refuse_literal, text};
 use crate::config::diagnostic::Diagnostics;
+use crate::config::language::Record;
 use crate::config::language::policy::SIGN_RESPONSES;
 use crate::config::tree::Entry;
 use crate::identity::{SecretSource, SignedAnswers};
 
 pub(super) fn read(entry: &Entry, report: &mut Diagnostics) -> Option<SignedAnswers> {
+    read_as(&SIGN_RESPONSES, "`signResponses`", entry, report)
+}
+
+/// The same for whatever else is signed with a key that has a name.
+pub(super) fn read_as(
+    record: &'static Record,
+    what: &str,
+    entry: &Entry,
+    report: &mut Diagnostics,
+) -> Option<SignedAnswers> {
     let at = Some(entry.key.span);
-    let mut fields = Fields::of(&SIGN_RESPONSES, &entry.value, "`signResponses`", at, report)?;
+    let mut fields = Fields::of(record, &entry.value, what, at, report)?;
     let key = fields.require("key", report);
     let key = key.and_then(|key| secret(key, report));
     let key_id = fields.take("keyid");

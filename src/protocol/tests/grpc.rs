@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use super::answers::watch;
-use super::wire::shown;
+use super::replies::NOT_FOUND;
+use super::wire::{compare, shown};
 use super::{reason, send};
 use crate::model::{A2aVersion, Binding, Call, Dialect, Protocols, Reason};
 use crate::protocol::a2a::protobuf::{Fields, Wire, put, put_number};
@@ -100,12 +101,7 @@ fn every_recorded_request_is_what_its_client_meant() {
             read_as.push_str(&shown(&format!("POST {}", exchange.path), read(&exchange)));
             requests += 1;
         }
-        let path = format!("{}/tests/data/calls/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-        if std::env::var_os("LICTOR_BLESS").is_some() {
-            std::fs::write(&path, &read_as).unwrap();
-        }
-        let golden = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(read_as, golden, "{name}");
+        compare(name, &read_as);
     }
     assert!(requests >= 32, "{requests} requests");
 }
@@ -173,17 +169,7 @@ fn a_foreign_task_looks_exactly_like_a_missing_one() {
         ("a2a-0.3-grpc", A2aVersion::V0_3),
         ("a2a-1.0-grpc", A2aVersion::V1_0),
     ] {
-        let error = PublicError {
-            voice: Voice::Agent,
-            status: 404,
-            code: -32001,
-            reason: "TASK_NOT_FOUND",
-            message: "Task not found",
-            decision: Some("d-1"),
-            request_id: "r-1",
-            retry_after: None,
-        };
-        let rendered = refusal(Dialect::A2a(version, Binding::Grpc), None, &error);
+        let rendered = refusal(Dialect::A2a(version, Binding::Grpc), None, &NOT_FOUND);
         assert!(rendered.body.is_empty());
         let mut recorded = exchanges(name)
             .into_iter()

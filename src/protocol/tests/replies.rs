@@ -24,7 +24,7 @@ const RATE: PublicError<'_> = PublicError {
     retry_after: Some(Duration::from_millis(36_001)),
 };
 
-const NOT_FOUND: PublicError<'_> = PublicError {
+pub(super) const NOT_FOUND: PublicError<'_> = PublicError {
     voice: Voice::Agent,
     status: 404,
     code: -32001,

@@ -48,14 +48,19 @@ fn every_recorded_request_is_what_its_client_meant() {
             read_as.push_str(&line(&exchange));
             requests += 1;
         }
-        let path = format!("{}/tests/data/calls/{name}.txt", env!("CARGO_MANIFEST_DIR"));
-        if std::env::var_os("LICTOR_BLESS").is_some() {
-            std::fs::write(&path, &read_as).unwrap();
-        }
-        let golden = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(read_as, golden, "{name}");
+        compare(name, &read_as);
     }
     assert!(requests >= 249, "{requests} requests");
+}
+
+/// Compares what the requests of a recording are read as with what was reviewed.
+pub(super) fn compare(name: &str, read_as: &str) {
+    let path = format!("{}/tests/data/calls/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    if std::env::var_os("LICTOR_BLESS").is_some() {
+        std::fs::write(&path, read_as).unwrap();
+    }
+    let golden = std::fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(read_as, golden, "{name}");
 }
 
 fn line(exchange: &Value) -> String {

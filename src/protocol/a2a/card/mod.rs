@@ -87,16 +87,10 @@ pub enum UnreadableCard {
 
 impl From<Flaw> for UnreadableCard {
     fn from(flaw: Flaw) -> Self {
-        match flaw {
-            Flaw::DuplicateKey => Self::Ambiguous,
-            Flaw::ByteOrderMark
-            | Flaw::ControlCharacter
-            | Flaw::LoneSurrogate
-            | Flaw::NotANumber
-            | Flaw::NotUtf8
-            | Flaw::Syntax
-            | Flaw::TooDeep
-            | Flaw::TrailingBytes => Self::Broken,
+        if flaw.is_ambiguous() {
+            Self::Ambiguous
+        } else {
+            Self::Broken
         }
     }
 }
