@@ -7,11 +7,11 @@ import grpc
 import uvicorn
 from a2a.grpc import a2a_pb2_grpc
 from a2a.server.agent_execution import AgentExecutor, RequestContext
-from a2a.server.apps import A2AStarletteApplication
+from a2a.server.apps import A2ARESTFastAPIApplication, A2AStarletteApplication
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
-from a2a.types import AgentCapabilities, AgentCard, AgentSkill, Part, TextPart
+from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill, Part, TextPart
 from a2a.utils import new_task
 
 import pieces
@@ -64,6 +64,7 @@ def card(url: str) -> AgentCard:
         url=url,
         version="1.0.0",
         protocol_version="0.3.0",
+        additional_interfaces=[AgentInterface(transport="HTTP+JSON", url=url)],
         capabilities=AgentCapabilities(streaming=True),
         default_input_modes=["text/plain"],
         default_output_modes=["text/plain"],
@@ -74,6 +75,8 @@ def card(url: str) -> AgentCard:
 async def main(port: int, url: str, grpc_port: int | None = None) -> None:
     handler = DefaultRequestHandler(agent_executor=Executor(), task_store=InMemoryTaskStore())
     app = A2AStarletteApplication(agent_card=card(url), http_handler=handler).build()
+    rest = A2ARESTFastAPIApplication(agent_card=card(url), http_handler=handler).build()
+    app.mount("/", rest)
     if grpc_port:
         await over_grpc(handler, card(url), grpc_port)
     config = uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning")

@@ -14,7 +14,7 @@ from a2a.helpers import new_task_from_user_message, new_text_part
 from a2a.server.agent_execution import AgentExecutor, RequestContext
 from a2a.server.events import EventQueue
 from a2a.server.request_handlers import DefaultRequestHandler, GrpcHandler
-from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
+from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes, create_rest_routes
 from a2a.server.tasks import InMemoryTaskStore, TaskUpdater
 from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill, a2a_pb2_grpc
 from starlette.applications import Starlette
@@ -64,7 +64,8 @@ def card(url: str) -> AgentCard:
         description="Echoes, streams, leaks and waits on request.",
         version="1.0.0",
         supported_interfaces=[
-            AgentInterface(url=url, protocol_binding="JSONRPC", protocol_version=version)
+            AgentInterface(url=url, protocol_binding=binding, protocol_version=version)
+            for binding in ("JSONRPC", "HTTP+JSON")
             for version in ("1.0", "0.3")
         ],
         capabilities=AgentCapabilities(streaming=True),
@@ -82,6 +83,7 @@ async def main(port: int, url: str, grpc_port: int | None = None) -> None:
         routes=[
             *create_agent_card_routes(card(url)),
             *create_jsonrpc_routes(handler, "/", enable_v0_3_compat=True),
+            *create_rest_routes(handler, enable_v0_3_compat=True),
         ]
     )
     if grpc_port:

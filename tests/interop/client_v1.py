@@ -20,13 +20,16 @@ from a2a.types import (
 )
 
 
-async def verbs(http, url, order):
+async def verbs(http, url, binding, order):
     card = await A2ACardResolver(http, url).get_agent_card()
     if order["do"] == "card":
         return {"name": card.name, "url": card.supported_interfaces[0].url}
     verb = order["do"]
     config = ClientConfig(
-        httpx_client=http, streaming=verb == "stream", polling=bool(order.get("polling"))
+        httpx_client=http,
+        streaming=verb == "stream",
+        polling=bool(order.get("polling")),
+        supported_protocol_bindings=[binding],
     )
     return await act(ClientFactory(config).create(card), order)
 

@@ -47,8 +47,8 @@ class Copied(httpx.AsyncByteStream):
 
 
 async def serve(verbs, over_grpc) -> None:
-    """`verbs` is an async function (httpx client, base URL, order) -> a report as a dictionary, and `over_grpc` one
-    (channel, address, version to speak, order)."""
+    """`verbs` is an async function (httpx client, base URL, binding, order) -> a report as a dictionary, and
+    `over_grpc` one (channel, address, version to speak, order)."""
     setup = json.loads(sys.stdin.readline())
     if "grpc" in setup:
         return await serve_grpc(over_grpc, setup)
@@ -61,7 +61,7 @@ async def serve(verbs, over_grpc) -> None:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         async with httpx.AsyncClient(transport=tap, headers=headers, timeout=20) as http:
             try:
-                report = {"ok": await verbs(http, setup["url"], order)}
+                report = {"ok": await verbs(http, setup["url"], setup["binding"], order)}
             except Exception as error:
                 report = failure(error)
         report["bodies"] = [base64.b64encode(body).decode() for body in tap.bodies]

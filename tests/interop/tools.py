@@ -1,6 +1,8 @@
 """Real clients of MCP, OpenAI and Anthropic, and a real server of MCP, with lictor between them.
 
-usage: tools.py LICTOR
+usage: tools.py LICTOR NODE
+
+NODE is the folder that has the packages for Node and the scripts beside them.
 
 Run by run.py, in an environment of its own. Every round is run directly first: lictor must not change what a
 client gets, and a refusal must be an error of the client's own kind. Prints one line per case; the exit code is 0
@@ -49,6 +51,23 @@ roles:
 leaks:
   packs: { credentials: redact }
 """
+
+# For the server that has everything: one tool is kept from everybody, and readers read.
+EVERYTHING = """\
+lictor: v1
+identities:
+  desk: { apiKey: { header: x-desk-key, keys: { file: ../keys.json } } }
+roles:
+  staff: { allow: ["mcp:**"], to: { groups: [staff] } }
+  readers:
+    allow: ["mcp:tools/list", "mcp:tools/call echo", "mcp:resources/list", "mcp:resources/read demo://resource/static/**"]
+    to: { groups: [readers] }
+rules:
+  no-images: { deny: "mcp:tools/call get-tiny-image" }
+leaks:
+  packs: { credentials: redact }
+"""
+EVERYTHING_WITH_200 = EVERYTHING + "http: { jsonRpcStatus: ok }\n"
 
 FAILED = []
 
@@ -311,6 +330,68 @@ def refused_models(url: str, keys: dict) -> None:
             check(f"{name} refuses {who or 'nobody'} {model} as {expected}", holds, seen)
 
 
+def round_of_everything(node: pathlib.Path, sdk: str, url: str, key: str) -> dict:
+    command = ["node", str(node / "everything.mjs"), sdk, f"{url}/mcp", key]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=90)
+    if ended.returncode:
+        raise RuntimeError(ended.stderr)
+    return json.loads(ended.stdout)
+
+
+@contextlib.contextmanager
+def server_of_everything(node: pathlib.Path):
+    """Gives its port; the environment of the server is what one of its tools tells."""
+    port = free_port()
+    script = node / "node_modules/@modelcontextprotocol/server-everything/dist/index.js"
+    environment = {"PATH": os.environ["PATH"], "PORT": str(port), "GITHUB_TOKEN": os.environ["INTEROP_SECRET"]}
+    with tempfile.TemporaryFile() as log:
+        command = ["node", str(script), "streamableHttp"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        try:
+            wait_for(f"http://127.0.0.1:{port}/mcp")
+            yield port
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def everything(lictor: str, node: pathlib.Path) -> None:
+    secret = os.environ["INTEROP_SECRET"]
+    with server_of_everything(node) as port, guard(lictor, port, EVERYTHING) as (url, keys):
+        for sdk in ("sdk", "client"):
+            name = f"server-everything, {sdk} for Node:"
+            direct = round_of_everything(node, sdk, f"http://127.0.0.1:{port}", "")
+            holds = direct["sum"]["content"][0]["text"].endswith("is 5.") and secret in str(direct["environment"])
+            check(f"{name} works without lictor, and tells its credential", holds, direct)
+            through = round_of_everything(node, sdk, url, keys["ana"])
+            differ = {step for step in direct if direct[step] != through.get(step)}
+            check(f"{name} the same for whoever may", differ == {"tools", "image", "environment"}, [differ, through])
+            hidden = set(direct["tools"]) - set(through["tools"])
+            check(f"{name} the tool that nobody may call is not shown", hidden == {"get-tiny-image"}, hidden)
+            check(f"{name} calling it is an error of the client's", refused(through["image"]), through["image"])
+            shown = str(through["environment"])
+            check(f"{name} the credential is redacted", "ghp_[redacted:" in shown and secret not in shown, shown)
+            reader = round_of_everything(node, sdk, url, keys["ben"])
+            same = [step for step in ("connect", "ping", "echo", "text", "resources") if reader[step] != direct[step]]
+            check(f"{name} a reader reads", same == [] and reader["tools"] == ["echo"], [same, reader])
+            closed = [step for step in ("sum", "prompt", "blob", "environment") if not refused(reader[step])]
+            check(f"{name} and does nothing else", closed == [], [closed, reader])
+            nobody = round_of_everything(node, sdk, url, "")
+            check(f"{name} nobody without a key gets in", list(nobody) == ["connect"], nobody)
+    with server_of_everything(node) as port, guard(lictor, port, EVERYTHING_WITH_200) as (url, keys):
+        for sdk in ("sdk", "client"):
+            reader = round_of_everything(node, sdk, url, keys["ben"])
+            shown = [reader["sum"], reader["prompt"]]
+            holds = all(it["error"] in ("McpError", "ProtocolError") and it["code"] == -31002 for it in shown)
+            check(f"server-everything, {sdk} for Node: with status 200 a refusal is an error of the protocol", holds, shown)
+
+
+def refused(step) -> bool:
+    """Whether a client says that its call was not allowed; those for Node read the body of a 403 as a text."""
+    kinds = ("StreamableHTTPError", "SdkHttpError")
+    return isinstance(step, dict) and step.get("error") in kinds and "not allowed" in step["text"]
+
+
 # --- running ------------------------------------------------------------------------------------
 
 
@@ -335,7 +416,7 @@ def wait_for(url: str) -> None:
 
 
 @contextlib.contextmanager
-def guard(lictor: str, upstream: int):
+def guard(lictor: str, upstream: int, policy: str = POLICY):
     """A running lictor; gives its address and the keys of two callers."""
     with tempfile.TemporaryDirectory(prefix="interop-") as scratch:
         home = pathlib.Path(scratch)
@@ -345,7 +426,7 @@ def guard(lictor: str, upstream: int):
             made += ["--into", str(home / "keys.json")]
             keys[who] = subprocess.run(made, check=True, capture_output=True, text=True).stdout.strip()
         (home / "policies").mkdir()
-        (home / "policies" / "interop.yaml").write_text(POLICY)
+        (home / "policies" / "interop.yaml").write_text(policy)
         public, admin = free_port(), free_port()
         command = [lictor, "run", "--upstream", f"http://127.0.0.1:{upstream}", "--policies", str(home / "policies")]
         command += ["--state-dir", str(home), "--listen", f"127.0.0.1:{public}", "--admin", f"127.0.0.1:{admin}"]
@@ -422,6 +503,8 @@ def models(lictor: str) -> None:
 if __name__ == "__main__":
     # The library sets up a log of its own; what is seen here is what is judged.
     logging.disable(logging.WARNING)
-    tools(sys.argv[1])
-    models(sys.argv[1])
+    lictor, node = sys.argv[1], pathlib.Path(sys.argv[2])
+    tools(lictor)
+    everything(lictor, node)
+    models(lictor)
     sys.exit(1 if FAILED else 0)

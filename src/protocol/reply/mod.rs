@@ -75,7 +75,7 @@ pub fn refusal(dialect: Dialect, rpc_id: Option<&RpcId>, error: &PublicError<'_>
             json(rpc_id.map_or_else(String::new, |id| rpc::error(dialect, id, error)))
         }
         Dialect::A2a(A2aVersion::V1_0, Binding::Rest) => json(status::json(error)),
-        // The agents of 0.3 and before have no form of their own but `message`.
+        // The agents of 0.3 and before have no form of their own but `code` and `message`.
         Dialect::A2a(A2aVersion::V0_1 | A2aVersion::V0_3, Binding::Rest) => {
             json(problem::message(error))
         }
@@ -102,7 +102,7 @@ pub fn terminal_trailers(dialect: Dialect, error: &PublicError<'_>) -> HeaderMap
 ///
 /// With task and context known, a client of A2A sees its task fail, in the form of its version (0.3
 /// with `final`, which 1.0 has not). Otherwise the event is a JSON-RPC error, or an event of the type
-/// `error` with problem details. Whether the task goes on in the agent is not known here.
+/// `error` with what a refusal would have said. Whether the task goes on in the agent is not known here.
 pub fn terminal_event(
     dialect: Dialect,
     rpc_id: Option<&RpcId>,
@@ -124,7 +124,10 @@ pub fn terminal_event(
             Dialect::A2a(A2aVersion::V1_0, Binding::Rest) => {
                 format!("event: error\n{}", data(&status::json(error)))
             }
-            Dialect::A2a(_, Binding::Rest | Binding::Grpc) | Dialect::Grpc | Dialect::Http => {
+            Dialect::A2a(_, Binding::Rest) => {
+                format!("event: error\n{}", data(&problem::message(error)))
+            }
+            Dialect::A2a(_, Binding::Grpc) | Dialect::Grpc | Dialect::Http => {
                 format!("event: error\n{}", data(&problem::details(error)))
             }
         });

@@ -38,9 +38,11 @@ pub(super) fn details(error: &PublicError<'_>) -> String {
     })
 }
 
-/// As the SDKs of A2A 0.3 say it.
+/// As the SDKs of A2A 0.3 say it: that for Python reads the message alone, that for JavaScript takes only
+/// what has a code as well for an error of its protocol.
 #[derive(Serialize)]
 struct Message<'a> {
+    code: i32,
     message: &'a str,
     #[serde(flatten)]
     data: Option<PlainData<'a>>,
@@ -48,6 +50,7 @@ struct Message<'a> {
 
 pub(super) fn message(error: &PublicError<'_>) -> String {
     json(&Message {
+        code: error.code,
         message: error.message,
         data: (error.voice == Voice::Lictor).then(|| PlainData::of(error)),
     })
