@@ -151,10 +151,13 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         keys: Arc::clone(&keys),
     };
     let names = &operator.identity_headers;
-    let assertions = names.assertion.clone().map(Assertions::new).transpose();
-    let assertions = assertions
-        .map_err(|error| StartError::Environment(error.into()))?
-        .map(Arc::new);
+    let assertions = match names.assertion.clone() {
+        None => None,
+        Some(config) => {
+            let opened = Assertions::open(config, &keys).await;
+            Some(Arc::new(opened.map_err(anyhow::Error::from)?))
+        }
+    };
     let parts = proxy::Parts {
         assertions,
         agent: Arc::from(operator.agent_name.as_str()),
@@ -351,10 +354,7 @@ impl Running {
 fn told_keys(proxy: Arc<Proxy>) -> admin::Jwks {
     Box::new(move || {
         let asserted = proxy.parts().assertions.as_ref();
-        let asserted = asserted.and_then(|assertions| {
-            let set: serde_json::Value = serde_json::from_str(&assertions.jwks()).ok()?;
-            set.get("keys")?.as_array().cloned()
-        });
+        let asserted = asserted.map(|assertions| assertions.public_keys(clock::wall()));
         let mut keys = asserted.unwrap_or_default();
         let snapshot = proxy.snapshot();
         let card = snapshot.cards.as_ref().and_then(|cards| cards.public_jwk());

@@ -10,6 +10,7 @@ use lictor::identity::mint::TokenMinter;
 use lictor::identity::{Algorithm, MadeKey};
 use serde_json::{Value, json};
 
+use command::lictor_in;
 use support::client::Client;
 use support::eventually;
 use support::http1::Message;
@@ -17,6 +18,8 @@ use support::lictor::{Lictor, Setup};
 use support::tls::Certificates;
 use support::upstream::Upstream;
 
+#[path = "support/command.rs"]
+mod command;
 mod support;
 
 const POLICY: &str = r#"lictor: v1
@@ -637,4 +640,67 @@ async fn the_agent_gets_a_signed_word_on_who_calls() {
     // Nobody is asserted of who shows nothing.
     let answer = stage.ask(None, &[forged]).await;
     assert_eq!(answer.status(), 401);
+}
+
+#[tokio::test]
+async fn two_instances_sign_their_word_with_one_key_and_it_can_be_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("assertion.pem");
+    let write = || {
+        let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        let beside = folder.path().join("beside");
+        fs::write(&beside, key.serialize_pem()).unwrap();
+        fs::rename(&beside, &path).unwrap();
+    };
+    let printed = || {
+        let printed = lictor_in(folder.path(), &["keys", "jwks", "assertion.pem"]);
+        assert_eq!(printed.code, Some(0), "{}", printed.messages);
+        serde_json::from_str::<Value>(&printed.data).unwrap()
+    };
+    write();
+    let before = printed();
+    let settings = format!(
+        "identityHeaders: {{ assertion: {{ audience: quotes-agent, key: {{ file: \"{}\" }} }} }}",
+        path.display()
+    );
+    let (one, other) = (Stage::new(&settings).await, Stage::new(&settings).await);
+    let keys = async |stage: &Stage| -> Value {
+        let mut admin = Client::connect(stage.lictor.admin).await;
+        admin.get("/jwks.json").await.json()
+    };
+    assert_eq!(keys(&one).await, before);
+    assert_eq!(keys(&other).await, before);
+    let token = format!("Bearer {}", one.token("acme"));
+    assert_eq!(
+        one.ask(None, &[("authorization", &token)]).await.status(),
+        200
+    );
+
+    write();
+    let after = printed();
+    // The one that signed tells both, the other the new one alone.
+    let both = json!({ "keys": [after["keys"][0], before["keys"][0]] });
+    eventually("both keys", async || {
+        (keys(&one).await == both).then_some(())
+    })
+    .await;
+    eventually("the new key", async || {
+        (keys(&other).await == after).then_some(())
+    })
+    .await;
+
+    // Files that give nothing.
+    fs::write(folder.path().join("secret"), "x".repeat(40)).unwrap();
+    let refused = lictor_in(folder.path(), &["keys", "jwks", "secret"]);
+    assert_eq!(refused.code, Some(1));
+    assert!(
+        refused
+            .messages
+            .starts_with("error: `secret`: holds no private or public key")
+    );
+    assert_eq!(
+        lictor_in(folder.path(), &["keys", "jwks", "nowhere"]).code,
+        Some(3)
+    );
+    assert_eq!(lictor_in(folder.path(), &["keys", "jwks"]).code, Some(2));
 }

@@ -6,8 +6,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, print, say};
+use crate::identity::signature::{Algorithm, public_halves};
 use crate::identity::{KeyEntry, MadeKey, key_sha256};
 use crate::replacement::replace;
 
@@ -18,10 +21,12 @@ pub(super) const EXAMPLES: &str = "Examples:
       prints the key, and on the next line the entry for the file
   printf %s \"$OLD_KEY\" | lictor keys hash --id desk-7 --not-after 2027-03-31T00:00:00Z
       the entry for a key that a caller has already
+  lictor keys jwks policies/secrets/*.pem > keys.json
+      the public halves of key files, as a key set for whoever verifies
 
 A key is printed once and kept nowhere. To change one: add a second with the same id, give it to the caller,
 and put `notAfter` to the first. Running instances read the file again when it changes.
-Exit codes: 0 done, 1 the file would not be right, 2 usage, 3 a file that cannot be read or written.";
+Exit codes: 0 done, 1 the file is not or would not be right, 2 usage, 3 a file that cannot be read or written.";
 
 /// A key from a caller's hands that is shorter than this can be guessed.
 const SHORT_KEY: usize = 22;
@@ -41,6 +46,18 @@ enum What {
     New(Entry),
     /// Hash a key that is there already; it is read from standard input
     Hash(Entry),
+    /// Print the public halves of signing keys, private or public, as a key set (JWKS)
+    Jwks(Jwks),
+}
+
+#[derive(Debug, Args)]
+struct Jwks {
+    /// Files with a key each, in PEM or as a JWK; or with a set of keys
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// By which algorithm RSA keys sign whose file does not say it: rsa-pss-sha512 or rsa-v1_5-sha256
+    #[arg(long, value_name = "NAME", value_parser = rsa)]
+    alg: Option<Algorithm>,
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +94,7 @@ pub(super) fn keys(arguments: &Keys) -> u8 {
     let made = match &arguments.what {
         What::New(entry) => new(entry),
         What::Hash(entry) => hash(entry),
+        What::Jwks(jwks) => jwks.print(),
     };
     let (message, code) = match made {
         Ok(data) => return print(&data),
@@ -120,6 +138,39 @@ fn hash(entry: &Entry) -> Result<String, Failure> {
         ));
     }
     entry.put(key_sha256(&key))
+}
+
+impl Jwks {
+    /// One set of all that the files hold; a key that stands in two is told once.
+    fn print(&self) -> Result<String, Failure> {
+        let mut keys: Vec<Map<String, Value>> = Vec::new();
+        for path in &self.files {
+            let shown = path.display();
+            let failed = |error| Failure::Surroundings(format!("cannot read `{shown}`: {error}"));
+            let file = fs::read(path).map(Zeroizing::new).map_err(failed)?;
+            let halves = public_halves(&file, self.alg)
+                .map_err(|error| Failure::Wrong(format!("`{shown}`: {error}")))?;
+            for key in halves {
+                match keys.iter().find(|other| other.get("kid") == key.get("kid")) {
+                    None => keys.push(key),
+                    Some(other) if *other == key => {}
+                    Some(_) => {
+                        let kid = key.get("kid").and_then(Value::as_str).unwrap_or_default();
+                        return Err(Failure::Wrong(format!(
+                            "`{shown}`: another key is called `{kid}` too; give each a `kid` of its own"
+                        )));
+                    }
+                }
+            }
+        }
+        Ok(format!("{:#}\n", json!({ "keys": keys })))
+    }
+}
+
+fn rsa(name: &str) -> Result<Algorithm, String> {
+    let rsa = [Algorithm::RsaPssSha512, Algorithm::RsaV15Sha256];
+    let named = rsa.into_iter().find(|algorithm| algorithm.as_str() == name);
+    named.ok_or_else(|| "expected `rsa-pss-sha512` or `rsa-v1_5-sha256`".to_owned())
 }
 
 impl Entry {

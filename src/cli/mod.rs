@@ -58,7 +58,7 @@ enum Verb {
     /// Write a policy to begin with
     #[command(after_help = init::EXAMPLES)]
     Init(init::Init),
-    /// Make keys for callers, and the hashes that stand in their place
+    /// Make keys for callers, and the hashes that stand in their place; print public halves
     #[command(after_help = keys::EXAMPLES)]
     Keys(keys::Keys),
     /// Say what other policies would have decided of calls that were made

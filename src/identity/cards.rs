@@ -11,10 +11,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
 use super::digest::{hex, sha256};
-use super::error::{CredentialError, KeysError};
-use super::jwt::{KeySet, signed};
-use super::signature::{Algorithm, SigningKey, SigningKeyError};
-use super::sources::{Contents, Source};
+use super::error::CredentialError;
+use super::jwt::KeySet;
+use super::own_key::OwnKey;
+use super::signature::SigningKeyError;
+use super::sources::{Loaded, Source};
 use super::{KeyStore, SignedAnswers};
 
 /// With which keys cards are verified and signed.
@@ -52,24 +53,6 @@ pub enum CardKeysError {
     Signing(#[from] SigningKeyError),
 }
 
-/// A file with the private key that signs cards. A shared key is none: nobody could verify it who may not also sign.
-#[derive(Debug)]
-pub(super) struct CardKey(SigningKey);
-
-impl Contents for CardKey {
-    fn parse(document: &[u8]) -> Result<Self, KeysError> {
-        let key = SigningKey::parse(document, None)?;
-        match key.public_jwk() {
-            Some(_) => Ok(Self(key)),
-            None => Err(SigningKeyError::Kind.into()),
-        }
-    }
-
-    fn keys(&self) -> usize {
-        1
-    }
-}
-
 /// The keys of one snapshot's cards.
 #[derive(Debug)]
 pub struct CardKeys {
@@ -79,7 +62,7 @@ pub struct CardKeys {
 
 #[derive(Debug)]
 struct Signer {
-    key: Arc<Source<CardKey>>,
+    key: Arc<Source<OwnKey>>,
     key_id: Option<Box<str>>,
 }
 
@@ -88,7 +71,7 @@ impl CardKeys {
     pub fn new(config: &CardKeysConfig, store: &KeyStore) -> Self {
         Self {
             sign: config.sign.as_ref().map(|sign| Signer {
-                key: store.card_key(sign.key.clone()),
+                key: store.own_key(sign.key.clone()),
                 key_id: sign.key_id.clone(),
             }),
             verify: config
@@ -151,27 +134,22 @@ impl CardKeys {
             return Ok(None);
         };
         let loaded = signer.key.loaded().ok_or(CardKeysError::Missing)?;
-        let named = || loaded.contents.0.name();
-        let key_id = signer.key_id.clone().or_else(named).unwrap_or_default();
+        let named = || Box::from(loaded.contents.name());
+        let key_id = signer.key_id.clone().unwrap_or_else(named);
         Ok(Some(CardSigner { loaded, key_id }))
     }
 
     /// The public half of the key that signs, as a JWK, if there is one.
     pub fn public_jwk(&self) -> Option<Map<String, Value>> {
         let signer = self.signer().ok()??;
-        let key = &signer.loaded.contents.0;
-        let mut jwk = key.public_jwk()?;
-        jwk.insert("kid".to_owned(), json!(signer.key_id));
-        jwk.insert("use".to_owned(), json!("sig"));
-        jwk.insert("alg".to_owned(), json!(algorithm(key).ok()?));
-        Some(jwk)
+        Some(signer.loaded.contents.jwk(&signer.key_id))
     }
 }
 
 /// The key that signs cards now.
 #[derive(Debug)]
 pub struct CardSigner {
-    loaded: Arc<super::sources::Loaded<CardKey>>,
+    loaded: Arc<Loaded<OwnKey>>,
     key_id: Box<str>,
 }
 
@@ -183,7 +161,7 @@ impl CardSigner {
 
     /// The thumbprint of its public half (RFC 7638).
     pub fn thumbprint(&self) -> Option<Box<str>> {
-        self.loaded.contents.0.thumbprint()
+        self.loaded.contents.thumbprint()
     }
 
     /// Different for each key that this process read.
@@ -196,13 +174,10 @@ impl CardSigner {
     /// # Errors
     /// When the library fails.
     pub fn sign(&self, payloads: &[String]) -> Result<Vec<(String, String)>, CardKeysError> {
-        let key = &self.loaded.contents.0;
-        let header = json!({"alg": algorithm(key)?, "kid": self.key_id, "typ": "JOSE"});
+        let key = &self.loaded.contents;
+        let header = json!({"alg": key.algorithm(), "kid": self.key_id, "typ": "JOSE"});
         let protected = URL_SAFE_NO_PAD.encode(header.to_string());
-        let sign = |payload: &String| {
-            let signature = key.sign(signed(&protected, payload).as_bytes())?;
-            Ok((protected.clone(), URL_SAFE_NO_PAD.encode(signature)))
-        };
+        let sign = |payload: &String| Ok((protected.clone(), key.sign(&protected, payload)?));
         payloads.iter().map(sign).collect()
     }
 }
@@ -210,16 +185,4 @@ impl CardSigner {
 /// The SHA-256 of a text, in hex: under what a card is remembered.
 pub fn text_sha256(text: &str) -> String {
     hex(&sha256(text.as_bytes()))
-}
-
-/// The name of a key's algorithm for a JWS (RFC 7518, section 3.1; RFC 8037, section 3.1).
-fn algorithm(key: &SigningKey) -> Result<&'static str, SigningKeyError> {
-    match key.algorithm() {
-        Algorithm::EcdsaP256Sha256 => Ok("ES256"),
-        Algorithm::EcdsaP384Sha384 => Ok("ES384"),
-        Algorithm::Ed25519 => Ok("EdDSA"),
-        Algorithm::RsaPssSha512 => Ok("PS512"),
-        Algorithm::RsaV15Sha256 => Ok("RS256"),
-        Algorithm::HmacSha256 => Err(SigningKeyError::Kind),
-    }
 }

@@ -18,6 +18,7 @@ mod digest;
 mod error;
 mod json;
 mod jwt;
+mod own_key;
 pub mod replay;
 pub mod signature;
 mod sources;
@@ -33,7 +34,7 @@ use jiff::Timestamp;
 use crate::model::{ANONYMOUS, Challenge, IdentityName, NameError, Principal, Refusal, TenantId};
 
 pub use api_keys::{KeyEntry, MadeKey, key_sha256};
-pub use assertion::{AssertionConfig, Assertions};
+pub use assertion::{AssertionConfig, AssertionError, Assertions};
 pub use cards::{CardKeys, CardKeysConfig, CardKeysError, CardSigner, PinnedKeys, text_sha256};
 pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;

@@ -15,7 +15,9 @@ use http::HeaderName;
 use super::{AUDIT_FILE, LogFormat, LogLevel, Operator};
 use crate::admin::TokenSource;
 use crate::audit;
-use crate::config::decode::{self, Fields, Secret, bad_value, duration, number, text, texts};
+use crate::config::decode::{
+    self, Fields, Secret, bad_value, duration, number, refuse_literal, text, texts,
+};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::operator::{self as shapes, OPERATOR};
 use crate::config::language::{Record, Word};
@@ -23,7 +25,7 @@ use crate::config::policy::check_version;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Kind, Node, quoted};
 use crate::config::{folder, tree};
-use crate::identity::AssertionConfig;
+use crate::identity::{AssertionConfig, SecretSource};
 use crate::upstream::Endpoint;
 
 const STATE_DIR: &str = "/var/lib/lictor";
@@ -218,6 +220,13 @@ impl Reader<'_> {
         })
     }
 
+    fn secret_source(&mut self, entry: &Entry) -> Option<SecretSource> {
+        Some(match decode::secret(entry, self.report)? {
+            Secret::File(node) => SecretSource::File(self.path(node, "`file`")?),
+            Secret::Variable(name) => SecretSource::Variable(name.to_owned()),
+        })
+    }
+
     fn address(&mut self, fields: &mut Fields<'_>) -> Option<SocketAddr> {
         let entry = fields.take("address")?;
         let text = text(&entry.value, "`address`", self.report)?;
@@ -312,7 +321,13 @@ impl Reader<'_> {
             issuer: "lictor".to_owned(),
             audience: audience.unwrap_or_default().to_owned(),
             lifetime: Duration::from_secs(60),
+            key: None,
         };
+        if let Some(entry) = fields.take("key")
+            && !refuse_literal(entry, "use { file: secrets/assertion.pem }", self.report)
+        {
+            assertion.key = self.secret_source(entry);
+        }
         if let Some(entry) = fields.take("header")
             && let Some(name) = header_name(&entry.value, "header", self.report)
         {

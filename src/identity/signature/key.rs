@@ -56,6 +56,19 @@ impl Algorithm {
         }
     }
 
+    /// The name in a JWS or a JWK (RFC 7518, section 3.1; RFC 8037, section 3.1). None for a shared key, which no key set of
+    /// ours holds.
+    pub const fn jws_name(self) -> Option<&'static str> {
+        match self {
+            Self::EcdsaP256Sha256 => Some("ES256"),
+            Self::EcdsaP384Sha384 => Some("ES384"),
+            Self::Ed25519 => Some("EdDSA"),
+            Self::HmacSha256 => None,
+            Self::RsaPssSha512 => Some("PS512"),
+            Self::RsaV15Sha256 => Some("RS256"),
+        }
+    }
+
     /// The algorithm of that name in the registry, or of a JWK's `alg` (section 3.3.7).
     pub fn from_name(name: &str) -> Option<Self> {
         match name {

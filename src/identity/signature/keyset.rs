@@ -110,6 +110,11 @@ impl VerifyingKeys {
         self.0.iter().find(|key| key.is_called(key_id))
     }
 
+    /// All of them, in the order of the document.
+    pub fn iter(&self) -> impl Iterator<Item = &VerifyingKey> {
+        self.0.iter()
+    }
+
     /// How many there are.
     pub const fn len(&self) -> usize {
         self.0.len()

@@ -180,7 +180,7 @@ impl SigningKey {
     }
 
     /// A private or shared key as a JWK.
-    fn from_jwk(jwk: &Map<String, Value>) -> Result<Self, SigningKeyError> {
+    pub(super) fn from_jwk(jwk: &Map<String, Value>) -> Result<Self, SigningKeyError> {
         let member = |name: &str| bytes(jwk, name).map(Zeroizing::new).ok();
         let kind = || SigningKeyError::Kind;
         let (kty, curve) = (

@@ -189,7 +189,7 @@ impl<T: Contents> Source<T> {
             .is_some_and(|loaded| loaded.generation == generation)
     }
 
-    pub(super) fn state(&self) -> SourceState {
+    pub(in crate::identity) fn state(&self) -> SourceState {
         let progress = self.progress.borrow().clone();
         SourceState {
             source: self.origin.to_string().into(),

@@ -10,9 +10,9 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::identity::api_keys::ApiKeys;
-use crate::identity::cards::CardKey;
 use crate::identity::config::SecretSource;
 use crate::identity::jwt::{KeySet, SharedKey};
+use crate::identity::own_key::OwnKey;
 use crate::identity::replay::Memory;
 use crate::identity::signature::{AnswerKey, MIN_SECRET_BYTES, PublicKeys, SharedKeys};
 
@@ -39,7 +39,7 @@ struct Inner {
     jwks: Shelf<KeySet>,
     shared_keys: Shelf<SharedKey>,
     answer_keys: Shelf<AnswerKey>,
-    card_keys: Shelf<CardKey>,
+    own_keys: Shelf<OwnKey>,
     signing_public: Shelf<PublicKeys>,
     signing_shared: Shelf<SharedKeys>,
     refreshers: JoinSet<()>,
@@ -99,7 +99,7 @@ impl KeyStore {
             .chain(inner.signing_shared.states());
         let signing = signing
             .chain(inner.answer_keys.states())
-            .chain(inner.card_keys.states());
+            .chain(inner.own_keys.states());
         let mut states: Vec<_> = inner.jwks.states().chain(keys).chain(signing).collect();
         states.sort_by(|a, b| a.source.cmp(&b.source));
         states
@@ -177,13 +177,13 @@ impl KeyStore {
         self.source(origin, |inner| &mut inner.answer_keys)
     }
 
-    /// The key that signs agent cards, with a refresher.
-    pub(in crate::identity) fn card_key(&self, place: SecretSource) -> Arc<Source<CardKey>> {
+    /// A private key of ours, which signs agent cards or assertions, with a refresher.
+    pub(in crate::identity) fn own_key(&self, place: SecretSource) -> Arc<Source<OwnKey>> {
         let origin = Origin::Secret {
             place,
             least: MIN_SECRET_BYTES,
         };
-        self.source(origin, |inner| &mut inner.card_keys)
+        self.source(origin, |inner| &mut inner.own_keys)
     }
 
     /// The keys that an agent signs its card with, with a refresher. They do not grow old: an operator pinned them.

@@ -180,8 +180,8 @@ pub(in crate::config) static OFF_ALONE: &[Word] = &[Word::new("off", "Never.")];
 
 pub(in crate::config) static ASSERTION: Record = Record::new(
     "assertion",
-    "A JSON Web Token by lictor (ES256) with `sub`, `tenant`, `identity` and `groups` of the caller. Callers without a credential have \
-     none. Its keys are at `/jwks.json` of the admin port; each process makes its own when it starts.",
+    "A JSON Web Token by lictor with `sub`, `tenant`, `identity` and `groups` of the caller. Callers without a credential have \
+     none. Its keys are at `/jwks.json` of the admin port.",
     &[
         Field::new(
             "audience",
@@ -197,6 +197,15 @@ pub(in crate::config) static ASSERTION: Record = Record::new(
         )
         .default("x-lictor-assertion"),
         Field::new("issuer", Value::Text(&TEXT), "Who says it: `iss`.").default("lictor"),
+        Field::new(
+            "key",
+            Value::Secret,
+            "The private key that signs it: Ed25519 (`EdDSA`), P-256 (`ES256`), P-384 (`ES384`) or RSA (`PS512`), in PEM or as a JWK. \
+             Instances and restarts that use one key are one issuer. The file is read again when it changes; the key before stays at \
+             `/jwks.json` until nothing counts that it signed.",
+        )
+        .otherwise("each process makes its own when it starts (`ES256`)")
+        .examples(&["{ file: secrets/assertion.pem }"]),
         Field::new(
             "lifetime",
             Value::Duration,

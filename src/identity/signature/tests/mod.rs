@@ -5,6 +5,7 @@ mod digests;
 mod keys;
 mod profiles;
 mod properties;
+mod public_half;
 mod values;
 mod vectors;
 
