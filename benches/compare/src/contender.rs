@@ -32,6 +32,8 @@ pub(crate) enum Contender {
     /// TLS, tokens, a policy with several roles, rules and quotas, scan.
     LictorFull(Build),
     LictorScan(Build),
+    /// Tokens and the roles of their groups, and nothing else.
+    LictorToken(Build),
     Nginx,
 }
 
@@ -88,6 +90,8 @@ impl Contender {
             Self::LictorFull(Build::Base) => "lictor-base, everything on",
             Self::LictorScan(Build::Main) => "lictor, scan on",
             Self::LictorScan(Build::Base) => "lictor-base, scan on",
+            Self::LictorToken(Build::Main) => "lictor, with tokens",
+            Self::LictorToken(Build::Base) => "lictor-base, with tokens",
             Self::Nginx => "nginx",
         }
     }
@@ -99,7 +103,13 @@ impl Contender {
 
     /// Whether it verifies tokens in this row.
     pub(crate) fn token(self, workload: Workload) -> bool {
-        workload.token() || self.is_full()
+        workload.token() || self.is_full() || matches!(self, Self::LictorToken(_))
+    }
+
+    /// Whether it is asked by many callers in turn in this row.
+    fn has_callers(self, workload: Workload) -> bool {
+        self.is_full()
+            || workload == Workload::PlainJwtThousand && matches!(self, Self::LictorToken(_))
     }
 
     /// Whether it has everything on that it has, for many callers.
@@ -115,7 +125,9 @@ impl Contender {
             }
             Self::Haproxy => Family::Haproxy,
             Self::Hyper => Family::Hyper,
-            Self::Lictor(_) | Self::LictorFull(_) | Self::LictorScan(_) => Family::Lictor,
+            Self::Lictor(_) | Self::LictorFull(_) | Self::LictorScan(_) | Self::LictorToken(_) => {
+                Family::Lictor
+            }
             Self::Nginx => Family::Nginx,
         }
     }
@@ -126,6 +138,7 @@ impl Contender {
             Self::Lictor(Build::Main) => Some(Self::Lictor(Build::Base)),
             Self::LictorFull(Build::Main) => Some(Self::LictorFull(Build::Base)),
             Self::LictorScan(Build::Main) => Some(Self::LictorScan(Build::Base)),
+            Self::LictorToken(Build::Main) => Some(Self::LictorToken(Build::Base)),
             _ => None,
         }
     }
@@ -138,7 +151,7 @@ impl Contender {
                 true,
                 Self::Envoy | Self::EnvoyCacheOff | Self::EnvoyFull | Self::Hyper | Self::Nginx,
             ) => &[Control::Token],
-            (true, Self::EnvoyMethod | Self::Haproxy | Self::Lictor(_)) => {
+            (true, Self::EnvoyMethod | Self::Haproxy | Self::Lictor(_) | Self::LictorToken(_)) => {
                 &[Control::Token, Control::Method]
             }
             (true, Self::LictorFull(_) | Self::LictorScan(_)) => {
@@ -163,6 +176,8 @@ impl Contender {
             Self::LictorFull(Build::Base) => "lictor-base-full",
             Self::LictorScan(Build::Main) => "lictor-scan",
             Self::LictorScan(Build::Base) => "lictor-base-scan",
+            Self::LictorToken(Build::Main) => "lictor-token",
+            Self::LictorToken(Build::Base) => "lictor-base-token",
             Self::Nginx => "nginx",
         }
     }
@@ -174,6 +189,7 @@ pub(crate) fn parts(workload: Workload) -> Vec<Part> {
     use Part::{Cannot, Takes};
     const LICTOR: Contender = Contender::Lictor(Build::Main);
     const FULL: Contender = Contender::LictorFull(Build::Main);
+    const TOKEN: Contender = Contender::LictorToken(Build::Main);
     const SCANNING: Contender = Contender::LictorScan(Build::Main);
     match workload {
         Workload::Plain
@@ -183,6 +199,8 @@ pub(crate) fn parts(workload: Workload) -> Vec<Part> {
         | Workload::Upload
         | Workload::Idle
         | Workload::IdleTls => [Hyper, Nginx, Haproxy, Envoy, LICTOR].map(Takes).into(),
+        // Side by side, in slices that take turns: two rows would differ by what the machine did meanwhile.
+        Workload::PlainJwt | Workload::PlainJwtThousand => [Envoy, LICTOR, TOKEN].map(Takes).into(),
         Workload::Everything => [Envoy, EnvoyFull, FULL].map(Takes).into(),
         Workload::Rate => [Backend, Hyper, Nginx, Haproxy, Envoy, LICTOR, FULL]
             .map(Takes)
@@ -322,7 +340,7 @@ impl Stage<'_> {
         workload: Workload,
         address: SocketAddr,
     ) -> Target {
-        let token = if contender.is_full() {
+        let token = if contender.has_callers(workload) {
             &self.secrets.tokens
         } else {
             &self.secrets.token
@@ -380,7 +398,8 @@ impl Stage<'_> {
             }
             Contender::Lictor(build)
             | Contender::LictorFull(build)
-            | Contender::LictorScan(build) => {
+            | Contender::LictorScan(build)
+            | Contender::LictorToken(build) => {
                 let keys = folder.join("policies/keys");
                 fs::create_dir_all(&keys)?;
                 fs::create_dir_all(folder.join("state"))?;
@@ -430,6 +449,7 @@ impl Stage<'_> {
             (workload.streams().is_none(), "http1"),
             (contender.token(workload), "jwt"),
             (!contender.token(workload), "open"),
+            (!workload.prices_token(), "metered"),
             (contender.is_full(), "full"),
             (workload == Workload::Stream, "stream"),
             (workload == Workload::Upload, "upload"),

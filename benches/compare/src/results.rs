@@ -97,6 +97,18 @@ impl Results {
         self.to_envoy(self.load(workload, contender(Build::Main))?)
     }
 
+    /// What tokens cost: the CPU time of the measured lictor with them beside that of itself without, slice by slice as above.
+    pub(crate) fn of_tokens(&self, workload: Workload) -> Option<f64> {
+        let with = self.load(workload, Contender::LictorToken(Build::Main))?;
+        let without = self.load(workload, Contender::Lictor(Build::Main))?;
+        let slices = with.samples.iter().zip(&without.samples);
+        median(
+            slices
+                .map(|(with, without)| cpu(with) / cpu(without))
+                .collect(),
+        )
+    }
+
     /// What the measured lictor adds to the median time at a fixed rate, in µs.
     pub(crate) fn added_at_rate(&self, contender: fn(Build) -> Contender) -> Option<f64> {
         let line = self.load(Workload::Rate, contender(Build::Main))?;
@@ -173,6 +185,19 @@ pub(crate) mod tests {
         assert_eq!(median(vec![]), None);
         assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(vec![4.0, 1.0]), Some(2.5));
+    }
+
+    #[test]
+    fn tokens_are_priced_within_their_row() {
+        let lictor = Contender::Lictor(Build::Main);
+        let tokens = Contender::LictorToken(Build::Main);
+        let results = loads(vec![
+            line(Workload::Plain, lictor, &[1.0]),
+            line(Workload::PlainJwt, lictor, &[10.0, 20.0, 40.0]),
+            line(Workload::PlainJwt, tokens, &[10.0, 21.0, 60.0]),
+        ]);
+        assert_eq!(results.of_tokens(Workload::PlainJwt), Some(1.05));
+        assert_eq!(results.of_tokens(Workload::PlainJwtThousand), None);
     }
 
     #[test]

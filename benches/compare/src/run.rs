@@ -317,8 +317,10 @@ impl Row<'_> {
         }
         let mut command = pinned(self.load_core, std::env::current_exe()?);
         command.args(["probe", "--address", &address.to_string()]);
-        command.arg("--certificate");
-        command.arg(&self.stage.secrets.certificate);
+        if contender.tls(self.workload) {
+            command.arg("--certificate");
+            command.arg(&self.stage.secrets.certificate);
+        }
         command.arg("--token").arg(&self.stage.secrets.token);
         for control in controls {
             command.args(["--control", control.name()]);

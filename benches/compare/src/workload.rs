@@ -7,6 +7,11 @@ use crate::site::Ask;
 pub(crate) enum Workload {
     /// HTTP/1.1 keep-alive.
     Plain,
+    /// The same, and who calls is verified: one token that comes again and again.
+    PlainJwt,
+    /// The same with 1,000 tokens in turn.
+    #[value(name = "plain-jwt-1000")]
+    PlainJwtThousand,
     /// The same over TLS 1.3.
     Tls,
     /// The same with JWT, RBAC and quota.
@@ -47,8 +52,10 @@ pub(crate) enum Kind {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Plain,
+        Self::PlainJwt,
+        Self::PlainJwtThousand,
         Self::Tls,
         Self::Jwt,
         Self::Scan,
@@ -67,6 +74,8 @@ impl Workload {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::Plain => "HTTP/1.1 keep-alive",
+            Self::PlainJwt => "the same, one token",
+            Self::PlainJwtThousand => "the same, 1,000 tokens",
             Self::Tls => "the same over TLS 1.3",
             Self::Jwt => "+ JWT, RBAC, quota",
             Self::Scan => "+ scan",
@@ -126,6 +135,11 @@ impl Workload {
             self,
             Self::Tls | Self::Jwt | Self::Scan | Self::H2 | Self::Handshake | Self::IdleTls
         )
+    }
+
+    /// Whether the row asks what a token alone costs: some in it verify none.
+    pub(crate) fn prices_token(self) -> bool {
+        matches!(self, Self::PlainJwt | Self::PlainJwtThousand)
     }
 
     /// Whether every proxy of the row verifies tokens.
