@@ -74,6 +74,7 @@ fn decide(criterion: &mut Criterion) {
         references: Vec::new(),
         context: None,
         session: None,
+        hook: None,
     };
     let facts = Facts::default();
     let calls = [

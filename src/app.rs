@@ -39,6 +39,7 @@ use crate::identity::{Assertions, KeyStore};
 use crate::ledger::Journal;
 use crate::proxy::card::CardMemory;
 use crate::proxy::{self, Agents, IdentityHeaders, Proxy};
+use crate::push::Resolver;
 use crate::quota::Store;
 use crate::telemetry::{CallMetrics, ControlMetrics, Registry, TransportMetrics};
 use crate::tls;
@@ -167,6 +168,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         quota_store: Store::new(Store::DEFAULT_CAPACITY, clock::now()),
         agents,
         cards: CardMemory::default(),
+        resolver: Resolver::default(),
         first_byte: operator.upstream.first_byte,
         identity_headers: IdentityHeaders {
             tenant: names.tenant.clone(),

@@ -27,6 +27,7 @@ pub mod protocol;
 
 pub mod ledger;
 pub mod policy;
+pub mod push;
 pub mod quota;
 pub mod upstream;
 

@@ -50,6 +50,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("ledger", &[], &["hyper"]),
     ("stores", &[], &["hyper"]),
     ("audit", &[], &["hyper"]),
+    ("push", &[], &["hyper", "std::fs"]),
     ("quota", &["policy"], &["tokio", "hyper", "std::fs"]),
     ("upstream", &["http1", "quota"], &[]),
     (
@@ -62,6 +63,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
             "listener",
             "policy",
             "protocol",
+            "push",
             "quota",
             "scan",
             "tls",

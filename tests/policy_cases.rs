@@ -199,6 +199,7 @@ fn call(text: &str) -> Call {
         references: Vec::new(),
         context: None,
         session: None,
+        hook: None,
     }
 }
 

@@ -99,6 +99,7 @@ fn call(method: &'static str) -> Call {
         references: Vec::new(),
         context: None,
         session: None,
+        hook: None,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::proxy::card::AgentCards;
 use crate::proxy::hygiene::Hygiene;
 use crate::proxy::resource::ProtectedResource;
 use crate::proxy::{Candidate, Proxy, Snapshot};
+use crate::push::Hooks;
 use crate::scan;
 use crate::telemetry::ControlMetrics;
 
@@ -98,6 +99,7 @@ impl Compiler {
             cards: policies
                 .card
                 .map(|card| Arc::new(AgentCards::new(card, &self.keys))),
+            hooks: policies.push.map(|push| Arc::new(Hooks::new(push))),
             candidate,
             reads,
             capture: policies.capture,

@@ -100,6 +100,7 @@ async fn a_record_says_all_that_is_known_of_a_call() {
         references: vec![TaskId::new("t-0").unwrap()],
         context: ContextId::new("c-1").ok(),
         session: None,
+        hook: None,
     });
     record.facts = Some(Facts {
         task: Ownership::Mine,

@@ -16,6 +16,7 @@ use crate::clock;
 use crate::config::{self, Operator, Policies};
 use crate::model::{Action, ActionPattern, Principal, RuleRef};
 use crate::policy::{Explanation, Revocations};
+use crate::push::Hooks;
 use crate::rehearsal::{Scene, Unknown, default_source};
 
 mod asked;
@@ -113,6 +114,8 @@ struct Case<'a> {
     judges: &'a Judges,
     /// What refuses before they are asked. A decision that was made is explained without: it was made before.
     revocations: Revocations,
+    /// What is asked after them, of a call that registers where news go.
+    hooks: Option<Hooks>,
     generation: &'a str,
     /// How it was decided once.
     record: Option<Recorded<'a>>,
@@ -197,6 +200,7 @@ impl Desk<'_> {
         let (args, tool) = asked::given(args, arguments.tool.as_deref(), &scene.call.action)?;
         let generation = self.policies.generation.clone();
         let revocations = Revocations::new(self.policies.revocations.clone());
+        let hooks = self.policies.push.clone().map(Hooks::new);
         let judges = judges(self.policies)?;
         let case = Case {
             scene: Scene {
@@ -206,6 +210,7 @@ impl Desk<'_> {
             },
             judges: &judges,
             revocations,
+            hooks,
             generation: &generation,
             record: None,
             notes: Vec::new(),
@@ -259,6 +264,13 @@ fn tell(case: &Case<'_>, format: Output) -> u8 {
     let explanation = match case.revocations.judge(&question, None) {
         Ok(()) => explanation,
         Err(refusal) => explanation.refused(*refusal),
+    };
+    let explanation = match &case.hooks {
+        Some(hooks) if explanation.decision.is_allow() => match hooks.judge(question.call) {
+            Ok(_) => explanation,
+            Err(refusal) => explanation.refused(refusal),
+        },
+        Some(_) | None => explanation,
     };
     let text = match format {
         Output::Json => json::render(case, &explanation),

@@ -37,7 +37,7 @@ pub use watch::Watcher;
 
 use crate::audit::Capture;
 use crate::proxy::{card, hygiene, resource};
-use crate::{identity, policy as rules, quota, rehearsal, scan};
+use crate::{identity, policy as rules, push, quota, rehearsal, scan};
 
 /// What all policy files together say.
 #[derive(Debug)]
@@ -56,6 +56,8 @@ pub struct Policies {
     pub resource: Option<resource::Config>,
     /// What callers are told of the agent.
     pub card: Option<card::Config>,
+    /// Where news may be pushed to; `None` is anywhere.
+    pub push: Option<push::Config>,
     /// For `audit`: what records hold besides what they always hold.
     pub capture: Capture,
     /// For `rehearsal::run`: what the policy must decide.
@@ -164,6 +166,7 @@ fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Polic
         http: checked.http,
         resource: checked.resource,
         card: checked.card,
+        push: checked.push,
         capture: checked.capture,
         rehearsal: checked.rehearsal,
         revocations: checked.revocations,

@@ -55,6 +55,7 @@ pub(super) fn call(operation: Operation) -> Call {
         references: Vec::new(),
         context: None,
         session: None,
+        hook: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::action::Action;
+use super::hook::Hook;
 use super::name::{ContextId, SessionId, TaskId};
 
 /// The wire form in which a caller speaks, and in which a refusal must answer.
@@ -192,4 +193,6 @@ pub struct Call {
     pub context: Option<ContextId>,
     /// The session that it belongs to (MCP, `Mcp-Session-Id`).
     pub session: Option<SessionId>,
+    /// Where it wants news of its task pushed to.
+    pub hook: Option<Box<Hook>>,
 }

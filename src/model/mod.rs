@@ -9,6 +9,7 @@ mod action;
 mod call;
 mod fact;
 mod finding;
+mod hook;
 pub mod iban;
 mod name;
 mod place;
@@ -24,6 +25,7 @@ pub use action::{
 pub use call::{A2aVersion, Binding, Call, Dialect, LlmApi, McpEra, Operation, RpcId};
 pub use fact::{Facts, Ownership};
 pub use finding::{Finding, LeakAction, Severity};
+pub use hook::{Hook, HookError, HookHost, HookSecret, HookUrl};
 pub use name::{
     ContextId, DecisionId, IdentityName, NameError, PrincipalId, RequestId, SessionId, TaskId,
     TenantId, TraceId,

@@ -96,6 +96,10 @@ reasons! {
     OriginDenied "origin-denied" Downstream,
     /// More work than the limits allow.
     Overloaded "overloaded" Internal,
+    /// News may not be pushed to where the caller wants it.
+    PushDenied "push-denied" Downstream,
+    /// The policy lets nobody have news pushed.
+    PushUnsupported "push-unsupported" Downstream,
     /// A rate quota is spent.
     RateLimited "rate-limited" Downstream,
     /// The request's body did not arrive in time.

@@ -115,6 +115,7 @@ mod tests {
             references: Vec::new(),
             context: None,
             session: None,
+            hook: None,
         }
     }
 

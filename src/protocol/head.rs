@@ -279,7 +279,7 @@ impl Head {
                 Err(unread(refusal, Dialect::JsonRpc, INVALID_REQUEST))
             }
             Shape::Array | Shape::Scalar => Ok(self.http_call()),
-            Shape::Object => self.read_object(&envelope),
+            Shape::Object => self.read_object(&envelope, body, json_depth),
         }
     }
 
@@ -304,6 +304,7 @@ impl Head {
             references: objects.references,
             context: objects.context,
             session: None,
+            hook: objects.hook,
         }
     }
 
@@ -327,6 +328,7 @@ impl Head {
             references: Vec::new(),
             context: None,
             session: None,
+            hook: None,
         }
     }
 

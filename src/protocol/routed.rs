@@ -42,7 +42,9 @@ impl Head {
             let detail = "a request of JSON-RPC where the path is an operation already";
             return Err(refuse(dialect, Reason::VersionMismatch, detail));
         }
-        match route.objects(&envelope) {
+        let objects = route.objects(&envelope);
+        let hook = || route.method.registration(body, false, json_depth);
+        match objects.and_then(|objects| objects.and(hook()?)) {
             Ok(objects) => Ok(self.a2a_call(route.method, Binding::Rest, None, objects)),
             Err(error) => Err(refuse(dialect, Reason::MalformedRequest, error)),
         }
@@ -83,6 +85,7 @@ impl Head {
             references: Vec::new(),
             context: None,
             session: None,
+            hook: None,
         })
     }
 }

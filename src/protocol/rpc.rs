@@ -1,11 +1,12 @@
 //! From a JSON-RPC 2.0 request to its call: A2A, MCP, or a method that we do not know.
 
-use super::a2a;
+use super::a2a::{self, ParamsError};
 use super::envelope::{Envelope, Value};
 use super::head::{Head, INVALID_REQUEST, Malformed};
 use super::mcp::{self, McpError};
 use crate::model::{
-    Action, Binding, Call, Dialect, McpEra, Operation, Protocol, Reason, Refusal, RpcId, SessionId,
+    Action, Binding, Call, Dialect, Hook, McpEra, Operation, Protocol, Reason, Refusal, RpcId,
+    SessionId,
 };
 
 /// The longest id of a JSON-RPC request that we repeat, in bytes of its JSON text.
@@ -15,7 +16,13 @@ const MAX_RPC_ID_BYTES: usize = 512;
 const INVALID_PARAMS: i32 = -32602;
 
 impl Head {
-    pub(super) fn read_object(self, envelope: &Envelope<'_>) -> Result<Call, Malformed> {
+    /// `body` is what the envelope was read from.
+    pub(super) fn read_object(
+        self,
+        envelope: &Envelope<'_>,
+        body: &[u8],
+        json_depth: usize,
+    ) -> Result<Call, Malformed> {
         let method = match envelope.method {
             Value::String(text) => text.decode().ok(),
             _ => None,
@@ -49,7 +56,10 @@ impl Head {
             return self.mcp_call(&fields, &method, rpc_id, envelope);
         }
         match (known, envelope.method) {
-            (Some(known), _) => self.rpc_a2a_call(known, rpc_id, envelope),
+            (Some(known), _) => {
+                let hook = || known.registration(body, true, json_depth);
+                self.rpc_a2a_call(known, rpc_id, envelope, hook)
+            }
             // No method: an answer to something that the agent asked.
             (None, Value::Absent) => self.response(rpc_id),
             (None, Value::String(_)) if method.is_some() => Ok(self.rpc_call(rpc_id)),
@@ -62,6 +72,7 @@ impl Head {
         method: a2a::Method,
         rpc_id: Option<RpcId>,
         envelope: &Envelope<'_>,
+        hook: impl FnOnce() -> Result<Option<Hook>, ParamsError>,
     ) -> Result<Call, Malformed> {
         let dialect = Dialect::A2a(method.version, Binding::JsonRpc);
         if !self.asserted.agrees_with(method.version) {
@@ -72,7 +83,8 @@ impl Head {
                 code: Some(INVALID_REQUEST),
             });
         }
-        match method.objects(envelope) {
+        let objects = method.objects(envelope);
+        match objects.and_then(|objects| objects.and(hook()?)) {
             Ok(objects) => Ok(self.a2a_call(method, Binding::JsonRpc, rpc_id, objects)),
             Err(error) => Err(Malformed {
                 refusal: Refusal::new(Reason::MalformedRequest).detail(error),
@@ -181,6 +193,7 @@ impl Head {
             references: Vec::new(),
             context: None,
             session: None,
+            hook: None,
         }
     }
 

@@ -132,6 +132,18 @@ pub(super) const fn catalogue(reason: Reason) -> Entry {
             "OVERLOADED",
             "Too much work at the moment. Please try again later.",
         ),
+        Reason::PushDenied => entry(
+            StatusCode::FORBIDDEN,
+            -31019,
+            "PUSH_URL_DENIED",
+            "Notifications may not be pushed to this address.",
+        ),
+        Reason::PushUnsupported => entry(
+            StatusCode::BAD_REQUEST,
+            -32003,
+            "PUSH_NOTIFICATION_NOT_SUPPORTED",
+            "Push notifications are not supported.",
+        ),
         Reason::RateLimited => entry(
             StatusCode::TOO_MANY_REQUESTS,
             -31003,
@@ -297,7 +309,7 @@ mod tests {
         for reason in Reason::ALL {
             let entry = catalogue(*reason);
             let own = !(-32768..=-32000).contains(&entry.code);
-            let shared = [-32600, -32602, -32001, -32004].contains(&entry.code);
+            let shared = [-32600, -32602, -32001, -32003, -32004].contains(&entry.code);
             assert!(own || shared, "{reason}: {}", entry.code);
             assert!(!entry.sentence.is_empty() && !entry.name.is_empty());
         }

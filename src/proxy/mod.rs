@@ -52,6 +52,7 @@ use arc_swap::ArcSwap;
 use crate::audit::Audit;
 use crate::identity::Assertions;
 use crate::policy::Revocations;
+use crate::push::Resolver;
 use crate::quota::Store;
 use crate::telemetry::{CallMetrics, TransportMetrics};
 
@@ -111,6 +112,8 @@ pub struct Parts {
     pub identity_headers: IdentityHeaders,
     /// What the agent's cards were like.
     pub cards: CardMemory,
+    /// Who says where the hosts of push notifications are.
+    pub resolver: Resolver,
     /// What lictor asserts of callers towards the agent, signed.
     pub assertions: Option<Arc<Assertions>>,
 }

@@ -393,6 +393,13 @@ impl Walk<'_> {
                 return Err(refusal);
             }
         };
+        if let Some(hooks) = &self.snapshot.hooks
+            && let Err(refusal) = hooks.admit(&self.parts().resolver, &case.call).await
+        {
+            let ledger = &self.agent().ledger;
+            ledger.release(&case.principal, &case.call, &case.facts);
+            return Err(refusal);
+        }
         self.confirm(&mut case).await?;
         if matches!(case.call.dialect, Dialect::A2a(_, Binding::Grpc)) {
             // Whose the tasks are is read out of the answer.

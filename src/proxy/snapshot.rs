@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::audit::{Capture, Generation};
 use crate::identity::Authenticator;
 use crate::policy::{PolicySet, Reads};
+use crate::push::Hooks;
 use crate::quota::Quotas;
 use crate::scan::Detectors;
 
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub resource: Option<Arc<ProtectedResource>>,
     /// What callers are told of the agent; `None` is what it tells itself.
     pub cards: Option<Arc<AgentCards>>,
+    /// Where news may be pushed to; `None` is anywhere.
+    pub hooks: Option<Arc<Hooks>>,
     /// What is judged beside it.
     pub candidate: Option<Arc<Candidate>>,
     /// What conditions read, the candidate's too.

@@ -55,6 +55,7 @@ fn call(method: &'static str, name: Option<&str>) -> Call {
         references: Vec::new(),
         context: None,
         session: None,
+        hook: None,
     }
 }
 

@@ -88,6 +88,8 @@ pub const fn was_allowed(reason: Option<Reason>, passed: bool) -> bool {
         | Reason::MalformedRequest
         | Reason::OriginDenied
         | Reason::Overloaded
+        | Reason::PushDenied
+        | Reason::PushUnsupported
         | Reason::RateLimited
         | Reason::RequestTimeout
         | Reason::RequestTooLarge

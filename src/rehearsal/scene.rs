@@ -138,6 +138,7 @@ fn call(action: Action) -> Call {
         references: Vec::new(),
         context: None,
         session: None,
+        hook: None,
     }
 }
 

@@ -121,6 +121,7 @@ impl Call {
             references: tasks.filter_map(|task| TaskId::new(task).ok()).collect(),
             context: None,
             session: None,
+            hook: None,
         })
     }
 

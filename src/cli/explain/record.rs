@@ -46,6 +46,8 @@ pub(super) fn explain(desk: Desk<'_>, id: &WantedId) -> Result<u8, Failure> {
         scene,
         judges: &judges,
         revocations: Revocations::default(),
+        // It was decided with what was registered, which is not in the record.
+        hooks: None,
         generation: &generation,
         record: Some(Recorded {
             call: &call,

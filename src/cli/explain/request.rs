@@ -13,6 +13,7 @@ use crate::policy::{PolicySet, Revocations};
 use crate::protocol::{self, Body, Malformed};
 use crate::proxy::Read;
 use crate::proxy::hygiene::Paths;
+use crate::push::Hooks;
 use crate::rehearsal::Scene;
 
 pub(super) fn explain(desk: Desk<'_>, file: &Path) -> Result<u8, Failure> {
@@ -28,6 +29,7 @@ pub(super) fn explain(desk: Desk<'_>, file: &Path) -> Result<u8, Failure> {
     let setting = desk.setting()?;
     let generation = desk.policies.generation.clone();
     let revocations = Revocations::new(desk.policies.revocations.clone());
+    let hooks = desk.policies.push.clone().map(Hooks::new);
     let judges = judges(desk.policies)?;
     let (call, is_judged) = match decode(&saved, &judges.policy) {
         Ok(decoded) => decoded,
@@ -39,6 +41,7 @@ pub(super) fn explain(desk: Desk<'_>, file: &Path) -> Result<u8, Failure> {
         scene: of(&saved, call, is_judged, scene, &judges.policy),
         judges: &judges,
         revocations,
+        hooks,
         generation: &generation,
         record: None,
         notes,
@@ -109,6 +112,15 @@ fn notes(saved: &Saved, call: &Call) -> Vec<(&'static str, String)> {
         notes.push((
             "",
             format!("its head says {claimed} bytes; it is judged as it stands here"),
+        ));
+    }
+    if let Some(hook) = &call.hook {
+        notes.push((
+            "push",
+            format!(
+                "news to {}; what its name resolves to is looked at by a running lictor alone",
+                hook.url.origin()
+            ),
         ));
     }
     let names_session = call.session.is_some();

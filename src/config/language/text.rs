@@ -78,6 +78,11 @@ pub(super) static FIELD_PATTERN: Text = Text::looks(
     r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
     "the name of a header field such as `x-debug`, or a pattern such as `x-internal-*`",
 );
+pub(super) static HOST_PATTERN: Text = Text::looks(
+    "host, or all hosts below one",
+    r"^((\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|\[[0-9a-fA-F:.]+\])$",
+    "a host such as `hooks.acme.example`, `*.acme.example` or `10.1.2.3`",
+);
 pub(super) static HTTP_PATH: Text = Text::looks("path", "^/", "a path such as `/health`");
 pub(super) static ID: Text = Text::new("pattern of ids");
 pub(super) static LINE: Text = Text::looks(

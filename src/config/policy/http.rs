@@ -6,6 +6,7 @@ use http::Method;
 use http::header::HeaderName;
 
 use super::agent_card::{self, RawCard};
+use super::push::{self, RawPush};
 use super::resource::{self, RawResource};
 use super::signing;
 use super::{defined_twice, rule_ref, set};
@@ -36,6 +37,7 @@ pub(super) struct RawHttp {
     trace_context: Option<(Span, TraceContext)>,
     rpc_status: Option<(Span, RpcStatus)>,
     protected_resource: Option<(Span, RawResource)>,
+    push: Option<(Span, RawPush)>,
     sign_responses: Option<(Span, SignedAnswers)>,
 }
 
@@ -99,6 +101,10 @@ impl RawHttp {
         if let Some(entry) = fields.take("protectedResource") {
             let read = resource::read(entry, report);
             set(&mut self.protected_resource, entry, read, report);
+        }
+        if let Some(entry) = fields.take("push") {
+            let read = push::read(entry, report);
+            set(&mut self.push, entry, read, report);
         }
         if let Some(entry) = fields.take("signResponses") {
             let read = signing::read(entry, report);
@@ -188,6 +194,11 @@ impl RawHttp {
     /// What callers are told of the agent, if that is said.
     pub(super) const fn agent_card(&self) -> Option<&(Span, RawCard)> {
         self.agent_card.as_ref()
+    }
+
+    /// What is said of push notifications.
+    pub(super) const fn push(&self) -> Option<&(Span, RawPush)> {
+        self.push.as_ref()
     }
 
     /// Where clients find out who issues tokens, if that is said.

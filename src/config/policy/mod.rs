@@ -8,6 +8,7 @@ pub(in crate::config) mod identities;
 mod leaks;
 mod limits;
 mod proof;
+mod push;
 mod quotas;
 mod resource;
 mod revoke;
@@ -30,7 +31,7 @@ use super::tree::{Entry, Kind, Node, quoted};
 use crate::audit::Capture;
 use crate::model::{ActionPattern, Glob, Mode, Protocol, RuleRef, TenantId};
 use crate::proxy::{card, hygiene, resource as protected};
-use crate::{identity, policy, quota, rehearsal, scan};
+use crate::{identity, policy, push as hooks, quota, rehearsal, scan};
 
 /// Statements by name, from all files.
 type Named<T> = BTreeMap<String, (Span, T)>;
@@ -69,6 +70,7 @@ pub(super) struct Checked {
     pub(super) http: hygiene::Config,
     pub(super) resource: Option<protected::Config>,
     pub(super) card: Option<card::Config>,
+    pub(super) push: Option<hooks::Config>,
     pub(super) capture: Capture,
     pub(super) rehearsal: rehearsal::Config,
     pub(super) revocations: Vec<policy::Revocation>,
@@ -165,6 +167,7 @@ impl Draft {
         let capture = self.audit.capture();
         let resource = self.check_resource(&policy, report);
         let card = self.check_card(&policy, report);
+        let push = self.check_push(report);
         let answers = self.http.signed_answers();
         let http = self.http.check(report);
         let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
@@ -182,6 +185,7 @@ impl Draft {
             http,
             resource,
             card,
+            push,
             capture,
             rehearsal,
             revocations,

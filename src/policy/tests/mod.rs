@@ -92,6 +92,7 @@ pub(super) fn call(method: &'static str, name: Option<&str>) -> Call {
         references: Vec::new(),
         context: None,
         session: None,
+        hook: None,
     }
 }
 

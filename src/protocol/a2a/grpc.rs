@@ -9,7 +9,7 @@ use super::super::envelope::is_spelling;
 use super::protobuf::{Fields, Flaw, Wire};
 use super::schema::{Field, Level, METHODS_OF_0_3, METHODS_OF_1_0};
 use super::{MAX_REFERENCES, Method, Objects, ParamsError, References, needs_task, skill_name};
-use crate::model::{A2aVersion, ContextId, Operation, TaskId};
+use crate::model::{A2aVersion, ContextId, Hook, Operation, TaskId};
 
 /// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Requests").
 pub(super) const PREFIX_BYTES: usize = 5;
@@ -95,11 +95,12 @@ impl Route {
         }
         let mut references = References::besides(about.as_ref());
         references.extend([task, message_task, config_task])?;
-        for reference in named.references {
-            references.extend([task_id(Some(reference))?])?;
+        for reference in &named.references {
+            references.extend([task_id(Some(*reference))?])?;
         }
         let references = references.found;
         Ok(Objects {
+            hook: named.hook()?,
             skill: named.skill.map(skill_name).transpose()?.flatten(),
             references,
             task: about,
@@ -133,11 +134,15 @@ struct Named<'a> {
     config_task: Option<&'a [u8]>,
     references: Vec<&'a [u8]>,
     skill: Option<&'a str>,
-    seen: u16,
+    hook_url: Option<&'a [u8]>,
+    hook_token: Option<&'a [u8]>,
+    hook_schemes: Vec<&'a [u8]>,
+    hook_credentials: Option<&'a [u8]>,
+    seen: u32,
 }
 
 impl<'a> Named<'a> {
-    /// Reads one message, and those in it that matter: never more than three, one in another.
+    /// Reads one message, and those in it that matter: never more than five, one in another.
     fn read(&mut self, level: Level, message: &'a [u8]) -> Result<(), GrpcError> {
         let fields = level.fields();
         for field in Fields::of(message) {
@@ -149,7 +154,8 @@ impl<'a> Named<'a> {
                 return Err(GrpcError::Type(number));
             };
             let bit = 1 << field.index();
-            if self.seen & bit != 0 && *field != Field::Reference {
+            let may_repeat = matches!(field, Field::HookScheme | Field::Reference);
+            if self.seen & bit != 0 && !may_repeat {
                 return Err(GrpcError::Twice(number));
             }
             self.seen |= bit;
@@ -161,12 +167,22 @@ impl<'a> Named<'a> {
     fn take(&mut self, field: Field, bytes: &'a [u8]) -> Result<(), GrpcError> {
         let text = Some(bytes).filter(|bytes| !bytes.is_empty());
         match field {
-            Field::Config(level) | Field::Configuration(level) | Field::Message(level) => {
+            Field::Config(level)
+            | Field::Configuration(level)
+            | Field::Hook(level)
+            | Field::HookAuthentication(level)
+            | Field::Message(level) => {
                 return self.read(level, bytes);
             }
             Field::ConfigName => self.config_name = text,
             Field::ConfigTask => self.config_task = text,
             Field::Context => self.context = text,
+            Field::HookCredentials => self.hook_credentials = text,
+            // One above what is accepted is enough to refuse it.
+            Field::HookScheme if self.hook_schemes.len() > MAX_REFERENCES => {}
+            Field::HookScheme => self.hook_schemes.extend(text),
+            Field::HookToken => self.hook_token = text,
+            Field::HookUrl => self.hook_url = text,
             Field::MessageTask => self.message_task = text,
             Field::Metadata => self.skill = skill(bytes)?,
             Field::Name => self.name = text,
@@ -177,6 +193,21 @@ impl<'a> Named<'a> {
             Field::Task => self.task = text,
         }
         Ok(())
+    }
+}
+
+impl Named<'_> {
+    /// What is registered for push notifications.
+    fn hook(&self) -> Result<Option<Box<Hook>>, ParamsError> {
+        let read = |bytes| text(bytes).map_err(|_| ParamsError::HookNotText);
+        let Some(url) = self.hook_url.map(read).transpose()? else {
+            return Ok(None);
+        };
+        let token = self.hook_token.map(read).transpose()?;
+        let credentials = self.hook_credentials.map(read).transpose()?;
+        let schemes = self.hook_schemes.iter().map(|scheme| read(scheme));
+        let schemes: Vec<_> = schemes.collect::<Result<_, _>>()?;
+        Ok(Some(Box::new(Hook::new(url, token, schemes, credentials)?)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub(super) mod card;
 pub(super) mod grpc;
+pub(super) mod hook;
 pub(super) mod messages;
 pub(super) mod protobuf;
 pub(super) mod rest;
@@ -10,7 +11,8 @@ mod schema;
 use std::borrow::Cow;
 
 use crate::model::{
-    A2A_METHODS, A2aVersion, Action, ContextId, NameError, Operation, Protocol, TaskId,
+    A2A_METHODS, A2aVersion, Action, ContextId, Hook, HookError, NameError, Operation, Protocol,
+    TaskId,
 };
 
 use super::envelope::{Envelope, Value};
@@ -38,6 +40,16 @@ pub(super) struct Objects {
     pub(super) task: Option<TaskId>,
     pub(super) references: Vec<TaskId>,
     pub(super) context: Option<ContextId>,
+    /// What it registers, where the binding was read as far as that.
+    pub(super) hook: Option<Box<Hook>>,
+}
+
+impl Objects {
+    /// The same with what the call registers.
+    pub(super) fn and(self, hook: Option<Hook>) -> Result<Self, ParamsError> {
+        let hook = hook.map(Box::new);
+        Ok(Self { hook, ..self })
+    }
 }
 
 /// Why the parameters of a known method cannot be judged.
@@ -49,6 +61,12 @@ pub(super) enum ParamsError {
     /// Two places name different contexts.
     #[error("two contexts are named")]
     TwoContexts,
+    /// What is registered for push notifications is none.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    /// A value of it is of another type.
+    #[error("the push configuration is not made of texts")]
+    HookNotText,
     /// An id that is no text.
     #[error("an id is not a string")]
     IdNotText,
@@ -151,6 +169,7 @@ impl Method {
                 envelope.params_context,
                 envelope.params_session,
             ])?,
+            hook: None,
         })
     }
 

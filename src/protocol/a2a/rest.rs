@@ -102,6 +102,7 @@ impl Route {
             references: references.found,
             task: named,
             context: context.or(query.context),
+            hook: None,
         })
     }
 }

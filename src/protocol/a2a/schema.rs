@@ -3,6 +3,8 @@
 /// A message in which something is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Level {
+    /// `AuthenticationInfo`: of 0.3 with many schemes, of 1.0 with one.
+    Authentication,
     /// Nothing is named.
     Empty,
     /// `id` is the task (`GetTaskRequest` and others of 1.0), or `task_id` is, at the same number.
@@ -11,10 +13,14 @@ pub(super) enum Level {
     Config,
     /// The same within the configuration of a message.
     ConfigOfMessage,
+    /// `SendMessageConfiguration` of 0.3.
+    ConfigurationOf0_3,
     /// `SendMessageConfiguration` of 1.0.
-    Configuration,
+    ConfigurationOf1_0,
     /// `CreateTaskPushNotificationConfigRequest` of 0.3.
     CreateConfig,
+    /// `PushNotificationConfig` of 0.3.
+    Hook,
     /// `ListTaskPushNotificationConfigsRequest` of 1.0.
     ListConfigs,
     /// `ListTasksRequest` of 1.0.
@@ -41,6 +47,12 @@ pub(super) enum Field {
     ConfigTask,
     Configuration(Level),
     Context,
+    Hook(Level),
+    HookAuthentication(Level),
+    HookCredentials,
+    HookScheme,
+    HookToken,
+    HookUrl,
     Message(Level),
     MessageTask,
     Metadata,
@@ -50,8 +62,8 @@ pub(super) enum Field {
 }
 
 impl Field {
-    /// A number of its own, below 16.
-    pub(super) const fn index(self) -> u16 {
+    /// A number of its own, below 32.
+    pub(super) const fn index(self) -> u32 {
         match self {
             Self::Config(_) => 0,
             Self::ConfigName => 1,
@@ -64,6 +76,12 @@ impl Field {
             Self::Name => 8,
             Self::Reference => 9,
             Self::Task => 10,
+            Self::Hook(_) => 11,
+            Self::HookAuthentication(_) => 12,
+            Self::HookCredentials => 13,
+            Self::HookScheme => 14,
+            Self::HookToken => 15,
+            Self::HookUrl => 16,
         }
     }
 }
@@ -72,12 +90,29 @@ impl Level {
     /// The fields that matter, by their numbers.
     pub(super) const fn fields(self) -> &'static [(u32, Field)] {
         match self {
+            Self::Authentication => &[(1, Field::HookScheme), (2, Field::HookCredentials)],
             Self::Empty => &[],
             Self::ByTask => &[(2, Field::Task)],
-            Self::Config => &[(3, Field::Task)],
-            Self::ConfigOfMessage => &[(3, Field::ConfigTask)],
-            Self::Configuration => &[(2, Field::Config(Self::ConfigOfMessage))],
+            Self::Config => &[
+                (3, Field::Task),
+                (4, Field::HookUrl),
+                (5, Field::HookToken),
+                (6, Field::HookAuthentication(Self::Authentication)),
+            ],
+            Self::ConfigOfMessage => &[
+                (3, Field::ConfigTask),
+                (4, Field::HookUrl),
+                (5, Field::HookToken),
+                (6, Field::HookAuthentication(Self::Authentication)),
+            ],
+            Self::ConfigurationOf0_3 => &[(2, Field::Hook(Self::Hook))],
+            Self::ConfigurationOf1_0 => &[(2, Field::Config(Self::ConfigOfMessage))],
             Self::CreateConfig => &[(1, Field::Name), (3, Field::Config(Self::NamedConfig))],
+            Self::Hook => &[
+                (2, Field::HookUrl),
+                (3, Field::HookToken),
+                (4, Field::HookAuthentication(Self::Authentication)),
+            ],
             Self::ListConfigs => &[(1, Field::Task)],
             Self::ListTasks => &[(2, Field::Context)],
             Self::MessageOf0_3 => &[
@@ -92,11 +127,14 @@ impl Level {
                 (8, Field::Reference),
             ],
             Self::Named => &[(1, Field::Name)],
-            Self::NamedConfig => &[(1, Field::ConfigName)],
-            Self::SendOf0_3 => &[(1, Field::Message(Self::MessageOf0_3))],
+            Self::NamedConfig => &[(1, Field::ConfigName), (2, Field::Hook(Self::Hook))],
+            Self::SendOf0_3 => &[
+                (1, Field::Message(Self::MessageOf0_3)),
+                (2, Field::Configuration(Self::ConfigurationOf0_3)),
+            ],
             Self::SendOf1_0 => &[
                 (2, Field::Message(Self::MessageOf1_0)),
-                (3, Field::Configuration(Self::Configuration)),
+                (3, Field::Configuration(Self::ConfigurationOf1_0)),
             ],
         }
     }

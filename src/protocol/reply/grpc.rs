@@ -50,8 +50,8 @@ pub(super) const fn code(status: u16, code: i32) -> Code {
     match (status, code) {
         // gRPC, "Compression"
         (UNSUPPORTED_MEDIA_TYPE, _) => Code::Unimplemented,
-        // `UnsupportedOperationError` (A2A 1.0, section 5.4)
-        (_, -32004) => Code::FailedPrecondition,
+        // `PushNotificationNotSupportedError` and `UnsupportedOperationError` (A2A 1.0, section 5.4)
+        (_, -32003 | -32004) => Code::FailedPrecondition,
         (status, _) => Code::of(status),
     }
 }

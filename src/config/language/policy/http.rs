@@ -1,6 +1,7 @@
 //! `http`.
 
 use super::agent_card::AGENT_CARD;
+use super::push::PUSH_OR_REFUSE;
 use crate::config::language::text::{FIELD_NAME, FIELD_PATTERN, METHOD, ORIGIN, TEXT, URL};
 use crate::config::language::{Field, Record, Value, Word};
 
@@ -45,6 +46,13 @@ pub(in crate::config) static HTTP: Record = Record::new(
         )
         .otherwise("clients have to know")
         .examples(&["{ resource: \"https://agent.example/mcp\" }"]),
+        Field::new(
+            "push",
+            PUSH_OR_REFUSE,
+            "Where callers of A2A may have news of their tasks pushed to, by the configuration of a message and by registering.",
+        )
+        .otherwise("to any address that is one")
+        .examples(&["{ hosts: [\"*.acme.example\"] }"]),
         Field::new(
             "signResponses",
             Value::Record(&SIGN_RESPONSES),
@@ -104,10 +112,12 @@ pub(in crate::config) static HTTP: Record = Record::new(
     ("card", "agentCard"),
     ("hsts", "securityHeaders"),
     ("path", "paths"),
+    ("pushNotifications", "push"),
     ("rpcStatus", "jsonRpcStatus"),
     ("removeHeaders", "removeResponseHeaders"),
     ("security", "securityHeaders"),
     ("tracing", "traceContext"),
+    ("webhooks", "push"),
 ]);
 
 pub(in crate::config) static SIGN_RESPONSES: Record = Record::new(

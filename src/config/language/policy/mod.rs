@@ -9,6 +9,7 @@ mod identities;
 mod leaks;
 mod limits;
 mod proof;
+mod push;
 mod quotas;
 mod roles;
 mod tenants;
@@ -30,6 +31,7 @@ pub(in crate::config) use identities::{
 pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
 pub(in crate::config) use limits::{LIMIT, LIMITS};
 pub(in crate::config) use proof::{CALLER, EXPECT, OUTCOME, PERSON, RESPONSE, TEST};
+pub(in crate::config) use push::{DELIVER, PRIVATE_ADDRESSES, PUSH, REFUSE, SCHEMES};
 pub(in crate::config) use quotas::{PER, QUOTA};
 pub(in crate::config) use roles::{FROM, MAX_RANK, RANK, ROLE, RULE, SENIORITY, TO};
 pub(in crate::config) use tenants::TENANT;
