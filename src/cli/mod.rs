@@ -6,10 +6,12 @@ mod check;
 mod explain;
 mod init;
 mod keys;
+mod progress;
 mod quickstart;
 mod recorded;
 mod replay;
 mod run;
+mod scan;
 mod schema;
 mod sign;
 mod test;
@@ -22,7 +24,7 @@ use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
 use crate::config::{self, Diagnostics, Operator, Policies};
-use crate::scan;
+use crate::scan::known_names;
 
 /// The answer is no: a bad configuration, a step that came out wrong.
 const EXIT_NO: u8 = 1;
@@ -67,6 +69,9 @@ enum Verb {
     /// Stand before an agent
     #[command(after_help = run::EXAMPLES)]
     Run(run::Run),
+    /// Look for leaks in files, or clean what passes through
+    #[command(after_help = scan::EXAMPLES)]
+    Scan(scan::Scan),
     /// Print the JSON Schema of a file, for editors
     #[command(after_help = schema::EXAMPLES)]
     Schema(schema::Schema),
@@ -100,6 +105,7 @@ pub fn main() -> ExitCode {
         Verb::Quickstart(arguments) => quickstart::tour(&arguments),
         Verb::Replay(arguments) => replay::replay(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Scan(arguments) => scan::scan(&arguments),
         Verb::Schema(arguments) => schema::schema(&arguments),
         Verb::Sign(arguments) => sign::sign(&arguments),
         Verb::Test(arguments) => test::test(&arguments),
@@ -116,7 +122,7 @@ pub fn main() -> ExitCode {
 /// The policies at these paths, and the operator's file if one is among them. What is wrong with them is printed, and
 /// the exit code says so.
 fn load(paths: &[PathBuf]) -> Result<(Policies, Option<Operator>), u8> {
-    config::load_named(paths, scan::known_names()).map_err(|found| {
+    config::load_named(paths, known_names()).map_err(|found| {
         let printed = print(&found.excerpts(is_colourful(&io::stdout())));
         say(&found.summary());
         if printed == 0 {

@@ -1,15 +1,14 @@
 //! `lictor replay`: what other policies would have decided of calls that were made.
 
-use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use super::progress::Progress;
 use super::recorded::{self, Unusable};
 use super::{EXIT_ENVIRONMENT, EXIT_NO, load, print, say};
 use crate::audit::read::{Call, Line, Lines, Unfit};
-use crate::clock;
 use crate::policy::PolicySet;
 use crate::proxy::hygiene::Paths;
 use crate::rehearsal::{Comparison, compare};
@@ -69,7 +68,7 @@ pub(super) fn replay(arguments: &Replay) -> u8 {
         policy: PolicySet::compile(policies.policy),
         tally: Tally::new(arguments.show),
         lines: (arguments.format == Output::Json).then(|| BufWriter::new(io::stdout().lock())),
-        progress: Progress::new(),
+        progress: Progress::new(LOOK),
     };
     for file in &arguments.audit {
         match run.read(file) {
@@ -84,6 +83,9 @@ pub(super) fn replay(arguments: &Replay) -> u8 {
     }
     run.finish()
 }
+
+/// Records between two looks at the clock.
+const LOOK: u64 = 4096;
 
 /// Why there is no going on.
 enum Stop {
@@ -112,7 +114,8 @@ impl Run {
                 Line::Other => {}
                 Line::Strange(strange) => self.tally.strange(strange, file, lines.number()),
             }
-            self.progress.tell(self.tally.records());
+            self.progress
+                .tell(self.tally.records(), |records| format!("{records} records"));
         }
         Ok(())
     }
@@ -177,51 +180,5 @@ fn unwritten(error: &io::Error) -> Stop {
     match error.kind() {
         io::ErrorKind::BrokenPipe => Stop::Closed,
         _ => Stop::Failed(format!("cannot write: {error}")),
-    }
-}
-
-/// Tells whoever waits at a terminal that something goes on.
-struct Progress {
-    // The next look at the clock, in records, and the next word; `None` where nobody waits.
-    next: Option<(u64, Instant)>,
-    told: bool,
-}
-
-/// How long nothing is said, and between two words.
-const EVERY: Duration = Duration::from_secs(1);
-
-/// Records between two looks at the clock.
-const LOOK: u64 = 4096;
-
-impl Progress {
-    fn new() -> Self {
-        let waits = io::stderr().is_terminal();
-        Self {
-            next: waits.then(|| (LOOK, clock::now() + EVERY)),
-            told: false,
-        }
-    }
-
-    fn tell(&mut self, records: u64) {
-        let Some((look, word)) = &mut self.next else {
-            return;
-        };
-        if records < *look {
-            return;
-        }
-        *look = records + LOOK;
-        let now = clock::now();
-        if now >= *word {
-            *word = now + EVERY;
-            self.told = true;
-            let _closed = write!(io::stderr(), "\r{records} records");
-        }
-    }
-
-    /// What is said next begins at the beginning of the line.
-    fn clear(&mut self) {
-        if std::mem::take(&mut self.told) {
-            let _closed = write!(io::stderr(), "\r\x1b[K");
-        }
     }
 }

@@ -32,7 +32,7 @@ pub use operator::{
     DEFAULT_AGENT, HeaderNames, Listening, LogFormat, LogLevel, Logs, Operator, OperatorError,
     PUBLIC, REDIRECT, load_operator,
 };
-pub use report::Format;
+pub use report::{Format, reference};
 pub use watch::Watcher;
 
 use crate::audit::Capture;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::model::Finding;
 
-use super::channel::{Channel, Desk};
+use super::channel::{Channel, Desk, Placed};
 use super::config::{AtBound, Config};
 use super::detectors::Detectors;
 use super::json::JsonCarrier;
@@ -205,6 +205,23 @@ impl Scan {
     /// The findings since the last call.
     pub fn take_findings(&mut self) -> Vec<Finding> {
         self.desk.take_findings()
+    }
+
+    /// The findings since the last call, with where they stand in the body.
+    pub fn take_placed(&mut self) -> Vec<Placed> {
+        self.desk.take_placed()
+    }
+
+    /// The detectors for whose sake bytes wait, by name. None where it is a mere word or a run of digits, which an
+    /// `@` or more digits may yet make something of.
+    pub fn waits_for(&mut self) -> Vec<&'static str> {
+        let Self { desk, reader, .. } = self;
+        let mut names: Vec<_> = channels(reader)
+            .flat_map(|channel| channel.waits_for(desk).collect::<Vec<_>>())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// Whether any byte left as something else than it came.

@@ -1,6 +1,7 @@
 //! One logical text: its matcher, and where its undecided bytes lie on the tape.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,9 +24,19 @@ const RECENT: usize = 32;
 pub(super) struct Desk {
     pub(super) detectors: Arc<Detectors>,
     pub(super) tape: Tape,
-    findings: Vec<Finding>,
+    findings: Vec<Placed>,
     recent: VecDeque<(&'static str, u64)>,
     hits: Vec<Hit>,
+}
+
+/// A finding, and where it stands in the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// What was found.
+    pub finding: Finding,
+    /// From the first raw byte that is protected to the last that was seen of it; what it says is spelled by them,
+    /// escapes and all. `None` where nobody remembers.
+    pub span: Option<Range<u64>>,
 }
 
 /// What a desk had reported at a time.
@@ -73,6 +84,11 @@ impl Desk {
     }
 
     pub(super) fn take_findings(&mut self) -> Vec<Finding> {
+        let placed = self.take_placed().into_iter();
+        placed.map(|placed| placed.finding).collect()
+    }
+
+    pub(super) fn take_placed(&mut self) -> Vec<Placed> {
         std::mem::take(&mut self.findings)
     }
 
@@ -91,9 +107,9 @@ impl Desk {
     }
 
     /// Reports a finding, unless another reading of the same bytes has.
-    fn report(&mut self, mut finding: Finding, raw: Option<u64>, channel: &str) {
-        if let Some(raw) = raw {
-            let seen = (finding.detector, raw);
+    fn report(&mut self, mut finding: Finding, span: Option<Range<u64>>, channel: &str) {
+        if let Some(span) = &span {
+            let seen = (finding.detector, span.start);
             if self.recent.contains(&seen) {
                 return;
             }
@@ -103,7 +119,7 @@ impl Desk {
             self.recent.push_back(seen);
         }
         finding.channel = Arc::from(channel);
-        self.findings.push(finding);
+        self.findings.push(Placed { finding, span });
     }
 }
 
@@ -218,6 +234,17 @@ impl Channel {
         outcome
     }
 
+    /// The detectors for whose sake something waits.
+    pub(super) fn waits_for<'a>(
+        &'a self,
+        desk: &'a Desk,
+    ) -> impl Iterator<Item = &'static str> + 'a {
+        let waiting = self
+            .is_waiting()
+            .then(|| self.matcher.holders(&desk.detectors));
+        waiting.into_iter().flatten()
+    }
+
     fn decided(&self) -> u64 {
         self.matcher
             .decided()
@@ -262,7 +289,11 @@ impl Channel {
             if let (Some(origin), Some(raw)) = (self.origin, raw_start) {
                 finding.offset = raw.saturating_sub(origin);
             }
-            desk.report(finding, raw_start, name);
+            let span = raw_start.map(|raw| {
+                let last = self.raw_ranges(start, end).pop();
+                raw..last.map_or(raw, |(_, end)| end.max(raw))
+            });
+            desk.report(finding, span, name);
         }
         match action {
             LeakAction::Allow | LeakAction::Flag => Ok(()),

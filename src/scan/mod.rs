@@ -32,6 +32,7 @@ mod websocket;
 mod whole;
 
 pub use body::{Blocked, Carrier, Scan};
+pub use channel::Placed;
 pub use config::{AtBound, Config, Hold};
 pub use detectors::{CompileError, Detectors};
 #[doc(hidden)]

@@ -6,6 +6,8 @@ mod github;
 mod json;
 mod sarif;
 
+pub use sarif::reference;
+
 use super::diagnostic::{Diagnostic, Diagnostics};
 use super::source::Span;
 

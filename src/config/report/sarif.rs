@@ -62,7 +62,7 @@ fn result(all: &Diagnostics, diagnostic: &Diagnostic) -> Value {
 fn location(region: &Region<'_>, label: &str) -> Value {
     let mut location = json!({
         "physicalLocation": {
-            "artifactLocation": { "uri": uri(region.file) },
+            "artifactLocation": { "uri": reference(region.file) },
             "region": {
                 "startLine": region.start.0,
                 "startColumn": region.start.1,
@@ -78,7 +78,7 @@ fn location(region: &Region<'_>, label: &str) -> Value {
 }
 
 /// A path as a reference (RFC 3986): relative stays relative, so that it is found wherever the files lie.
-fn uri(path: &str) -> String {
+pub fn reference(path: &str) -> String {
     let mut uri = String::from(if path.starts_with('/') { "file://" } else { "" });
     for byte in path.bytes() {
         // A colon in the first segment would make a scheme of it.
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_path_is_a_reference() {
-        assert_eq!(uri("a b/ü:1.yaml"), "a%20b/%C3%BC%3A1.yaml");
-        assert_eq!(uri("/etc/lictor/p.yaml"), "file:///etc/lictor/p.yaml");
+        assert_eq!(reference("a b/ü:1.yaml"), "a%20b/%C3%BC%3A1.yaml");
+        assert_eq!(reference("/etc/lictor/p.yaml"), "file:///etc/lictor/p.yaml");
     }
 }

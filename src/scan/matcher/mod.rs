@@ -127,6 +127,20 @@ impl Matcher {
             || self.swallow.is_some()
     }
 
+    /// The detectors for whose sake bytes wait. None where all that waits is a word or a run of digits.
+    pub(super) fn holders<'a>(
+        &'a self,
+        detectors: &'a Detectors,
+    ) -> impl Iterator<Item = &'static str> + 'a {
+        let live = self.live.iter().filter_map(|live| {
+            let armed = detectors.armed(live.armed)?;
+            (live.hold < self.position && armed.holds()).then_some(armed.kind.name)
+        });
+        let found = self.found.iter().filter(|found| !found.is_flag());
+        let swallowed = self.swallow.iter().map(|swallow| &swallow.found);
+        live.chain(found.chain(swallowed).map(|found| found.finding.detector))
+    }
+
     /// Gives up the candidates that make bytes wait. Each is told of, as if it had reached the bound; what
     /// is confirmed and waited for them is delivered.
     pub(super) fn give_up(&mut self, detectors: &Detectors, hits: &mut Vec<Hit>) {
