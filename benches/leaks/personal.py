@@ -599,7 +599,7 @@ def _(r):
 @until
 def _(r):
     body = r.text("d", 9)
-    for first in range(10, 100):
+    for first in range(11, 100):
         number = f"{first}{body}"
         if weighted(str(int(number[0]) - 1) + number[1:], (10, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19)) % 89 == 0:
             return r.choice([number, grouped(number, (2, 3, 3, 3), " ")])
