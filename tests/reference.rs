@@ -23,6 +23,11 @@ fn every_refusal_is_on_its_page() {
     compare("errors.md", &lictor::proxy::errors_page());
 }
 
+#[test]
+fn every_detector_is_on_its_page() {
+    compare("detectors.md", &lictor::scan::detectors_page());
+}
+
 fn compare(name: &str, page: &str) {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let path = docs.join(name);

@@ -9,7 +9,7 @@ use crate::model::{Finding, LeakAction, Severity};
 
 use super::config::Config;
 use super::matcher::kind::{Check, Kind, Shape};
-use super::matcher::{Found, Gate, Live, View, has_crc, may_hold_card};
+use super::matcher::{Found, Gate, Live, View, may_hold_card};
 use super::packs;
 
 /// The compiled detectors. Immutable; one for each snapshot, shared by all answers.
@@ -170,8 +170,8 @@ impl Armed {
         body: &[u8],
         config: &Config,
     ) -> Found {
-        let is_lowered =
-            matches!(self.kind.check, Check::Crc32Base62(_)) && !body.is_empty() && !has_crc(body);
+        let is_lowered = matches!(self.kind.check, Check::Sealed(seal, _)
+            if !body.is_empty() && !seal.is_whole(anchor, body));
         Found {
             start,
             end,

@@ -37,6 +37,6 @@ pub use config::{AtBound, Config, Hold};
 pub use detectors::{CompileError, Detectors};
 #[doc(hidden)]
 pub use fuzz::{fuzz_chunking, fuzz_detectors, fuzz_plant};
-pub use packs::{describe, known_names, sample};
+pub use packs::{describe, detectors_page, known_names, sample};
 pub use websocket::{Messages, Payload, Released};
 pub use whole::scan_text;

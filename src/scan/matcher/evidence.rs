@@ -61,30 +61,6 @@ fn has_pattern(body: &[u8]) -> bool {
     false
 }
 
-/// The IEEE CRC-32 of `body` as six base62 digits (`0-9A-Za-z`), which end the tokens of two vendors.
-pub(in crate::scan) fn crc32_base62(body: &[u8]) -> [u8; 6] {
-    let mut rest = crc32(body);
-    let mut digits = [b'0'; 6];
-    for digit in digits.iter_mut().rev() {
-        *digit = match u8::try_from(rest % 62).unwrap_or_default() {
-            value @ 0..=9 => b'0' + value,
-            value @ 10..=35 => b'A' + value - 10,
-            value => b'a' + value - 36,
-        };
-        rest /= 62;
-    }
-    digits
-}
-
-/// Bit by bit: it runs once for each confirmed token, so a table would only cost memory.
-pub(in crate::scan) fn crc32(body: &[u8]) -> u32 {
-    !body.iter().fold(!0_u32, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
-            (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg())
-        })
-    })
-}
-
 /// The check of ISO/IEC 7812-1, annex B, over ASCII digits; other bytes are passed over.
 pub(in crate::scan) fn luhn(number: &[u8]) -> bool {
     let digits = number.iter().rev().filter(|byte| byte.is_ascii_digit());
@@ -105,10 +81,8 @@ mod tests {
 
     #[test]
     fn checksums_match_published_vectors() {
-        assert_eq!(crc32(b"123456789"), 0xCBF4_3926);
         assert!(luhn(b"79927398713"));
         assert!(!luhn(b"79927398710"));
-        assert_eq!(&crc32_base62(b""), b"000000");
     }
 
     #[test]

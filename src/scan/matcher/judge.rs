@@ -8,7 +8,7 @@ use super::evidence;
 use super::kind::{Check, Kind, Shape, Step};
 use super::set::Set;
 use super::view::View;
-use super::{authority, email, iban, jwt, pem};
+use super::{authority, email, iban, jwt, pem, seal};
 
 /// How far a candidate has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,11 @@ pub(super) enum Verdict {
 }
 
 /// Judges a candidate by the bytes that can be seen.
-pub(super) fn judge(kind: &Kind, view: &View<'_>, cursor: Cursor) -> Verdict {
+pub(super) fn judge(kind: &Kind, anchor: &str, view: &View<'_>, cursor: Cursor) -> Verdict {
+    let asked = Asked {
+        check: kind.check,
+        anchor,
+    };
     match kind.shape {
         Shape::Authority => authority::judge(view, cursor),
         // Judged where its digits end.
@@ -76,26 +80,45 @@ pub(super) fn judge(kind: &Kind, view: &View<'_>, cursor: Cursor) -> Verdict {
             set,
             length,
             within,
-        } => near(kind, view, cursor, set, length, within),
+        } => near(asked, view, cursor, set, length, within),
         Shape::Pem => pem::judge(view, cursor),
-        Shape::Token(steps, after) => token(kind, view, cursor, steps, after),
+        Shape::Token(steps, after) => token(asked, view, cursor, steps, after),
     }
 }
 
-fn token(kind: &Kind, view: &View<'_>, mut cursor: Cursor, steps: &[Step], after: Set) -> Verdict {
+/// What the body is asked, and behind which anchor.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    check: Check,
+    anchor: &'a str,
+}
+
+impl Asked<'_> {
+    fn passes(self, body: &[u8]) -> bool {
+        passes(self.check, self.anchor, body)
+    }
+}
+
+fn token(
+    asked: Asked<'_>,
+    view: &View<'_>,
+    mut cursor: Cursor,
+    steps: &[Step],
+    after: Set,
+) -> Verdict {
     let start = cursor.start;
     loop {
         let Some(step) = steps.get(cursor.step) else {
             return match view.at(cursor.at) {
                 Some(byte) if after.contains(byte) => Verdict::Dead,
                 None if !view.ended() => open(cursor),
-                Some(_) | None => settle(kind, view, start, cursor.at),
+                Some(_) | None => settle(asked, view, start, cursor.at),
             };
         };
         if let Step::Open(_, least) = step
             && cursor.count == *least
         {
-            return match settle(kind, view, start, cursor.at) {
+            return match settle(asked, view, start, cursor.at) {
                 Verdict::Hit { start, end } => Verdict::Swallow { start, end },
                 other => other,
             };
@@ -146,8 +169,8 @@ fn leave(step: &Step, cursor: &mut Cursor) -> bool {
     enough
 }
 
-fn settle(kind: &Kind, view: &View<'_>, start: u64, end: u64) -> Verdict {
-    if passes(kind.check, view.slice(start, end)) {
+fn settle(asked: Asked<'_>, view: &View<'_>, start: u64, end: u64) -> Verdict {
+    if asked.passes(view.slice(start, end)) {
         Verdict::Hit { start, end }
     } else {
         Verdict::Dead
@@ -155,24 +178,27 @@ fn settle(kind: &Kind, view: &View<'_>, start: u64, end: u64) -> Verdict {
 }
 
 /// Whether a body of the right shape is one.
-pub(in crate::scan) fn passes(check: Check, body: &[u8]) -> bool {
+pub(in crate::scan) fn passes(check: Check, anchor: &str, body: &[u8]) -> bool {
+    let is_mixed =
+        || body.iter().any(u8::is_ascii_digit) && body.iter().any(u8::is_ascii_alphabetic);
     match check {
         Check::BasicPair => is_basic_pair(body),
-        Check::Crc32Base62(floor) => has_crc(body) || evidence::is_plausible(body, floor),
+        Check::Decodes(length, floor) => {
+            seal::decoded_length(body) == Some(length) && evidence::is_plausible(body, floor)
+        }
+        Check::Holds(part, floor) => seal::holds(body, part) && evidence::is_plausible(body, floor),
         Check::None => true,
-        Check::Opaque(floor) => {
-            body.iter().any(u8::is_ascii_digit)
-                && body.iter().any(u8::is_ascii_alphabetic)
-                && evidence::is_plausible(body, floor)
+        Check::Mixed(floor) | Check::Opaque(floor) => {
+            is_mixed() && evidence::is_plausible(body, floor)
         }
         Check::Plausible(floor) => evidence::is_plausible(body, floor),
+        Check::Sealed(seal, floor) => {
+            evidence::is_plausible(body, floor) || seal.is_whole(anchor, body)
+        }
+        Check::Snowflake(floor) => {
+            seal::is_snowflake(anchor, body) && evidence::is_plausible(body, floor)
+        }
     }
-}
-
-/// Whether the last six bytes are the base62 CRC-32 of those before.
-pub(in crate::scan) fn has_crc(body: &[u8]) -> bool {
-    body.split_last_chunk::<6>()
-        .is_some_and(|(payload, crc)| evidence::crc32_base62(payload) == *crc)
 }
 
 /// RFC 7617, section 2: `user-id ":" password`, in base64.
@@ -188,7 +214,7 @@ fn is_basic_pair(body: &[u8]) -> bool {
 
 /// A value that is only recognisable by what stands before it.
 fn near(
-    kind: &Kind,
+    asked: Asked<'_>,
     view: &View<'_>,
     cursor: Cursor,
     set: Set,
@@ -208,7 +234,7 @@ fn near(
             let cursor = Cursor { at, ..cursor };
             return Verdict::Open { cursor, hold: at };
         }
-        if run == length && at > cursor.start && passes(kind.check, view.slice(at, end)) {
+        if run == length && at > cursor.start && asked.passes(view.slice(at, end)) {
             return Verdict::Hit { start: at, end };
         }
         if is_last {

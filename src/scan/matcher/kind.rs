@@ -71,20 +71,42 @@ pub(in crate::scan) enum Step {
     Run(Set, u16, u16),
 }
 
-/// What a body of the right shape is asked besides.
+/// What a body of the right shape is asked besides. Floors are in hundredths of a bit per byte.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::scan) enum Check {
     /// Decodes (base64) to printable text with a `:` in it.
     BasicPair,
-    /// The last six bytes are the CRC-32 of those before, in base62. If they are not, it must be
-    /// plausible (floor in hundredths of a bit per byte) and is one severity lower.
-    Crc32Base62(u16),
+    /// Decodes (base64 with its padding, perhaps percent-encoded) to so many bytes, and is plausible.
+    Decodes(usize, u16),
+    /// Holds these bytes, and is plausible.
+    Holds(&'static str, u16),
+    /// Plausible, with letters and digits: for prefixes that prose and code have too.
+    Mixed(u16),
     /// Nothing: the shape is decisive.
     None,
     /// Plausible, with letters and digits; any more telling kind on the same bytes wins.
     Opaque(u16),
-    /// Entropy of so many hundredths of a bit per byte, no stop word, no pattern.
+    /// Entropy above the floor, no stop word, no pattern.
     Plausible(u16),
+    /// Bears the seal of its vendor. If it does not, it must be plausible and is one severity lower.
+    Sealed(Seal, u16),
+    /// The anchor and the body up to its first dot are the base64 of 17 to 19 digits.
+    Snowflake(u16),
+}
+
+/// What a vendor puts into its tokens so that they can be told from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::scan) enum Seal {
+    /// The checksum of bech32 (BIP 173), over the anchor up to its `1` too.
+    Bech32,
+    /// The last seven bytes are the CRC-32 of the anchor and of what stands before them, in base36.
+    Crc32Base36,
+    /// The last six bytes are the CRC-32 of those before, in base62.
+    Crc32Base62,
+    /// The last eight bytes are the CRC-32 of the anchor and of what stands before the last `_`, in hex.
+    Crc32Hex,
+    /// These bytes, somewhere.
+    Holds(&'static str),
 }
 
 impl Left {

@@ -23,6 +23,7 @@ pub(in crate::scan) mod judge;
 mod jwt;
 pub(in crate::scan) mod kind;
 mod pem;
+pub(in crate::scan) mod seal;
 mod set;
 mod settle;
 mod swallow;
@@ -41,7 +42,6 @@ use aho_corasick::automaton::{Automaton, StateID};
 
 use crate::model::{Finding, LeakAction};
 
-pub(in crate::scan) use self::judge::has_crc;
 use self::judge::{Cursor, Verdict, judge};
 pub(in crate::scan) use self::settle::Found;
 use self::settle::{first_waiting, settle};
@@ -375,7 +375,7 @@ impl Matcher {
         let armed = detectors.armed(live.armed)?;
         let ahead = view.ahead();
         let bound = live.cursor.start + detectors.config().hold.bytes as u64;
-        match judge(armed.kind, &ahead.until(bound), live.cursor) {
+        match judge(armed.kind, live.anchor, &ahead.until(bound), live.cursor) {
             Verdict::Dead => {}
             Verdict::Hit { start, end } => {
                 let body = ahead.slice(start, end);

@@ -18,7 +18,9 @@ impl Set {
     pub(in crate::scan) const BASE64_MARKS: Self = Self(1 << 10); // + /
     pub(in crate::scan) const EQUALS: Self = Self(1 << 11);
     pub(in crate::scan) const SPACE: Self = Self(1 << 12); // space, tab, CR, LF
-    pub(in crate::scan) const URL_MARKS: Self = Self(1 << 13); // ~ % ! $ & ( ) * , ;
+    pub(in crate::scan) const REST_MARKS: Self = Self(1 << 13); // ! $ & ( ) * , ;
+    pub(in crate::scan) const PERCENT: Self = Self(1 << 14);
+    pub(in crate::scan) const TILDE: Self = Self(1 << 15);
 
     pub(in crate::scan) const DIGIT: Self =
         Self::LOW_DIGIT.or(Self::MID_DIGIT).or(Self::HIGH_DIGIT);
@@ -42,12 +44,31 @@ impl Set {
     pub(in crate::scan) const BASE64_URL: Self = Self::ALNUM.or(Self::UNDERSCORE).or(Self::DASH);
     /// What continues a word: `[A-Za-z0-9_]`.
     pub(in crate::scan) const WORD: Self = Self::ALNUM.or(Self::UNDERSCORE);
+    /// `[A-Za-z0-9-]`
+    pub(in crate::scan) const ALNUM_DASH: Self = Self::ALNUM.or(Self::DASH);
+    /// `[0-9a-f_]`
+    pub(in crate::scan) const HEX_UNDERSCORE: Self = Self::HEX.or(Self::UNDERSCORE);
+    /// `[a-z0-9.]`
+    pub(in crate::scan) const LOWER_ALNUM_DOT: Self = Self::LOWER_ALNUM.or(Self::DOT);
+    /// `[A-Za-z0-9_.-]`
+    pub(in crate::scan) const BASE64_URL_DOT: Self = Self::BASE64_URL.or(Self::DOT);
+    /// `[A-Za-z0-9_.~-]`, the unreserved characters of RFC 3986
+    pub(in crate::scan) const UNRESERVED: Self = Self::BASE64_URL_DOT.or(Self::TILDE);
+    /// Base64 of either alphabet.
+    pub(in crate::scan) const BASE64_ANY: Self = Self::BASE64.or(Self::BASE64_URL);
+    /// Base64 of either alphabet, also percent-encoded.
+    pub(in crate::scan) const BASE64_PERCENT: Self = Self::BASE64_ANY.or(Self::PERCENT);
     /// `token68` of RFC 9110, section 11.2, without the padding.
     pub(in crate::scan) const TOKEN68: Self = Self::BASE64_URL.or(Self::DOT).or(Self::BASE64_MARKS);
 
     /// The union.
     pub(in crate::scan) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// The rest.
+    pub(in crate::scan) const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 
     /// Whether the byte is in the set.
@@ -94,7 +115,9 @@ const fn kind(byte: u8) -> Set {
         b'+' | b'/' => Set::BASE64_MARKS,
         b'=' => Set::EQUALS,
         b' ' | b'\t' | b'\r' | b'\n' => Set::SPACE,
-        b'~' | b'%' | b'!' | b'$' | b'&' | b'(' | b')' | b'*' | b',' | b';' => Set::URL_MARKS,
+        b'%' => Set::PERCENT,
+        b'~' => Set::TILDE,
+        b'!' | b'$' | b'&' | b'(' | b')' | b'*' | b',' | b';' => Set::REST_MARKS,
         _ => Set(0),
     }
 }

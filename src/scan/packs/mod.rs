@@ -4,6 +4,7 @@ mod cards;
 mod credentials;
 #[cfg(test)]
 mod near_misses;
+mod page;
 mod pii;
 mod private_keys;
 mod sample;
@@ -12,6 +13,7 @@ use std::sync::LazyLock;
 
 #[cfg(test)]
 pub(super) use self::near_misses::near_misses;
+pub use self::page::detectors_page;
 #[cfg(test)]
 pub(super) use self::sample::Draw;
 pub use self::sample::sample;
@@ -21,7 +23,7 @@ use super::matcher::kind::Kind;
 pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
     cards::KINDS
         .iter()
-        .chain(&credentials::KINDS)
+        .chain(credentials::kinds())
         .chain(&pii::KINDS)
         .chain(&private_keys::KINDS)
 }

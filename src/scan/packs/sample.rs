@@ -1,11 +1,11 @@
 //! Draws valid samples of each kind, so that no key-shaped literal has to lie in any source.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
-use super::super::matcher::evidence;
 use super::super::matcher::judge::passes;
-use super::super::matcher::kind::{Check, Kind, Left, Shape, Step};
+use super::super::matcher::kind::{Check, Kind, Left, Seal, Shape, Step};
+use super::super::matcher::seal::{self, BECH32, bech32};
 use super::super::matcher::{Set, is_card};
 use crate::model::iban;
 
@@ -39,12 +39,12 @@ pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<Str
         Shape::Jwt => jwt(draw),
         Shape::Near { set, length, .. } => {
             let value = draw.text(set, usize::try_from(length).ok()?);
-            passes(kind.check, value.as_bytes()).then(|| format!("{anchor} = {value}"))?
+            passes(kind.check, anchor, value.as_bytes()).then(|| format!("{anchor} = {value}"))?
         }
         Shape::Pem => pem(anchor, draw)?,
         Shape::Token(steps, _) => {
-            let body = body(kind.check, steps, draw, is_shortest);
-            passes(kind.check, body.as_bytes()).then(|| format!("{anchor}{body}"))?
+            let body = body(kind.check, anchor, steps, draw, is_shortest)?;
+            passes(kind.check, anchor, body.as_bytes()).then(|| format!("{anchor}{body}"))?
         }
     };
     let before = match kind.left {
@@ -54,10 +54,20 @@ pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<Str
     Some(before + &bytes)
 }
 
-fn body(check: Check, steps: &[Step], draw: &mut Draw, is_shortest: bool) -> String {
-    if matches!(check, Check::BasicPair) {
-        let pair = format!("{}:{}", draw.text(Set::LOWER, 6), draw.text(Set::ALNUM, 12));
-        return STANDARD.encode(pair);
+fn body(
+    check: Check,
+    anchor: &str,
+    steps: &[Step],
+    draw: &mut Draw,
+    is_shortest: bool,
+) -> Option<String> {
+    match check {
+        Check::BasicPair => {
+            let pair = format!("{}:{}", draw.text(Set::LOWER, 6), draw.text(Set::ALNUM, 12));
+            return Some(STANDARD.encode(pair));
+        }
+        Check::Decodes(length, _) => return Some(STANDARD.encode(draw.bytes(length))),
+        _ => {}
     }
     let mut body = String::new();
     for step in steps {
@@ -77,12 +87,68 @@ fn body(check: Check, steps: &[Step], draw: &mut Draw, is_shortest: bool) -> Str
         let length = usize::from(least) + usize::try_from(more).unwrap_or_default();
         body += &draw.text(set, length);
     }
-    if let (Check::Crc32Base62(_), Some(length)) = (check, body.len().checked_sub(6)) {
-        body.truncate(length);
-        let crc = evidence::crc32_base62(body.as_bytes());
-        body.extend(crc.map(char::from));
+    match check {
+        Check::Holds(mark, _) => Some(with_mark(&body, mark)),
+        Check::Sealed(seal, _) => sealed(seal, anchor, &body),
+        Check::Snowflake(_) => snowflake(anchor, &body, draw),
+        _ => Some(body),
     }
-    body
+}
+
+/// The body with the seal of its vendor.
+fn sealed(seal: Seal, anchor: &str, body: &str) -> Option<String> {
+    let but_last = |count: usize| body.get(..body.len().checked_sub(count)?);
+    let with =
+        |payload: &str, end: &[u8]| Some(format!("{payload}{}", std::str::from_utf8(end).ok()?));
+    match seal {
+        Seal::Bech32 => {
+            let letter = |value: u32| {
+                BECH32
+                    .get(usize::try_from(value & 31).ok()?)
+                    .map(|byte| char::from(*byte))
+            };
+            let payload: String = but_last(6)?
+                .bytes()
+                .filter_map(|byte| letter(byte.into()))
+                .collect();
+            let rest = bech32(anchor, format!("{payload}QQQQQQ").as_bytes())? ^ 1;
+            let end = (0..6).rev().filter_map(|nth| letter(rest >> (5 * nth)));
+            Some(payload.chars().chain(end).collect())
+        }
+        Seal::Crc32Base36 => {
+            let payload = but_last(7)?;
+            with(payload, &seal::crc32_base36(anchor, payload.as_bytes()))
+        }
+        Seal::Crc32Base62 => {
+            let payload = but_last(6)?;
+            with(payload, &seal::crc32_base62(payload.as_bytes()))
+        }
+        Seal::Crc32Hex => {
+            let payload = but_last(9)?;
+            with(
+                &format!("{payload}_"),
+                &seal::crc32_hex(anchor, payload.as_bytes()),
+            )
+        }
+        Seal::Holds(mark) => Some(with_mark(body, mark)),
+    }
+}
+
+/// The body with the mark in its middle.
+fn with_mark(body: &str, mark: &str) -> String {
+    let from = body.len().saturating_sub(mark.len()) / 2;
+    let (before, rest) = body.split_at_checked(from).unwrap_or_default();
+    let after = rest.get(mark.len()..).unwrap_or_default();
+    [before, mark, after].concat()
+}
+
+/// The number of an account that begins with the anchor in base64, and the rest of the body.
+fn snowflake(anchor: &str, body: &str, draw: &mut Draw) -> Option<String> {
+    let (_, rest) = body.split_once('.')?;
+    (0..4000).find_map(|_| {
+        let id = STANDARD_NO_PAD.encode(draw.text(Set::DIGIT, 18));
+        Some(format!("{}.{rest}", id.strip_prefix(anchor)?))
+    })
 }
 
 /// A number of one of the common issuers, bare or as it is printed.
@@ -186,6 +252,12 @@ impl Draw {
             .ok()
             .filter(|length| *length > 0)?;
         from.get(usize::try_from(self.below(bound)).ok()?)
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        (0..length)
+            .filter_map(|_| u8::try_from(self.below(256)).ok())
+            .collect()
     }
 
     pub(in crate::scan) fn text(&mut self, set: Set, length: usize) -> String {
