@@ -8,7 +8,7 @@ use super::evidence;
 use super::kind::{Check, Kind, Shape, Step};
 use super::set::Set;
 use super::view::View;
-use super::{authority, email, iban, jwt, pem, seal};
+use super::{authority, email, iban, jwt, named, pem, seal};
 
 /// How far a candidate has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +76,7 @@ pub(super) fn judge(kind: &Kind, anchor: &str, view: &View<'_>, cursor: Cursor) 
         Shape::Email => email::judge(view, cursor),
         Shape::Iban => iban::judge(kind, view, cursor),
         Shape::Jwt => jwt::judge(view, cursor),
+        Shape::Named(steps, after) => named::judge(asked, view, cursor, steps, after),
         Shape::Near {
             set,
             length,
@@ -88,13 +89,13 @@ pub(super) fn judge(kind: &Kind, anchor: &str, view: &View<'_>, cursor: Cursor) 
 
 /// What the body is asked, and behind which anchor.
 #[derive(Debug, Clone, Copy)]
-struct Asked<'a> {
+pub(super) struct Asked<'a> {
     check: Check,
-    anchor: &'a str,
+    pub(super) anchor: &'a str,
 }
 
 impl Asked<'_> {
-    fn passes(self, body: &[u8]) -> bool {
+    pub(super) fn passes(self, body: &[u8]) -> bool {
         passes(self.check, self.anchor, body)
     }
 }
@@ -107,36 +108,58 @@ fn token(
     after: Set,
 ) -> Verdict {
     let start = cursor.start;
+    match walk(view, &mut cursor, steps, after) {
+        Walk::Done(end) => settle(asked, view, start, end),
+        Walk::Enough(end) => match settle(asked, view, start, end) {
+            Verdict::Hit { start, end } => Verdict::Swallow { start, end },
+            other => other,
+        },
+        Walk::Failed => Verdict::Dead,
+        Walk::Open => open(cursor),
+    }
+}
+
+/// How far steps lead.
+pub(super) enum Walk {
+    /// All were gone, to this end.
+    Done(u64),
+    /// So far that what follows may be swallowed.
+    Enough(u64),
+    /// Nowhere.
+    Failed,
+    /// To the end of what can be seen.
+    Open,
+}
+
+/// Goes on with the steps from where the cursor stands.
+pub(super) fn walk(view: &View<'_>, cursor: &mut Cursor, steps: &[Step], after: Set) -> Walk {
     loop {
         let Some(step) = steps.get(cursor.step) else {
             return match view.at(cursor.at) {
-                Some(byte) if after.contains(byte) => Verdict::Dead,
-                None if !view.ended() => open(cursor),
-                Some(_) | None => settle(asked, view, start, cursor.at),
+                Some(byte) if after.contains(byte) => Walk::Failed,
+                None if !view.ended() => Walk::Open,
+                Some(_) | None => Walk::Done(cursor.at),
             };
         };
         if let Step::Open(_, least) = step
             && cursor.count == *least
         {
-            return match settle(asked, view, start, cursor.at) {
-                Verdict::Hit { start, end } => Verdict::Swallow { start, end },
-                other => other,
-            };
+            return Walk::Enough(cursor.at);
         }
         let Some(byte) = view.at(cursor.at) else {
             if !view.ended() {
-                return open(cursor);
+                return Walk::Open;
             }
-            if !leave(step, &mut cursor) {
-                return Verdict::Dead;
+            if !leave(step, cursor) {
+                return Walk::Failed;
             }
             continue;
         };
         if takes(step, cursor.count, byte) {
             cursor.at += 1;
             cursor.count += 1;
-        } else if !leave(step, &mut cursor) {
-            return Verdict::Dead;
+        } else if !leave(step, cursor) {
+            return Walk::Failed;
         }
     }
 }
@@ -149,7 +172,7 @@ const fn open(cursor: Cursor) -> Verdict {
 }
 
 /// Whether the step takes one more byte after those it has had.
-fn takes(step: &Step, count: u16, byte: u8) -> bool {
+pub(super) fn takes(step: &Step, count: u16, byte: u8) -> bool {
     match step {
         Step::Literal(literal) => literal.get(usize::from(count)) == Some(&byte),
         Step::Open(set, _) => set.contains(byte),

@@ -33,6 +33,8 @@ pub(in crate::scan) struct Kind {
 pub(in crate::scan) enum Left {
     /// Anything.
     Any,
+    /// The start of a part of a name: of a word, behind a `_`, or a capital behind a small letter.
+    Part,
     /// Exactly so many bytes of a set, with a word start before them. They are public, like the anchor.
     Run(Set, u64, u64),
     /// The start of a word.
@@ -52,6 +54,8 @@ pub(in crate::scan) enum Shape {
     Iban,
     /// `header.payload.signature` after the `eyJ` of the header.
     Jwt,
+    /// A rest of a name, a sign, and these steps, with a byte outside of the set (or the end) behind them.
+    Named(&'static [Step], Set),
     /// A value of exactly `length` bytes of the set somewhere in the next `within` bytes.
     Near { set: Set, length: u64, within: u64 },
     /// The rest of a PEM begin line and the key.
@@ -114,6 +118,14 @@ impl Left {
     pub(in crate::scan) fn allows(self, view: &View<'_>, start: u64) -> bool {
         match self {
             Self::Any => true,
+            Self::Part => match view.before(start) {
+                Some(b'_') | None => true,
+                Some(before) => {
+                    let is_capital = view.at(start).is_some_and(|byte| byte.is_ascii_uppercase());
+                    view.is_word_start(start)
+                        || (is_capital && (before.is_ascii_lowercase() || before.is_ascii_digit()))
+                }
+            },
             Self::Run(set, least, most) => {
                 // The letter of an escape before it may be of the set too.
                 let run = view.run_before(start, set, most);

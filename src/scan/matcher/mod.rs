@@ -22,6 +22,7 @@ mod iban;
 pub(in crate::scan) mod judge;
 mod jwt;
 pub(in crate::scan) mod kind;
+mod named;
 mod pem;
 pub(in crate::scan) mod seal;
 mod set;
@@ -382,6 +383,8 @@ impl Matcher {
                 self.found
                     .push(armed.found(live.anchor, start, end, body, detectors.config()));
             }
+            // A name without its value holds nothing.
+            Verdict::Open { hold, .. } if view.end() > bound && hold >= bound => {}
             Verdict::Open { .. } if view.end() > bound => {
                 if let Some(found) = at_bound(detectors.config(), armed, &live, bound) {
                     self.found.push(found);

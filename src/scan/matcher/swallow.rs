@@ -43,9 +43,12 @@ impl Swallow {
                 Some(Step::Open(set, _) | Step::Run(set, _, _)) => *set,
                 Some(Step::Literal(_)) | None => Set::WORD,
             }),
-            Shape::Authority | Shape::Card | Shape::Email | Shape::Iban | Shape::Near { .. } => {
-                Mode::Set(Set::WORD)
-            }
+            Shape::Authority
+            | Shape::Card
+            | Shape::Email
+            | Shape::Iban
+            | Shape::Named(..)
+            | Shape::Near { .. } => Mode::Set(Set::WORD),
         };
         Self {
             found,

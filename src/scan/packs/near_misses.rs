@@ -97,6 +97,25 @@ pub(in crate::scan) fn near_misses(kind: &Kind, seed: u64) -> Vec<String> {
             misses.push(valid.replace("eyJhbGci", "eyJ4bGci"));
             misses.push(valid[..valid.find('.').unwrap()].to_owned());
         }
+        Shape::Named(steps, after) => {
+            let value = valid
+                .split(|letter: char| " \"'`=".contains(letter))
+                .max_by_key(|part| part.len())
+                .unwrap();
+            misses.push(value.to_owned());
+            misses.push(format!("{anchor} {value}"));
+            misses.push(format!("{anchor} id: {value}"));
+            misses.push(format!("{anchor}: the token is missing, see {value}"));
+            misses.push(format!("{anchor}_token: {}", "x".repeat(value.len())));
+            let shorter = &value[..value.len() - 1];
+            misses.push(format!("{anchor}_token: {shorter}"));
+            if let Some(Step::Run(_, least, most)) = steps.last()
+                && least == most
+            {
+                let next = char::from(after.bytes().last().unwrap());
+                misses.push(format!("{anchor}_token: {value}{next}"));
+            }
+        }
         Shape::Near { .. } => {
             misses.push(valid[..valid.len() - 1].to_owned());
             misses.push(format!("{valid}A"));

@@ -57,10 +57,11 @@ const fn protected(kind: &Kind) -> &'static str {
     match (kind.shape, kind.left) {
         (Shape::Authority, _) => "the password",
         (Shape::Card | Shape::Email, _) => "all of it",
-        (Shape::Near { .. }, _) => "the value; needs its name",
-        (Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..), Left::Any | Left::WordStart) => {
-            "what follows"
-        }
+        (Shape::Named(..) | Shape::Near { .. }, _) => "the value; needs its name",
+        (
+            Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..),
+            Left::Any | Left::Part | Left::WordStart,
+        ) => "what follows",
         (Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..), Left::Run(..)) => {
             "what follows, not what stands before"
         }
@@ -78,7 +79,9 @@ fn checked(kind: &Kind) -> String {
             Shape::Iban => "length of the country, remainder by 97".to_owned(),
             Shape::Jwt => "the header names an algorithm".to_owned(),
             Shape::Authority | Shape::Email => "no placeholder".to_owned(),
-            Shape::Near { .. } | Shape::Pem | Shape::Token(..) => "form".to_owned(),
+            Shape::Named(..) | Shape::Near { .. } | Shape::Pem | Shape::Token(..) => {
+                "form".to_owned()
+            }
         },
         Check::Mixed(least) | Check::Opaque(least) => {
             format!("letters and digits, {}", floor(least))

@@ -37,6 +37,10 @@ pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<Str
         ),
         Shape::Iban => account(anchor, draw)?,
         Shape::Jwt => jwt(draw),
+        Shape::Named(steps, _) => {
+            let value = body(kind.check, anchor, steps, draw, is_shortest)?;
+            passes(kind.check, anchor, value.as_bytes()).then(|| assigned(anchor, &value, draw))?
+        }
         Shape::Near { set, length, .. } => {
             let value = draw.text(set, usize::try_from(length).ok()?);
             passes(kind.check, anchor, value.as_bytes()).then(|| format!("{anchor} = {value}"))?
@@ -48,7 +52,7 @@ pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<Str
         }
     };
     let before = match kind.left {
-        Left::Any | Left::WordStart => String::new(),
+        Left::Any | Left::Part | Left::WordStart => String::new(),
         Left::Run(set, least, _) => draw.text(set, usize::try_from(least).ok()?),
     };
     Some(before + &bytes)
@@ -92,6 +96,25 @@ fn body(
         Check::Sealed(seal, _) => sealed(seal, anchor, &body),
         Check::Snowflake(_) => snowflake(anchor, &body, draw),
         _ => Some(body),
+    }
+}
+
+/// A value behind its name, in one of the ways in which they are written.
+fn assigned(name: &str, value: &str, draw: &mut Draw) -> String {
+    let is_upper = name.bytes().all(|byte| !byte.is_ascii_lowercase());
+    let is_lower = name.bytes().all(|byte| !byte.is_ascii_uppercase());
+    match (draw.below(4), is_upper, is_lower) {
+        (0, true, _) => format!("{name}_API_KEY={value}"),
+        (1, true, _) => format!("export {name}_TOKEN='{value}'"),
+        (_, true, _) => format!("{name}_SECRET_KEY: {value}"),
+        (0, _, true) => format!("{name}_token = \"{value}\""),
+        (1, _, true) => format!("\"{name}\": {{ \"apiKey\": \"{value}\" }}"),
+        (2, _, true) => format!("--{name}-secret {value}"),
+        (_, _, true) => format!("{name}.auth.key => '{value}'"),
+        (0, ..) => format!("{name} token: {value}"),
+        (1, ..) => format!("{name}-Key: {value}"),
+        (2, ..) => format!("my{name}Secret = `{value}`"),
+        _ => format!("the {name} API key is {value}"),
     }
 }
 

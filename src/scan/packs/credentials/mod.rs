@@ -37,6 +37,38 @@ macro_rules! table {
     };
 }
 
+/// Kinds that are told by a name beside them, which stands in its three spellings: `fastly`, `Fastly`, `FASTLY`.
+macro_rules! named {
+    ($(
+        $name:literal $severity:ident $description:literal [$($vendor:literal)+] [$($step:tt)+] $check:expr;
+    )+) => {
+        pub(in crate::scan) static KINDS: &[Kind] = &[$({
+            const STEPS: &[Step] = steps!($($step)+);
+            Kind {
+                name: concat!("credentials.", $name),
+                mark: concat!("[redacted:", $name, "]"),
+                description: $description,
+                severity: crate::model::Severity::$severity,
+                anchors: &[$($vendor, spelled!($vendor, 1), spelled!($vendor, usize::MAX)),+],
+                left: Left::Part,
+                shape: Shape::Named(STEPS, super::after(STEPS)),
+                check: $check,
+            }
+        }),+];
+    };
+}
+
+/// A name with so many of its letters in capitals.
+macro_rules! spelled {
+    ($name:literal, $capitals:expr) => {{
+        const BYTES: [u8; $name.len()] = super::capitalised($name, $capitals);
+        match std::str::from_utf8(&BYTES) {
+            Ok(name) => name,
+            Err(_) => $name,
+        }
+    }};
+}
+
 macro_rules! either {
     ([] $other:expr) => {
         $other
@@ -69,6 +101,7 @@ macro_rules! step {
 mod ai;
 mod cloud;
 mod generic;
+mod named;
 mod saas;
 mod scm;
 
@@ -78,6 +111,7 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
         cloud::KINDS,
         ai::KINDS,
         saas::KINDS,
+        named::KINDS,
         generic::KINDS,
     ]
     .into_iter()
@@ -107,4 +141,23 @@ const fn after(steps: &[Step]) -> Set {
         ] => Set::WORD.or(set.without(Set::DOT)),
         _ => Set::WORD,
     }
+}
+
+/// The name with its first so many bytes in capitals.
+const fn capitalised<const N: usize>(name: &str, capitals: usize) -> [u8; N] {
+    let name = name.as_bytes();
+    let mut bytes = [0; N];
+    let mut at = 0;
+    while at < N {
+        #[expect(clippy::indexing_slicing, reason = "N is the length of the name")]
+        {
+            bytes[at] = if at < capitals {
+                name[at].to_ascii_uppercase()
+            } else {
+                name[at]
+            };
+        }
+        at += 1;
+    }
+    bytes
 }
