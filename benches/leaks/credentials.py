@@ -63,7 +63,7 @@ def by(name, family="form", names=(), public=0, whole=False):
 
 def named(name, forms, *names):
     forms = [forms] if isinstance(forms, str) else forms
-    KINDS.append(Kind(name, "named", lambda r: r.fill(r.choice(forms)), list(names)))
+    KINDS.append(Kind(name, "named", lambda r: filled(r, r.choice(forms)), list(names)))
 
 
 # 1.1 source control, CI, registries -------------------------------------------------------------
@@ -427,7 +427,7 @@ named("portkey", "<b28>", "PORTKEY_API_KEY", "portkey_api_key")
 
 @by("github-copilot", whole=True)
 def _(r):
-    return f"tid={r.text('h', 32)};exp=17951{r.text('d', 5)};sku=copilot_for_business_seat;st=dotcom;8kp=1:{secret(r.text('h', 64))}"
+    return "tid=" + secret(f"{r.text('h', 32)};exp=17951{r.text('d', 5)};sku=copilot_for_business_seat;st=dotcom;8kp=1:{r.text('h', 64)}")
 
 
 # 1.4 messaging, payment, SaaS -----------------------------------------------------------------------
@@ -477,7 +477,7 @@ named("mandrill", "<w22>", "MANDRILL_API_KEY", "mandrill_api_key")
 named("sparkpost", "<h40>", "SPARKPOST_API_KEY", "sparkpost_api_key")
 form("stripe", "sk_live_<a24>", "rk_live_<a99>", "sk_test_<a24>", "sk_live_<a99>", "rk_test_<a24>")
 form("stripe-webhook", "whsec_<a32>")
-form("stripe-intent", "pi_<a24>_secret_<a25>")
+form("stripe-intent", f"pi_<a24>_secret_{secret('<a25>')}")
 form("square", "EAAA<w60>", "sq0atp-<w22>", "sq0csp-<w43>")
 form("braintree", "access_token$production$<L16>$<h32>")
 named("paypal", "E<w79>", "PAYPAL_CLIENT_SECRET", "paypal_client_secret", "PAYPAL_SECRET")
@@ -585,7 +585,7 @@ named("linkedin", "AQ<w90>", "LINKEDIN_ACCESS_TOKEN", "linkedin_token")
 named("amplitude", "<h32>", "AMPLITUDE_API_KEY", "AMPLITUDE_SECRET_KEY")
 named("mixpanel", "<h32>", "MIXPANEL_API_SECRET", "MIXPANEL_SECRET")
 named("servicenow", "<a32>", "SERVICENOW_CLIENT_SECRET", "servicenow_password")
-named("unleash", "*:production.<h56>", "UNLEASH_API_TOKEN", "unleash_api_token")
+named("unleash", f"*:production.{secret('<h56>')}", "UNLEASH_API_TOKEN", "unleash_api_token")
 form("workato", "wrkaus-<a60>".replace("<a60>", "<w60>"))
 form("retool", "retool_<w32>")
 form("segment", "sgp_<a64>")

@@ -3,6 +3,7 @@
 import re
 
 from credentials import BEGIN, END
+from draw import Draw
 from traced import Traced
 
 SENTENCES = """The deployment of the billing service finished at 14:02 and all 31 checks are green.
@@ -155,18 +156,21 @@ PERSONAL = [
 
 
 def place(r, kind, value):
-    """A text with the value in it, as its kind allows."""
+    """A text with the value in it, as its kind allows, and what it is called: itself, with a short value."""
+    templates, name = FREE, None
     if kind.whole:
-        return r.choice(WHOLE)(r, value)
-    if kind.of == "pii":
-        if kind.family == "form" and r.random() < 0.7:
-            return r.choice(FREE)(r, value)
-        names = kind.names or [kind.name.split("-", 1)[-1].replace("-", " ")]
-        return r.choice(PERSONAL)(r, r.choice(names), value)
-    if kind.family == "form":
-        if r.random() < 0.25:
-            name = kind.name.replace("-", "_") + r.choice(["_key", "_token"])
-            return r.choice(NAMED)(r, name, value)
-        return r.choice(FREE)(r, value)
-    return r.choice(NAMED)(r, r.choice(kind.names), value)
+        templates = WHOLE
+    elif kind.of == "pii":
+        if kind.family != "form" or r.random() > 0.7:
+            templates, name = PERSONAL, r.choice(kind.names or [kind.name.split("-", 1)[-1].replace("-", " ")])
+    elif kind.family != "form":
+        templates, name = NAMED, r.choice(kind.names)
+    elif r.random() < 0.25:
+        templates, name = NAMED, kind.name.replace("-", "_") + r.choice(["_key", "_token"])
+    template = r.choice(templates)
+    return filled(template, r, name, value), str(filled(template, Draw("label"), name and "the_name", "VALUE"))
+
+
+def filled(template, r, name, value):
+    return template(r, name, value) if name else template(r, value)
 
