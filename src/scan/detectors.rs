@@ -175,6 +175,7 @@ impl Armed {
         Found {
             start,
             end,
+            anchor: start.saturating_sub(anchor.len() as u64),
             mark: self.kind.mark,
             is_generic: self.kind.is_generic(),
             finding: Finding {

@@ -8,7 +8,7 @@ use super::evidence;
 use super::kind::{Check, Kind, Shape, Step};
 use super::set::Set;
 use super::view::View;
-use super::{authority, email, iban, jwt, named, pem, seal};
+use super::{assigned, authority, email, iban, jwt, named, pem, seal};
 
 /// How far a candidate has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,7 @@ pub(super) fn judge(kind: &Kind, anchor: &str, view: &View<'_>, cursor: Cursor) 
         anchor,
     };
     match kind.shape {
+        Shape::Assigned { is_spaced } => assigned::judge(asked, view, cursor, is_spaced),
         Shape::Authority => authority::judge(view, cursor),
         // Judged where its digits end.
         Shape::Card => Verdict::Dead,
@@ -90,7 +91,7 @@ pub(super) fn judge(kind: &Kind, anchor: &str, view: &View<'_>, cursor: Cursor) 
 /// What the body is asked, and behind which anchor.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked<'a> {
-    check: Check,
+    pub(super) check: Check,
     pub(super) anchor: &'a str,
 }
 
@@ -171,9 +172,18 @@ const fn open(cursor: Cursor) -> Verdict {
     }
 }
 
+/// The length of a line of base64 in a key file.
+const LINE: u16 = 64;
+/// The private part of a key on a small curve.
+const LEAST_LINES: u16 = 32;
+/// The longest key that is waited for.
+const MAX_LINES: u16 = 4000;
+
 /// Whether the step takes one more byte after those it has had.
 pub(super) fn takes(step: &Step, count: u16, byte: u8) -> bool {
     match step {
+        Step::Lines if count % (LINE + 1) == LINE => byte == b'\n',
+        Step::Lines => count < MAX_LINES && Set::BASE64.or(Set::EQUALS).contains(byte),
         Step::Literal(literal) => literal.get(usize::from(count)) == Some(&byte),
         Step::Open(set, _) => set.contains(byte),
         Step::Run(set, _, most) => count < *most && set.contains(byte),
@@ -183,6 +193,7 @@ pub(super) fn takes(step: &Step, count: u16, byte: u8) -> bool {
 /// Goes on to the next step, if this one has had enough.
 fn leave(step: &Step, cursor: &mut Cursor) -> bool {
     let enough = match step {
+        Step::Lines => cursor.count >= LEAST_LINES,
         Step::Literal(literal) => literal.len() == usize::from(cursor.count),
         Step::Open(_, least) => cursor.count >= *least,
         Step::Run(_, least, _) => cursor.count >= *least,
@@ -214,6 +225,7 @@ pub(in crate::scan) fn passes(check: Check, anchor: &str, body: &[u8]) -> bool {
         Check::Mixed(floor) | Check::Opaque(floor) => {
             is_mixed() && evidence::is_plausible(body, floor)
         }
+        Check::Password => evidence::is_password(body),
         Check::Plausible(floor) => evidence::is_plausible(body, floor),
         Check::Sealed(seal, floor) => {
             evidence::is_plausible(body, floor) || seal.is_whole(anchor, body)

@@ -33,6 +33,8 @@ pub(in crate::scan) struct Kind {
 pub(in crate::scan) enum Left {
     /// Anything.
     Any,
+    /// The name of an option of a command, `--` and all.
+    Option,
     /// The start of a part of a name: of a word, behind a `_`, or a capital behind a small letter.
     Part,
     /// Exactly so many bytes of a set, with a word start before them. They are public, like the anchor.
@@ -44,6 +46,8 @@ pub(in crate::scan) enum Left {
 /// What follows an anchor.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::scan) enum Shape {
+    /// A rest of a name, a sign (or a blank, if that will do), and a value to its quote or blank.
+    Assigned { is_spaced: bool },
     /// `user:pass@host`; the password is protected.
     Authority,
     /// A payment card number, anywhere.
@@ -67,6 +71,8 @@ pub(in crate::scan) enum Shape {
 /// A part of a token.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::scan) enum Step {
+    /// Lines of 64 bytes of base64, and a shorter one.
+    Lines,
     /// These very bytes.
     Literal(&'static [u8]),
     /// At least so many bytes of the set, without an upper bound: confirmed there and swallowed. Only as the last step.
@@ -90,6 +96,8 @@ pub(in crate::scan) enum Check {
     None,
     /// Plausible, with letters and digits; any more telling kind on the same bytes wins.
     Opaque(u16),
+    /// What people choose for a password.
+    Password,
     /// Entropy above the floor, no stop word, no pattern.
     Plausible(u16),
     /// Bears the seal of its vendor. If it does not, it must be plausible and is one severity lower.
@@ -113,11 +121,20 @@ pub(in crate::scan) enum Seal {
     Holds(&'static str),
 }
 
+/// The longest name of an option before the word that says what it is.
+const MAX_OPTION: u64 = 48;
+
 impl Left {
     /// Whether an anchor may stand at an offset.
     pub(in crate::scan) fn allows(self, view: &View<'_>, start: u64) -> bool {
         match self {
             Self::Any => true,
+            Self::Option => {
+                let run = view.run_before(start, Set::BASE64_URL, MAX_OPTION);
+                let from = start.saturating_sub(run);
+                let dashes = memchr::memmem::find(view.slice(from, start), b"--");
+                dashes.is_some_and(|dashes| view.is_word_start(from + dashes as u64))
+            }
             Self::Part => match view.before(start) {
                 Some(b'_') | None => true,
                 Some(before) => {
@@ -147,6 +164,6 @@ impl Kind {
     /// Whether it says little of what was found, so that a more telling kind on the same bytes wins.
     pub(in crate::scan) const fn is_generic(&self) -> bool {
         matches!(self.check, Check::BasicPair | Check::Opaque(_))
-            || matches!(self.shape, Shape::Email)
+            || matches!(self.shape, Shape::Assigned { .. } | Shape::Email)
     }
 }

@@ -13,6 +13,7 @@
 //! without an end are swallowed ([`swallow`]). What stands inside of a swallowed secret is not looked
 //! for: it goes with it.
 
+mod assigned;
 mod authority;
 mod card;
 mod email;

@@ -12,16 +12,16 @@ const REACH: u64 = 64;
 /// The longest word between them that is looked at.
 const MAX_WORD: u64 = 48;
 /// What a name may go on with in the same case: `fastlyapitoken`.
-const PARTS: [&[u8]; 11] = [
-    b"access", b"account", b"api", b"app", b"auth", b"bot", b"client", b"key", b"pass", b"secret",
-    b"token",
+const PARTS: [&[u8]; 12] = [
+    b"access", b"account", b"cloud", b"api", b"app", b"auth", b"bot", b"client", b"key", b"pass",
+    b"secret", b"token",
 ];
 /// What in a word between says that the value is a secret.
-const SECRETS: [&[u8]; 8] = [
-    b"auth", b"cred", b"key", b"licen", b"pass", b"pwd", b"secret", b"token",
+const SECRETS: [&[u8]; 10] = [
+    b"access", b"auth", b"cred", b"key", b"licen", b"pass", b"pwd", b"secret", b"team", b"token",
 ];
 /// Words that a value may follow without a sign between them: `the Fastly token ...`, `--fastly-key ...`.
-const KEYWORDS: [&[u8]; 9] = [
+const KEYWORDS: [&[u8]; 10] = [
     b"apikey",
     b"bearer",
     b"is",
@@ -30,6 +30,7 @@ const KEYWORDS: [&[u8]; 9] = [
     b"pat",
     b"password",
     b"secret",
+    b"team",
     b"token",
 ];
 
@@ -74,7 +75,9 @@ pub(super) fn judge(
             if end == view.end() && !view.ended() {
                 return open(view.end());
             }
-            state.word(view.slice(at, end));
+            if !state.word(view.slice(at, end)) {
+                return Verdict::Dead;
+            }
             at = end;
         } else if state.sign(byte) {
             at += 1;
@@ -96,14 +99,20 @@ struct State {
     is_secret: bool,
     /// Whether the next line may go on with a nested member.
     is_nested: bool,
+    /// Whether the name is over, so that only a `value` may follow: `name: FASTLY_KEY`, `value: ...`.
+    is_over: bool,
 }
 
 impl State {
-    fn word(&mut self, word: &[u8]) {
+    /// Whether a word may stand there.
+    fn word(&mut self, word: &[u8]) -> bool {
         self.may_begin = false;
         self.is_nested = false;
+        let may_stand = !self.is_over || word.eq_ignore_ascii_case(b"value");
+        self.is_over = false;
         self.is_secret |= SECRETS.iter().any(|part| holds(word, part)) || ends_with(word, b"pat");
         self.is_keyword = KEYWORDS.iter().any(|keyword| ends_with(word, keyword));
+        may_stand
     }
 
     /// Whether a byte may stand there.
@@ -115,8 +124,14 @@ impl State {
             }
             b' ' | b'\t' => self.may_begin |= self.is_keyword,
             b'{' => self.is_nested = true,
-            b'\r' | b'\n' => return self.is_nested,
+            b'\r' | b'\n' if self.is_nested => {}
+            b'\r' | b'\n' | b',' => {
+                self.is_over = true;
+                return self.is_secret && !self.may_begin;
+            }
             b'"' | b'\'' | b'`' | b'\\' | b'[' | b']' | b'(' | b')' | b'*' | b'.' | b'/' => {}
+            // `name: &str = ...`, `name { get; } = ...`
+            b'&' | b';' | b'}' => {}
             _ => return false,
         }
         true

@@ -54,6 +54,13 @@ impl Set {
     pub(in crate::scan) const BASE64_URL_DOT: Self = Self::BASE64_URL.or(Self::DOT);
     /// `[A-Za-z0-9_.~-]`, the unreserved characters of RFC 3986
     pub(in crate::scan) const UNRESERVED: Self = Self::BASE64_URL_DOT.or(Self::TILDE);
+    /// The base64 of `crypt(3)`.
+    pub(in crate::scan) const CRYPT: Self = Self::ALNUM.or(Self::DOT).or(Self::BASE64_MARKS);
+    /// What is written in a password file without quotes, but for the marks that end it in prose too.
+    pub(in crate::scan) const NO_SPACE: Self = Self::BASE64_PERCENT
+        .or(Self::DOT)
+        .or(Self::TILDE)
+        .or(Self::EQUALS);
     /// Base64 of either alphabet.
     pub(in crate::scan) const BASE64_ANY: Self = Self::BASE64.or(Self::BASE64_URL);
     /// Base64 of either alphabet, also percent-encoded.

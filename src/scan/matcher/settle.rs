@@ -11,6 +11,8 @@ pub(in crate::scan) struct Found {
     pub(in crate::scan) start: u64,
     /// After the last protected byte.
     pub(in crate::scan) end: u64,
+    /// Where its anchor begins, which is public.
+    pub(in crate::scan) anchor: u64,
     /// What stands in its place.
     pub(in crate::scan) mark: &'static str,
     /// Whether a more telling kind on the same bytes wins.
@@ -37,9 +39,10 @@ impl Found {
         )
     }
 
-    /// One span over both, under the name of the stronger: whatever either protects is protected.
+    /// One span over both, under the name of the stronger: whatever either protects is protected, but for the
+    /// public prefix of a telling kind to which a generic one, which knows none, begins.
     pub(super) fn merge(self, other: Self) -> Self {
-        let start = self.start.min(other.start);
+        let start = self.start_with(&other);
         let end = self.end.max(other.end);
         let winner = if other.rank() > self.rank() {
             other
@@ -50,6 +53,15 @@ impl Found {
             start,
             end,
             ..winner
+        }
+    }
+
+    /// Where the span over both begins.
+    fn start_with(&self, other: &Self) -> u64 {
+        match (self.is_generic, other.is_generic) {
+            (true, false) if other.anchor <= self.start => other.start,
+            (false, true) if self.anchor <= other.start => self.start,
+            _ => self.start.min(other.start),
         }
     }
 
@@ -73,7 +85,7 @@ impl Found {
         let mut hit = self.rest(Part::Begin);
         hit.finding = Some(self.finding.clone());
         if let Some(other) = overlapping {
-            hit.start = hit.start.min(other.start);
+            hit.start = self.start_with(&other);
             if other.rank() > self.rank() {
                 self.mark = other.mark;
                 self.finding = other.finding;

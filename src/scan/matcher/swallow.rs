@@ -41,9 +41,10 @@ impl Swallow {
             },
             Shape::Token(steps, _) => Mode::Set(match steps.last() {
                 Some(Step::Open(set, _) | Step::Run(set, _, _)) => *set,
-                Some(Step::Literal(_)) | None => Set::WORD,
+                Some(Step::Lines | Step::Literal(_)) | None => Set::WORD,
             }),
-            Shape::Authority
+            Shape::Assigned { .. }
+            | Shape::Authority
             | Shape::Card
             | Shape::Email
             | Shape::Iban

@@ -341,6 +341,21 @@ fn a_token_behind_its_authorization_goes_by_its_own_name() {
 }
 
 #[test]
+fn a_generic_kind_takes_no_public_prefix_from_a_telling_one() {
+    let detectors = everything(LeakAction::Redact);
+    let token = sample("credentials.github-pat", 5).unwrap();
+    for before in ["TOKEN=", "token: '", "--api-key ", "Authorization: Bearer "] {
+        let text = format!("{before}{token}");
+        let hits = assert_same_for_every_cutting(&detectors, text.as_bytes(), 5);
+        let [hit] = hits.as_slice() else {
+            panic!("{hits:?}")
+        };
+        assert_eq!(hit.mark, "[redacted:github-pat]");
+        assert_eq!(hit.start, (before.len() + 4) as u64, "{text}");
+    }
+}
+
+#[test]
 fn the_fingerprint_tells_equal_from_different_and_the_preview_tells_nothing() {
     let detectors = everything(LeakAction::Redact);
     let finding = |seed| {

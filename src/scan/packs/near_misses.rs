@@ -34,6 +34,32 @@ pub(in crate::scan) fn near_misses(kind: &Kind, seed: u64) -> Vec<String> {
                 ));
             }
         }
+        Shape::Assigned { .. } => misses.extend(
+            [
+                " is required",
+                ": string",
+                ": your password here",
+                " = null",
+                "=${FROM_ELSEWHERE_1}",
+                ": \"{{ vault_value_1 }}\"",
+                "=os.environ['VALUE_1']",
+                " = config.get(1)",
+                ": <value-1>",
+                "=%s",
+                ": ****1a",
+                "=/run/secrets/value_1",
+                ": \"https://acme.io/reset1\"",
+                "=\"two words 2\"",
+                "_id: q7Zt2Lw9Xc4Vb8Nm1Kj5Hg",
+                "(q7Zt2Lw9Xc4Vb8Nm1Kj5Hg)",
+                ": string;",
+                "\nq7Zt2Lw9Xc4Vb8Nm1Kj5Hg",
+                " == q7Zt2Lw9Xc4Vb8Nm1Kj5Hg",
+                ": q7Zt2Lw9Xc4Vb8Nm1Kj5Hg()",
+                "=xxxxxxxx1",
+            ]
+            .map(|rest| format!("{}{anchor}{rest}", option(kind))),
+        ),
         Shape::Authority => misses.extend(
             [
                 "app:${DB_PASS}@db.acme.io",
@@ -135,4 +161,9 @@ pub(in crate::scan) fn near_misses(kind: &Kind, seed: u64) -> Vec<String> {
         }
     }
     misses
+}
+
+/// What stands before the name of an option.
+fn option(kind: &Kind) -> &'static str {
+    if kind.left == Left::Option { "--" } else { "" }
 }

@@ -57,10 +57,12 @@ const fn protected(kind: &Kind) -> &'static str {
     match (kind.shape, kind.left) {
         (Shape::Authority, _) => "the password",
         (Shape::Card | Shape::Email, _) => "all of it",
-        (Shape::Named(..) | Shape::Near { .. }, _) => "the value; needs its name",
+        (Shape::Assigned { .. } | Shape::Named(..) | Shape::Near { .. }, _) => {
+            "the value; needs its name"
+        }
         (
             Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..),
-            Left::Any | Left::Part | Left::WordStart,
+            Left::Any | Left::Option | Left::Part | Left::WordStart,
         ) => "what follows",
         (Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..), Left::Run(..)) => {
             "what follows, not what stands before"
@@ -79,13 +81,16 @@ fn checked(kind: &Kind) -> String {
             Shape::Iban => "length of the country, remainder by 97".to_owned(),
             Shape::Jwt => "the header names an algorithm".to_owned(),
             Shape::Authority | Shape::Email => "no placeholder".to_owned(),
-            Shape::Named(..) | Shape::Near { .. } | Shape::Pem | Shape::Token(..) => {
-                "form".to_owned()
-            }
+            Shape::Assigned { .. }
+            | Shape::Named(..)
+            | Shape::Near { .. }
+            | Shape::Pem
+            | Shape::Token(..) => "form".to_owned(),
         },
         Check::Mixed(least) | Check::Opaque(least) => {
             format!("letters and digits, {}", floor(least))
         }
+        Check::Password => "letters, a digit or a mark, no placeholder".to_owned(),
         Check::Plausible(least) => floor(least),
         Check::Sealed(seal, _) => match seal {
             Seal::Bech32 => "bech32".to_owned(),

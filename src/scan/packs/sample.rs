@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+use super::super::matcher::evidence;
 use super::super::matcher::judge::passes;
 use super::super::matcher::kind::{Check, Kind, Left, Seal, Shape, Step};
 use super::super::matcher::seal::{self, BECH32, bech32};
@@ -21,6 +22,17 @@ pub fn sample(name: &str, seed: u64) -> Option<String> {
 pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<String> {
     let anchor = draw.choose(kind.anchors).copied().unwrap_or_default();
     let bytes = match kind.shape {
+        Shape::Assigned { is_spaced } => {
+            let value = if is_shortest {
+                draw.text(Set::ALNUM, 16)
+            } else {
+                let length = 16 + usize::try_from(draw.below(24)).ok()?;
+                draw.text(Set::ALNUM, length)
+            };
+            let is_drawn = evidence::changes(value.as_bytes()) >= 0.3;
+            (is_drawn && passes(kind.check, anchor, value.as_bytes()))
+                .then(|| general(anchor, &value, is_spaced, draw))?
+        }
         Shape::Authority => format!(
             "{anchor}{}:{}@db-{}.acme-corp.io:5432/app",
             draw.text(Set::LOWER, 6),
@@ -53,6 +65,7 @@ pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<Str
     };
     let before = match kind.left {
         Left::Any | Left::Part | Left::WordStart => String::new(),
+        Left::Option => "--app-".to_owned(),
         Left::Run(set, least, _) => draw.text(set, usize::try_from(least).ok()?),
     };
     Some(before + &bytes)
@@ -76,6 +89,13 @@ fn body(
     let mut body = String::new();
     for step in steps {
         let (set, least, spare) = match step {
+            Step::Lines => {
+                for length in [64, 64, 40] {
+                    body += &draw.text(Set::BASE64, length);
+                    body += if length == 64 { "\n" } else { "" };
+                }
+                continue;
+            }
             Step::Literal(literal) => {
                 body.extend(literal.iter().map(|byte| char::from(*byte)));
                 continue;
@@ -99,6 +119,24 @@ fn body(
     }
 }
 
+/// A value behind a general name.
+fn general(name: &str, value: &str, is_spaced: bool, draw: &mut Draw) -> String {
+    if is_spaced {
+        return format!("{name} {value}");
+    }
+    match draw.below(9) {
+        6 => format!("{name}: &str = \"{value}\""),
+        7 => format!("| {name} | {value} |"),
+        8 => format!("name=\"{name}\" value=\"{value}\""),
+        0 => format!("{name}=\"{value}\""),
+        1 => format!("{name}: '{value}'"),
+        2 => format!("{name}={value}"),
+        3 => format!("\"{name}\": \"{value}\""),
+        4 => format!("{name}_1 => '{value}'"),
+        _ => format!("{name} is `{value}`"),
+    }
+}
+
 /// A value behind its name, in one of the ways in which they are written.
 fn assigned(name: &str, value: &str, draw: &mut Draw) -> String {
     let is_upper = name.bytes().all(|byte| !byte.is_ascii_lowercase());
@@ -113,7 +151,9 @@ fn assigned(name: &str, value: &str, draw: &mut Draw) -> String {
         (_, _, true) => format!("{name}.auth.key => '{value}'"),
         (0, ..) => format!("{name} token: {value}"),
         (1, ..) => format!("{name}-Key: {value}"),
-        (2, ..) => format!("my{name}Secret = `{value}`"),
+        (2, ..) if name.starts_with(|first: char| first.is_ascii_uppercase()) => {
+            format!("my{name}Secret = `{value}`")
+        }
         _ => format!("the {name} API key is {value}"),
     }
 }

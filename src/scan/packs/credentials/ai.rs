@@ -65,7 +65,7 @@ table! {
     "cursor-api-key" High "Cursor API key"
         ["key_"] [(HEX 64)] Mixed(300);
     "devin-api-key" High "Devin API key"
-        ["apk_" "cog_"] [(BASE64_URL 40 120)] Mixed(370);
+        ["apk_" "cog_"] [(BASE64_ANY 40 120)] Mixed(370);
     "wandb-api-key" High "Weights & Biases API key of the new form"
         ["wandb_v1_"] [(BASE64_URL 77)] Plausible(400);
     "mem0-api-key" High "Mem0 API key"
@@ -80,4 +80,6 @@ table! {
         ["sk-helicone-"] [(ALNUM_DASH 24 60)] Mixed(300);
     "github-copilot-token" High "GitHub Copilot session token"
         ["tid="] [(HEX 32) ";exp=" (DIGIT 10 11) ";sku=" (BASE64_URL 4 60)] Plausible(280);
+    "github-copilot-signature" High "signature of a GitHub Copilot session token"
+        ["8kp=1:"] [(HEX 64)] Plausible(300), left Left::Any;
 }

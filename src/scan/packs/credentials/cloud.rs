@@ -11,7 +11,7 @@ table! {
     "aws-session-token" High "AWS session token"
         ["IQoJb3JpZ2lu" "FwoGZXIvYXdz"] [(BASE64 180 ..)] Plausible(400);
     "aws-bedrock-key" Critical "AWS Bedrock API key"
-        ["ABSKQmVkcm9ja0FQSUtleS"] [(BASE64 88 250) (EQUALS 0 2)] Plausible(400);
+        ["ABSK"] [(BASE64 109 270) (EQUALS 0 2)] Plausible(400);
     "aws-bedrock-short-key" High "AWS Bedrock API key of short life: a pre-signed request in base64"
         ["bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t"] [(BASE64 100 ..)] Plausible(400);
     "aws-presigned-url" Low "signature of an AWS URL that expires"
@@ -69,6 +69,13 @@ table! {
         ["AQVN"] [(BASE64_URL 35)] Plausible(340);
     "yandex-iam-token" High "Yandex Cloud IAM token"
         ["t1."] [(BASE64_URL 20 400) "." (BASE64_URL 86)] Mixed(400);
+    "yandex-static-key" High "Yandex Cloud static secret key"
+        ["YCA" "YCB" "YCC" "YCD" "YCE" "YCF" "YCG" "YCH" "YCI" "YCJ" "YCK" "YCL" "YCM"
+         "YCN" "YCO" "YCP" "YCQ" "YCR" "YCS" "YCT" "YCU" "YCV" "YCW" "YCX" "YCY" "YCZ"
+         "YCa" "YCb" "YCc" "YCd" "YCe" "YCf" "YCg" "YCh" "YCi" "YCj" "YCk" "YCl" "YCm"
+         "YCn" "YCo" "YCp" "YCq" "YCr" "YCs" "YCt" "YCu" "YCv" "YCw" "YCx" "YCy" "YCz"
+         "YC0" "YC1" "YC2" "YC3" "YC4" "YC5" "YC6" "YC7" "YC8" "YC9" "YC-" "YC_"]
+        [(BASE64_URL 37)] Mixed(360);
     "scaleway-access-key" Medium "Scaleway access key id"
         ["SCW"] [(UPPER_ALNUM 17)] Mixed(280);
     "exoscale-api-key" Medium "Exoscale API key id"

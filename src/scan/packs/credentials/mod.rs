@@ -100,6 +100,7 @@ macro_rules! step {
 
 mod ai;
 mod cloud;
+mod formats;
 mod generic;
 mod named;
 mod saas;
@@ -112,6 +113,7 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
         ai::KINDS,
         saas::KINDS,
         named::KINDS,
+        formats::KINDS,
         generic::KINDS,
     ]
     .into_iter()

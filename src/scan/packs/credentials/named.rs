@@ -27,7 +27,6 @@ named! {
     // Clouds, databases, infrastructure.
     "alibaba-secret-key" Critical "Alibaba Cloud access key secret" ["alibaba" "aliyun" "alicloud"] [(ALNUM 30)] Mixed(340);
     "tencent-secret-key" Critical "Tencent Cloud secret key" ["tencent"] [(ALNUM 32)] Mixed(340);
-    "yandex-static-key" High "Yandex Cloud static secret key" ["yandex"] [(BASE64_URL 40)] Mixed(360);
     "ibm-cloud-key" High "IBM Cloud API key" ["ibm"] [(BASE64_URL 44)] Mixed(370);
     "ovh-secret" High "OVH application secret or consumer key" ["ovh"] [(ALNUM 32)] Mixed(340);
     "scaleway-secret-key" High "Scaleway secret key" ["scaleway" "scw"] [UUID] Plausible(270);
@@ -59,12 +58,15 @@ named! {
     "nomad-token" High "Nomad ACL token" ["nomad"] [UUID] Plausible(270);
     "akeyless-key" High "Akeyless access key" ["akeyless"] [(BASE64 40 64) (EQUALS 0 2)] Mixed(360);
     "bitwarden-token" High "Bitwarden access token or client secret" ["bitwarden" "bws"] [(ALNUM 30)] Mixed(340);
+    "bitwarden-machine-token" High "access token of a Bitwarden machine account" ["bitwarden" "bws"]
+        ["0." (BASE64_URL 36) "." (ALNUM 30) ":" (BASE64 22 24) (EQUALS 0 2)] Mixed(370);
+    "akeyless-access-id" Medium "Akeyless access id" ["akeyless"] ["p-" (ALNUM 12 16)] Mixed(270);
     "azure-legacy-key" High "Azure AI services key of the old form" ["azure" "cognitive"] [(HEX 32)] Mixed(280);
     "azure-devops-legacy-pat" Critical "Azure DevOps personal access token of the old form" ["azure" "devops"]
         [(LOWER_ALNUM 52)] Mixed(360);
     // Models.
     "mistral-api-key" High "Mistral AI API key" ["mistral"] [(ALNUM 32)] Mixed(340);
-    "cohere-api-key" High "Cohere API key" ["cohere"] [(ALNUM 40)] Mixed(360);
+    "cohere-api-key" High "Cohere API key" ["cohere" "co_api"] [(ALNUM 40)] Mixed(360);
     "zai-api-key" High "Z.ai (Zhipu) API key" ["zai" "zhipu" "zhipuai" "bigmodel" "glm"] [(HEX 32) "." (ALNUM 16)] Mixed(330);
     "exa-api-key" High "Exa API key" ["exa"] [UUID] Plausible(270);
     "deepgram-api-key" High "Deepgram API key" ["deepgram"] [(HEX 40)] Mixed(290);
@@ -96,13 +98,14 @@ named! {
     // Payment.
     "paypal-secret" Critical "PayPal client secret" ["paypal"] [(BASE64_URL 80)] Mixed(400);
     "coinbase-secret" Critical "Coinbase API secret" ["coinbase"] [(ALNUM 32 64)] Mixed(340);
+    "adyen-api-key" High "Adyen API key, next to its name" ["adyen"] ["AQE" (BASE64_ANY 40 400)] Mixed(400);
     "finicity-key" High "Finicity app key or token" ["finicity"] [(HEX 32)] Mixed(280);
     "wise-token" High "Wise API token" ["wise" "transferwise"] [UUID] Plausible(270);
     "binance-secret" Critical "Binance API key or secret" ["binance"] [(ALNUM 64)] Mixed(390);
     "kraken-secret" Critical "Kraken private key" ["kraken"] [(BASE64 86) "=="] Mixed(400);
     // Monitoring.
-    "datadog-api-key" High "Datadog API key" ["datadog" "dd_api" "dd-api"] [(HEX 32)] Mixed(280);
-    "datadog-legacy-app-key" High "Datadog application key of the old form" ["datadog" "dd_app" "dd_application" "dd-application"]
+    "datadog-api-key" High "Datadog API key" ["datadog" "dd_api" "dd-api" "ddapi" "ddApi"] [(HEX 32)] Mixed(280);
+    "datadog-legacy-app-key" High "Datadog application key of the old form" ["datadog" "dd_app" "dd-app" "ddapp" "ddApp" "dd_application" "dd-application"]
         [(HEX 40)] Mixed(290);
     "newrelic-license" High "New Relic license key, next to its name and so protected whole" ["newrelic" "new_relic"]
         [(LOWER_ALNUM 32 36) "FFFFNRAL"] Mixed(300);
@@ -112,9 +115,10 @@ named! {
     "splunk-hec-token" High "Splunk HTTP event collector token" ["splunk" "hec"] [UUID] Plausible(270);
     "pagerduty-key" High "PagerDuty API key" ["pagerduty"] [(BASE64_ANY 20)] Mixed(310);
     "opsgenie-key" High "Opsgenie API key" ["opsgenie"] [UUID] Plausible(270);
-    "statuspage-key" Medium "Statuspage API key" ["statuspage"] [(HEX 64)] Mixed(300);
+    "statuspage-key" Medium "Statuspage API key" ["statuspage"] [(HEX 32 64)] Mixed(300);
     // All other services.
     "airtable-legacy-key" High "Airtable API key of the old form" ["airtable"] ["key" (ALNUM 14)] Mixed(290);
+    "asana-legacy-token" High "Asana personal access token of the old form" ["asana"] [(DIGIT 15 17) ":" (HEX 32)] Mixed(280);
     "asana-token" High "Asana personal access token" ["asana"] [(DIGIT 1) "/" (DIGIT 15 17) ":" (HEX 32)] Mixed(280);
     "trello-key" Medium "Trello API key" ["trello"] [(HEX 32)] Mixed(280);
     "trello-token" High "Trello token" ["trello"] [(ALNUM 64 76)] Mixed(300);
@@ -124,9 +128,10 @@ named! {
     "onelogin-secret" High "OneLogin client secret" ["onelogin"] [(HEX 64)] Mixed(300);
     "algolia-admin-key" High "Algolia admin API key" ["algolia"] [(HEX 32)] Mixed(280);
     "beamer-key" Medium "Beamer API key" ["beamer"] ["b_" (BASE64_URL 44)] Mixed(370);
-    "facebook-app-secret" High "Facebook app secret" ["facebook" "fb_app"] [(HEX 32)] Mixed(280);
-    "facebook-app-token" High "Facebook app access token" ["facebook"] [(DIGIT 15 16) "|" (BASE64_URL 27)] Mixed(360);
+    "facebook-app-secret" High "Facebook app secret" ["facebook" "fb_app" "fbApp"] [(HEX 32)] Mixed(280);
+    "facebook-app-token" High "Facebook app access token" ["facebook" "fb_app" "fbApp"] [(DIGIT 15 16) "|" (BASE64_URL 27)] Mixed(360);
     "linkedin-client-secret" High "LinkedIn client secret" ["linkedin"] [(ALNUM 16)] Mixed(290);
+    "linkedin-token" High "LinkedIn access token" ["linkedin"] ["AQ" (BASE64_URL 60 400)] Mixed(400);
     "tiktok-secret" High "TikTok client secret" ["tiktok"] [(ALNUM 32 40)] Mixed(340);
     "twitch-secret" High "Twitch client secret or token" ["twitch"] [(LOWER_ALNUM 30)] Mixed(330);
     "spotify-secret" High "Spotify client secret" ["spotify"] [(HEX 32)] Mixed(280);

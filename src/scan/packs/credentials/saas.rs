@@ -15,8 +15,14 @@ table! {
         ["xoxe.xoxp-" "xoxe.xoxb-"] ["1-" (UPPER_ALNUM 140 180)] Plausible(380);
     "slack-session-cookie" High "Slack session cookie, which goes with an xoxc token"
         ["xoxd-"] [(BASE64_PERCENT 40 400)] Plausible(380);
-    "slack-webhook" Medium "Slack incoming webhook, workflow or trigger URL"
-        ["hooks.slack.com/services/" "hooks.slack.com/workflows/" "hooks.slack.com/triggers/"]
+    "slack-workflow-webhook" Medium "Slack workflow or trigger URL"
+        ["hooks.slack.com/workflows/" "hooks.slack.com/triggers/"]
+        [(UPPER_ALNUM 8 13) "/" (ALNUM 8 20) "/" (ALNUM 10 44) "/" (ALNUM 16 44)] Plausible(350);
+    "slack-trigger-webhook" Medium "Slack trigger URL of the short form"
+        ["hooks.slack.com/workflows/" "hooks.slack.com/triggers/"]
+        [(UPPER_ALNUM 8 13) "/" (ALNUM 8 20) "/" (ALNUM 16 44)] Plausible(350);
+    "slack-webhook" Medium "Slack incoming webhook URL"
+        ["hooks.slack.com/services/"]
         ["T" (UPPER_ALNUM 7 12) "/" (UPPER_ALNUM 8 16) "/" (ALNUM 16 44)] Plausible(350);
     "discord-bot-token" High "Discord bot token: the number of its account, a time and a signature"
         ["MTA" "MTE" "MTI" "MTM" "MTQ" "MTU" "MTY" "MTc" "MTg" "MTk" "MjA" "MjE" "MjI" "MjM" "MjQ" "MjU" "MjY" "Mjc"
@@ -158,7 +164,7 @@ table! {
     "launchdarkly-key" High "LaunchDarkly SDK or API key"
         ["sdk-" "api-"] [UUID] Plausible(270);
     "mapbox-secret-token" High "Mapbox secret token"
-        ["sk.eyJ"] [(BASE64_URL 60 120) "." (BASE64_URL 22)] Plausible(380);
+        ["sk.eyJ"] [(BASE64_URL 30 160) "." (BASE64_URL 22)] Plausible(380);
     "frame-io-token" High "Frame.io developer token"
         ["fio-u-"] [(BASE64_URL 64)] Plausible(390);
     "lichess-token" Medium "Lichess personal token"
@@ -178,7 +184,7 @@ table! {
     "workato-token" High "Workato API client token"
         ["wrkaus-" "wrkeu-" "wrkjp-" "wrksg-" "wrkau-"] [(BASE64_URL_DOT 40 ..)] Plausible(370);
     "retool-token" High "Retool API access token"
-        ["retool_"] [(ALNUM 26 60)] Mixed(330);
+        ["retool_"] [(BASE64_URL 24 64)] Mixed(330);
     "segment-token" High "Segment public API token"
         ["sgp_"] [(ALNUM 64)] Mixed(380);
     "devcycle-key" High "DevCycle server SDK key"
