@@ -8,7 +8,7 @@ use aho_corasick::{MatchKind, PatternID, StartKind};
 use crate::model::{Finding, LeakAction, Severity};
 
 use super::config::Config;
-use super::matcher::kind::{Check, Kind, Shape};
+use super::matcher::kind::{Check, Kind, Left, Shape};
 use super::matcher::{Found, Gate, Live, View, may_hold_card};
 use super::packs;
 
@@ -22,6 +22,7 @@ pub struct Detectors {
     owners: Vec<(u16, &'static str)>,
     email: Option<u16>,
     card: Option<u16>,
+    holds_heads: bool,
 }
 
 /// Why detectors could not be compiled.
@@ -86,6 +87,9 @@ impl Detectors {
         Ok(Self {
             email: shaped(|shape| matches!(shape, Shape::Email)),
             card: shaped(|shape| matches!(shape, Shape::Card)),
+            holds_heads: armed
+                .iter()
+                .any(|armed| armed.holds() && matches!(armed.kind.left, Left::Head(..))),
             config: config.clone(),
             armed,
             anchors,
@@ -141,6 +145,11 @@ impl Detectors {
         self.card.is_some_and(|card| self.holds(card))
     }
 
+    /// Whether what may stand before an anchor makes bytes wait.
+    pub(super) const fn holds_heads(&self) -> bool {
+        self.holds_heads
+    }
+
     /// Whether candidates of this detector make bytes wait.
     pub(super) fn holds(&self, index: u16) -> bool {
         self.armed(index).is_some_and(Armed::holds)
@@ -150,8 +159,9 @@ impl Detectors {
     pub(super) fn candidate(&self, anchor: PatternID, view: &View<'_>, end: u64) -> Option<Live> {
         let (index, anchor) = *self.owners.get(anchor.as_usize())?;
         let start = end.checked_sub(anchor.len() as u64)?;
-        let fits = self.armed(index)?.kind.left.allows(view, start);
-        fits.then(|| Live::new(index, anchor, end))
+        let left = self.armed(index)?.kind.left;
+        left.allows(view, start)
+            .then(|| Live::new(index, anchor, end, left.head(view, start)))
     }
 }
 

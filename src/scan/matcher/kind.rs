@@ -33,6 +33,9 @@ pub(in crate::scan) struct Kind {
 pub(in crate::scan) enum Left {
     /// Anything.
     Any,
+    /// As with `Run`, but secret: protected from its seventeenth byte on, if the sixteen before are letters and digits and
+    /// not letters alone. What may become such a head waits, and words of prose are shorter.
+    Head(Set, u64, u64),
     /// The name of an option of a command, `--` and all.
     Option,
     /// The start of a part of a name: of a word, behind a `_`, or a capital behind a small letter.
@@ -143,7 +146,7 @@ impl Left {
                         || (is_capital && (before.is_ascii_lowercase() || before.is_ascii_digit()))
                 }
             },
-            Self::Run(set, least, most) => {
+            Self::Head(set, least, most) | Self::Run(set, least, most) => {
                 // The letter of an escape before it may be of the set too.
                 let run = view.run_before(start, set, most);
                 (least..=most.min(run)).any(|length| view.is_word_start(start - length))
@@ -152,6 +155,44 @@ impl Left {
         }
     }
 }
+
+impl Left {
+    /// The first protected byte before an anchor.
+    pub(in crate::scan) fn head(self, view: &View<'_>, start: u64) -> Option<u64> {
+        let Self::Head(set, least, most) = self else {
+            return None;
+        };
+        let run = view.run_before(start, set, most);
+        (least..=most.min(run))
+            .map(|length| start - length)
+            .filter(|from| view.is_word_start(*from))
+            .find_map(|from| protected_head(view, from))
+    }
+}
+
+/// Where a head that begins here is protected from.
+fn protected_head(view: &View<'_>, from: u64) -> Option<u64> {
+    let to = from + OPEN_HEAD;
+    let open = view.slice(from, to);
+    let is_drawn =
+        open.iter().all(u8::is_ascii_alphanumeric) && open.iter().any(u8::is_ascii_digit);
+    (open.len() as u64 == OPEN_HEAD && is_drawn).then_some(to)
+}
+
+/// Where the text must wait from, because what stands there may be the head of a secret.
+pub(super) fn waiting_head(view: &View<'_>) -> Option<u64> {
+    let set = Set::BASE64_ANY;
+    let run = view.run_before(view.end(), set, MAX_HEAD);
+    let begin = view.end() - run.min(MAX_HEAD);
+    (begin..view.end().saturating_sub(OPEN_HEAD))
+        .filter(|from| view.is_word_start(*from))
+        .find_map(|from| protected_head(view, from))
+}
+
+/// How much of a head is not protected.
+const OPEN_HEAD: u64 = 16;
+/// The longest head, and its anchor.
+const MAX_HEAD: u64 = 90;
 
 impl Kind {
     /// The pack: the part of the name before the dot.

@@ -82,6 +82,8 @@ pub(in crate::scan) struct Live {
     anchor: &'static str,
     cursor: Cursor,
     hold: u64,
+    /// Where the secret begins, if that is before its anchor.
+    head: Option<u64>,
 }
 
 /// One hit, or a part of one.
@@ -380,6 +382,7 @@ impl Matcher {
         match judge(armed.kind, live.anchor, &ahead.until(bound), live.cursor) {
             Verdict::Dead => {}
             Verdict::Hit { start, end } => {
+                let start = live.head.unwrap_or(start);
                 let body = ahead.slice(start, end);
                 self.found
                     .push(armed.found(live.anchor, start, end, body, detectors.config()));
@@ -393,7 +396,7 @@ impl Matcher {
             }
             Verdict::Open { cursor, hold } => {
                 live.cursor = cursor;
-                live.hold = hold;
+                live.hold = live.head.unwrap_or(hold);
                 self.live.push(live);
             }
             Verdict::Swallow { start, end } => {
@@ -448,9 +451,14 @@ impl Matcher {
             };
         } else {
             let word = sweep::waiting_word(detectors, view);
+            let head = detectors
+                .holds_heads()
+                .then(|| kind::waiting_head(view))
+                .flatten();
             let floor = held
                 .into_iter()
                 .chain(word)
+                .chain(head.filter(|_| !view.ended()))
                 .chain(number.filter(|_| detectors.holds_cards()))
                 .fold(end, u64::min);
             settle(&mut self.found, floor, hits);

@@ -34,6 +34,7 @@ impl Matcher {
                 anchor: "",
                 cursor,
                 hold: cursor.start,
+                head: None,
             };
             self.consider(detectors, view, live);
         }
@@ -107,12 +108,18 @@ pub(super) fn waiting_number(detectors: &Detectors, view: &View<'_>) -> Option<u
 
 impl Live {
     /// A candidate whose anchor ends at `end`.
-    pub(in crate::scan) const fn new(armed: u16, anchor: &'static str, end: u64) -> Self {
+    pub(in crate::scan) const fn new(
+        armed: u16,
+        anchor: &'static str,
+        end: u64,
+        head: Option<u64>,
+    ) -> Self {
         Self {
             armed,
             anchor,
             cursor: Cursor::new(end),
             hold: end,
+            head,
         }
     }
 }

@@ -64,6 +64,9 @@ const fn protected(kind: &Kind) -> &'static str {
             Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..),
             Left::Any | Left::Option | Left::Part | Left::WordStart,
         ) => "what follows",
+        (Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..), Left::Head(..)) => {
+            "what stands before from its 17th byte on, and what follows"
+        }
         (Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..), Left::Run(..)) => {
             "what follows, not what stands before"
         }
@@ -105,8 +108,8 @@ const INTRODUCTION: &str = "# Every detector
 
 Made of the packs that the scan is made of. A policy names a pack (`credentials`) or one detector (`credentials.github-pat`); [leaks.md](leaks.md)
 says what happens to a finding. What a detector is found by is public and leaves at once; what is protected waits until it is a secret or is not.
-A detector that protects what follows, but not what stands before, tells of the leak and takes away the end: to hold back every run of letters and digits that might
-turn out to be one would delay prose. Where a checksum or mark is named and does not fit, the finding is one severity lower. Nowhere does a
+A key that stands before what tells it is protected from its 17th byte on, if the sixteen before are letters and digits and not letters alone: words are
+shorter, so prose does not wait. Where a checksum or mark is named and does not fit, the finding is one severity lower. Nowhere does a
 documentation example (`\u{2026}EXAMPLE`, `xxxx`, one character repeated) count.
 ";
 

@@ -66,7 +66,9 @@ pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<Str
     let before = match kind.left {
         Left::Any | Left::Part | Left::WordStart => String::new(),
         Left::Option => "--app-".to_owned(),
-        Left::Run(set, least, _) => draw.text(set, usize::try_from(least).ok()?),
+        Left::Head(set, least, _) | Left::Run(set, least, _) => {
+            draw.text(set, usize::try_from(least).ok()?)
+        }
     };
     Some(before + &bytes)
 }

@@ -32,29 +32,29 @@ table! {
         ["GOCSPX-"] [(BASE64_URL 28)] Plausible(330);
     "azure-storage-key" Critical "Azure Storage or Cosmos DB account key"
         ["AccountKey="] [(BASE64 86) "=="] Plausible(400);
-    "azure-storage-key-bare" Critical "Azure Storage or Cosmos DB account key without its name; only its end is protected"
-        ["+ASt" "ACDb"] [(BASE64 6) "=="] Plausible(150), left Left::Run(Set::BASE64, 76, 76);
+    "azure-storage-key-bare" Critical "Azure Storage or Cosmos DB account key without its name"
+        ["+ASt" "ACDb"] [(BASE64 6) "=="] Plausible(150), left Left::Head(Set::BASE64, 76, 76);
     "azure-sas" High "signature of an Azure shared access signature or Logic App URL"
         ["sig="] [(BASE64_PERCENT 43 90) (EQUALS 0 1)] Decodes(32, 380);
     "azure-logic-app-url" High "signature of a Power Automate or Logic App trigger URL"
         ["&sig="] [(BASE64_URL 43)] Mixed(400), left Left::Any;
     "azure-shared-access-key" Critical "Azure Service Bus, Event Hubs or IoT Hub access key"
         ["SharedAccessKey="] [(BASE64 43) "="] Plausible(380);
-    "azure-shared-access-key-bare" Critical "Azure messaging access key without its name; only its end is protected"
-        ["+ASb" "+AEh" "+ARm" "AIoT"] [(BASE64 6) "="] Plausible(150), left Left::Run(Set::BASE64, 33, 33);
+    "azure-shared-access-key-bare" Critical "Azure messaging access key without its name"
+        ["+ASb" "+AEh" "+ARm" "AIoT"] [(BASE64 6) "="] Plausible(150), left Left::Head(Set::BASE64, 33, 33);
     "azure-app-config-secret" High "secret of an Azure App Configuration connection string"
         [";Secret="] [(BASE64 42 90) (EQUALS 0 2)] Plausible(380), left Left::Any;
     "azure-client-secret" Critical "Entra ID client secret; its first three characters are not protected"
         ["0Q~" "1Q~" "2Q~" "3Q~" "4Q~" "5Q~" "6Q~" "7Q~" "8Q~" "9Q~"]
         [(UNRESERVED 31 34)] Plausible(350), left Left::Run(Set::UNRESERVED, 3, 3);
-    "azure-container-registry-key" High "Azure Container Registry password; only its end is protected"
-        ["+ACR"] [(ALNUM 6)] Plausible(150), left Left::Run(Set::BASE64, 42, 42);
-    "azure-openai-key" Critical "Azure OpenAI or AI services key; only its end is protected"
-        ["JQQJ99"] [(ALNUM 24 28)] Holds("AC", 280), left Left::Run(Set::ALNUM, 52, 52);
-    "azure-devops-pat" Critical "Azure DevOps personal access token; only its end is protected"
-        ["AZDO"] [(ALNUM 4)] Check::None, left Left::Run(Set::ALNUM, 76, 76);
-    "azure-function-key" High "Azure Functions key; only its end is protected"
-        ["AzFu"] [(BASE64_URL 6) (EQUALS 0 2)] Plausible(150), left Left::Run(Set::BASE64_URL, 44, 44);
+    "azure-container-registry-key" High "Azure Container Registry password"
+        ["+ACR"] [(ALNUM 6)] Plausible(150), left Left::Head(Set::BASE64, 42, 42);
+    "azure-openai-key" Critical "Azure OpenAI or AI services key"
+        ["JQQJ99"] [(ALNUM 24 28)] Holds("AC", 280), left Left::Head(Set::ALNUM, 52, 52);
+    "azure-devops-pat" Critical "Azure DevOps personal access token"
+        ["AZDO"] [(ALNUM 4)] Check::None, left Left::Head(Set::ALNUM, 76, 76);
+    "azure-function-key" High "Azure Functions key"
+        ["AzFu"] [(BASE64_URL 6) (EQUALS 0 2)] Plausible(150), left Left::Head(Set::BASE64_URL, 44, 44);
     "digitalocean-token" High "DigitalOcean personal, OAuth or refresh token"
         ["dop_v1_" "doo_v1_" "dor_v1_"] [(HEX 64)] Plausible(300);
     "alibaba-access-key-id" Medium "Alibaba Cloud access key id"

@@ -20,7 +20,7 @@ table! {
         [(UPPER_ALNUM 8 13) "/" (ALNUM 8 20) "/" (ALNUM 10 44) "/" (ALNUM 16 44)] Plausible(350);
     "slack-trigger-webhook" Medium "Slack trigger URL of the short form"
         ["hooks.slack.com/workflows/" "hooks.slack.com/triggers/"]
-        [(UPPER_ALNUM 8 13) "/" (ALNUM 8 20) "/" (ALNUM 16 44)] Plausible(350);
+        [(UPPER_ALNUM 8 13) "/" (ALNUM 8 20) "/" (ALNUM 16 44)] Plausible(350), not BASE64;
     "slack-webhook" Medium "Slack incoming webhook URL"
         ["hooks.slack.com/services/"]
         ["T" (UPPER_ALNUM 7 12) "/" (UPPER_ALNUM 8 16) "/" (ALNUM 16 44)] Plausible(350);
@@ -54,8 +54,8 @@ table! {
         ["SG."] [(BASE64_URL 22) "." (BASE64_URL 43)] Plausible(380);
     "mailgun-key" High "Mailgun private API key"
         ["key-"] [(HEX 32)] Plausible(280), not ALNUM_DASH;
-    "mailchimp-key" High "Mailchimp API key; the key stands before its anchor and is not protected"
-        ["-us"] [(DIGIT 1 2)] Check::None, left Left::Run(Set::HEX, 32, 32);
+    "mailchimp-key" High "Mailchimp API key"
+        ["-us"] [(DIGIT 1 2)] Check::None, left Left::Head(Set::HEX, 32, 32);
     "brevo-key" High "Brevo API or SMTP key"
         ["xkeysib-" "xsmtpsib-"] [(HEX 64) "-" (ALNUM 16)] Plausible(330);
     "resend-key" High "Resend API key"
@@ -123,8 +123,8 @@ table! {
         ["NRII-"] [(BASE64_URL 25 32)] Mixed(340);
     "newrelic-browser-key" Low "New Relic browser key, which every visitor sees"
         ["NRJS-" "NRBR-"] [(HEX 19)] Plausible(250);
-    "newrelic-license-key" High "New Relic license key; the key stands before its anchor and is not protected"
-        ["FFFFNR"] ["AL"] Check::None, left Left::Run(Set::LOWER_ALNUM, 32, 36);
+    "newrelic-license-key" High "New Relic license key"
+        ["FFFFNR"] ["AL"] Check::None, left Left::Head(Set::LOWER_ALNUM, 32, 36);
     "grafana-token" High "Grafana service account token"
         ["glsa_"] [(ALNUM 32) "_" (ANY_HEX 8)] Sealed(Seal::Crc32Hex, 330);
     "grafana-cloud-token" High "Grafana Cloud access policy token"
