@@ -9,11 +9,16 @@
 pub(in crate::scan) struct Gate {
     tables: Box<[[u32; 256]; 4]>,
     pairs: Box<Pairs>,
+    triples: Box<Triples>,
 }
 
 /// A bit for each pair of bytes: whether an anchor may have it for its first two bytes, or for its second and
 /// third. To tell those apart takes more for each pair than it saves for the few that are looked at again.
 struct Pairs([u64; PAIR_WORDS]);
+
+/// A bit for the hash of three bytes: whether an anchor may begin with them. Where there are many anchors in a bucket, most
+/// of what its tables agree on begins none of them, and this tells.
+struct Triples([u64; PAIR_WORDS]);
 
 const PAIR_WORDS: usize = 256 * 256 / 64;
 
@@ -29,6 +34,7 @@ impl Gate {
         anchors.sort_unstable();
         let mut tables = Box::new([[0; 256]; 4]);
         let mut pairs = Box::new(Pairs([0; PAIR_WORDS]));
+        let mut triples = Box::new(Triples([0; PAIR_WORDS]));
         for (place, anchor) in anchors.iter().enumerate() {
             let bucket = 1_u32 << (place * 32 / anchors.len());
             for (nth, table) in tables.iter_mut().enumerate() {
@@ -38,6 +44,11 @@ impl Gate {
                     }
                 }
             }
+            if let &[one, two, ..] = *anchor {
+                (0..=u8::MAX)
+                    .filter(|byte| may_stand(anchor, 2, *byte))
+                    .for_each(|three| triples.insert([one, two, three]));
+            }
             for first in [0, 1] {
                 for one in (0..=u8::MAX).filter(|byte| may_stand(anchor, first, *byte)) {
                     (0..=u8::MAX)
@@ -46,7 +57,11 @@ impl Gate {
                 }
             }
         }
-        Self { tables, pairs }
+        Self {
+            tables,
+            pairs,
+            triples,
+        }
     }
 
     /// Whether no anchor begins in a text that stands whole: what begins in its last two bytes is none.
@@ -91,6 +106,9 @@ impl Gate {
     fn agree(&self, text: &[u8], start: usize) -> Option<(usize, u32)> {
         let [first, second, third, _] = &*self.tables;
         let &[one, two, three] = text.get(start..)?.first_chunk()?;
+        if !self.triples.contain([one, two, three]) {
+            return None;
+        }
         #[expect(clippy::indexing_slicing, reason = "a u8 is always below 256")]
         let common = first[usize::from(one)] & second[usize::from(two)] & third[usize::from(three)];
         (common != 0).then_some((start, common))
@@ -120,6 +138,31 @@ impl Pairs {
         self.0
             .get(pair / 64)
             .is_some_and(|word| word >> (pair % 64) & 1 != 0)
+    }
+}
+
+impl Triples {
+    fn insert(&mut self, triple: [u8; 3]) {
+        let place = Self::place(triple);
+        if let Some(word) = self.0.get_mut(place / 64) {
+            *word |= 1 << (place % 64);
+        }
+    }
+
+    #[inline]
+    fn contain(&self, triple: [u8; 3]) -> bool {
+        let place = Self::place(triple);
+        self.0
+            .get(place / 64)
+            .is_some_and(|word| word >> (place % 64) & 1 != 0)
+    }
+
+    /// Sixteen bits of a multiplicative hash.
+    fn place([one, two, three]: [u8; 3]) -> usize {
+        let [.., low, high] = u32::from_le_bytes([one, two, three, 0])
+            .wrapping_mul(0x9E37_79B1)
+            .to_le_bytes();
+        usize::from(u16::from_le_bytes([low, high]))
     }
 }
 
