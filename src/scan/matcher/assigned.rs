@@ -331,11 +331,12 @@ fn is_secret(value: &[u8], style: Style, asked: Asked<'_>) -> bool {
     is_drawn && !is_code && !evidence::is_reference(value) && asked.passes(value)
 }
 
-/// `password=db_password2`: a variable, not its value.
+/// `password=db_password2`: a variable, not its value. What is drawn may hold such a word by chance.
 fn names_another(value: &[u8]) -> bool {
     let lower = value.to_ascii_lowercase();
     let words: [&[u8]; 5] = [b"pass", b"pwd", b"secret", b"token", b"key"];
     evidence::is_identifier(value)
+        && evidence::changes(value) < 0.3
         && words
             .iter()
             .any(|word| lower.windows(word.len()).any(|window| window == *word))

@@ -356,6 +356,19 @@ fn a_generic_kind_takes_no_public_prefix_from_a_telling_one() {
 }
 
 #[test]
+fn a_drawn_value_may_hold_the_word_for_what_it_is() {
+    let detectors = armed(&[("credentials", LeakAction::Redact)]);
+    let [left, right] = [1, 2].map(|seed| Draw::new(seed).text(Set::ALNUM, 12));
+    for word in ["PWd", "kEy"] {
+        let text = format!("--api-key {left}{word}{right}");
+        let hits = assert_same_for_every_cutting(&detectors, text.as_bytes(), 1);
+        assert_eq!(hits.len(), 1, "{text}");
+    }
+    let named = b"connect(password=db_password_v2)";
+    assert_eq!(assert_same_for_every_cutting(&detectors, named, 1), []);
+}
+
+#[test]
 fn the_fingerprint_tells_equal_from_different_and_the_preview_tells_nothing() {
     let detectors = everything(LeakAction::Redact);
     let finding = |seed| {
