@@ -20,6 +20,19 @@ The certificate of the gateway expires on 2027-03-31, long after the freeze.
 Latency at the 99th percentile went from 210 ms to 187 ms after the index was added.""".splitlines()
 
 
+# Of no interest to anybody: what most code is.
+ORDINARY_CODE = """for (let i = 0; i < rows.length; i += 1) { total += rows[i].amount * rate; }
+pub(crate) fn advance(&mut self, window: &[u8], from: usize) -> Option<usize> {
+    if let Some(first) = self.blocks.front() { return first.begin.checked_sub(offset); }
+def parse_rows(path, limit=100): return [row.strip().split(",") for row in open(path)][:limit]
+SELECT branch, count(*) AS calls FROM requests WHERE created_at > now() - interval '7 days' GROUP BY 1;
+func (w *Worker) Run(ctx context.Context, jobs <-chan Job) error { defer w.wg.Done() }
+assert_eq!(outcome.unwrap().lines().count(), 42, "every line is there");
+import { useEffect, useState } from "react"; export default function Table({ rows }) {
+raise ValueError(f"unexpected branch {branch!r} in line {number}")
+private final Map<String, List<Integer>> byBranch = new HashMap<>();""".splitlines()
+
+
 def prose(r, least=1, most=3):
     return " ".join(r.sample(SENTENCES, r.randint(least, most)))
 
