@@ -102,7 +102,7 @@ enum Reader {
     /// Nothing is looked for.
     Nothing,
     Sse(Box<SseCarrier>),
-    Text(TextCarrier),
+    Text(Box<TextCarrier>),
 }
 
 impl Scan {
@@ -112,7 +112,7 @@ impl Scan {
             _ if detectors.is_empty() => Reader::Nothing,
             Carrier::Json => Reader::Json(Box::default()),
             Carrier::Sse => Reader::Sse(Box::new(SseCarrier::new())),
-            Carrier::Text => Reader::Text(TextCarrier::default()),
+            Carrier::Text => Reader::Text(Box::default()),
         };
         Self {
             desk: Desk::new(detectors),

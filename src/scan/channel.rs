@@ -10,11 +10,16 @@ use crate::model::{Finding, LeakAction};
 
 use super::Blocked;
 use super::detectors::Detectors;
+use super::escape::Unescaped;
+use super::lax::{self, Lax, Stretches};
 use super::matcher::{Hit, Matcher, Part};
 use super::tape::Tape;
 
 /// Shorter texts hold nothing that a detector knows: `a@b.co` is the shortest.
 const MIN_SECRET_BYTES: usize = 6;
+
+/// A longer name tells nothing that its first bytes would not.
+const MAX_NAME_BYTES: usize = 128;
 
 /// Findings that are remembered so that two readings of the same bytes count once.
 const RECENT: usize = 32;
@@ -27,6 +32,10 @@ pub(super) struct Desk {
     findings: Vec<Placed>,
     recent: VecDeque<(&'static str, u64)>,
     hits: Vec<Hit>,
+    /// Hits so far, told of or not.
+    met: u64,
+    lenient: Unescaped,
+    named: Vec<u8>,
 }
 
 /// A finding, and where it stands in the body.
@@ -70,7 +79,28 @@ pub(super) struct Channel {
     /// Where on the tape the text begins as others read it, whose offsets findings here are to have: of two
     /// readings of the same bytes the cutting says which finds a thing first.
     origin: Option<u64>,
+    /// So many bytes at the beginning are a name, which stands elsewhere.
+    name_length: u64,
+    /// It is a second reading of a text, and has none itself.
+    is_second: bool,
+    /// The text as a lenient reader has it, while that is another one.
+    lenient: Option<Box<Lenient>>,
 }
+
+/// A second reading of a text.
+#[derive(Debug, Clone)]
+struct Lenient {
+    channel: Channel,
+    lax: Lax,
+    /// Bytes since both readings were last told apart.
+    alike: u64,
+}
+
+/// Behind so many bytes that both readings have alike, nothing that they had before matters to what is found.
+const ALIKE: u64 = 256;
+
+/// What both readings are given at a time.
+const STRETCH: usize = 256;
 
 impl Desk {
     pub(super) fn new(detectors: Arc<Detectors>) -> Self {
@@ -80,7 +110,21 @@ impl Desk {
             findings: Vec::new(),
             recent: VecDeque::new(),
             hits: Vec::new(),
+            met: 0,
+            lenient: Unescaped::default(),
+            named: Vec::new(),
         }
+    }
+
+    /// Whether a name may tell what its value is.
+    pub(super) fn is_telling(&self, name: &[u8]) -> bool {
+        name.len() <= MAX_NAME_BYTES && !self.detectors.are_absent(name)
+    }
+
+    /// Whether a glance shows that a text which stands whole holds nothing, however it is read.
+    pub(super) fn passes(&self, text: &[u8]) -> bool {
+        text.len() < MIN_SECRET_BYTES
+            || (self.detectors.are_absent(text) && lax::first(text).is_none())
     }
 
     pub(super) fn take_findings(&mut self) -> Vec<Finding> {
@@ -130,8 +174,46 @@ impl Channel {
         desk: &mut Desk,
         name: &str,
         text: &[u8],
-        segments: impl IntoIterator<Item = Segment>,
+        segments: &[Segment],
     ) -> Result<(), Blocked> {
+        if self.lenient.is_none() && (self.is_second || lax::first(text).is_none()) {
+            return self.feed_own(desk, name, text, segments);
+        }
+        let (mut rest, mut map) = (text, Stretches::new(segments));
+        let mut here = Vec::new();
+        while !rest.is_empty() {
+            let length = match &self.lenient {
+                None => lax::first(rest).unwrap_or(rest.len()),
+                Some(_) => rest.len().min(STRETCH),
+            };
+            here.clear();
+            map.take(length, &mut here);
+            let (piece, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            rest = behind;
+            if self.lenient.is_some() {
+                self.feed_both(desk, name, piece, &here)?;
+                self.lenient.take_if(|lenient| lenient.is_over());
+            } else {
+                self.feed_own(desk, name, piece, &here)?;
+            }
+            if self.lenient.is_none() && lax::first(rest) == Some(0) {
+                let raw = map.place().unwrap_or_else(|| desk.tape.end());
+                self.lenient = Some(Box::new(self.fork(raw)));
+            }
+        }
+        Ok(())
+    }
+
+    fn feed_own(
+        &mut self,
+        desk: &mut Desk,
+        name: &str,
+        text: &[u8],
+        segments: &[Segment],
+    ) -> Result<(), Blocked> {
+        if text.is_empty() {
+            return Ok(());
+        }
         self.segments.extend(segments);
         let mut hits = std::mem::take(&mut desk.hits);
         self.matcher.feed(&desk.detectors, text, &mut hits);
@@ -141,6 +223,47 @@ impl Channel {
         outcome
     }
 
+    /// Which of the readings was asked first must not say what is found: where one of them blocks, both are asked
+    /// again byte by byte.
+    fn feed_both(
+        &mut self,
+        desk: &mut Desk,
+        name: &str,
+        text: &[u8],
+        segments: &[Segment],
+    ) -> Result<(), Blocked> {
+        if !desk.detectors.may_block() {
+            return self.feed_both_once(desk, name, text, segments);
+        }
+        let (before, reported) = (self.clone(), desk.reported());
+        let outcome = self.feed_both_once(desk, name, text, segments);
+        if outcome.is_ok() {
+            return outcome;
+        }
+        desk.take_back(&reported);
+        *self = before;
+        let (mut map, mut here) = (Stretches::new(segments), Vec::new());
+        for byte in text.chunks(1) {
+            here.clear();
+            map.take(1, &mut here);
+            self.feed_both_once(desk, name, byte, &here)?;
+        }
+        outcome
+    }
+
+    fn feed_both_once(
+        &mut self,
+        desk: &mut Desk,
+        name: &str,
+        text: &[u8],
+        segments: &[Segment],
+    ) -> Result<(), Blocked> {
+        self.feed_own(desk, name, text, segments)?;
+        self.lenient
+            .as_mut()
+            .map_or(Ok(()), |lenient| lenient.feed(desk, name, text, segments))
+    }
+
     /// The text ends here; the next piece begins a new one.
     pub(super) fn finish(&mut self, desk: &mut Desk, name: &str) -> Result<(), Blocked> {
         let mut hits = std::mem::take(&mut desk.hits);
@@ -148,7 +271,9 @@ impl Channel {
         let outcome = self.apply(desk, name, &mut hits);
         desk.hits = hits;
         self.begin_anew();
-        outcome
+        let lenient = self.lenient.take();
+        outcome?;
+        lenient.map_or(Ok(()), |lenient| lenient.finish(desk, name))
     }
 
     /// A text that is there as a whole. Nothing of another one may be under way. Tells whether it is
@@ -160,8 +285,14 @@ impl Channel {
         text: &[u8],
         segments: &[Segment],
     ) -> Result<bool, Blocked> {
-        if text.len() < MIN_SECRET_BYTES || desk.detectors.are_absent(text) {
+        if desk.passes(text) {
             return Ok(true);
+        }
+        if lax::first(text).is_some() {
+            let met = desk.met;
+            self.feed(desk, name, text, segments)?;
+            self.finish(desk, name)?;
+            return Ok(desk.met == met);
         }
         let mut hits = std::mem::take(&mut desk.hits);
         self.matcher.read(&desk.detectors, text, &mut hits);
@@ -176,25 +307,76 @@ impl Channel {
         outcome.map(|()| false)
     }
 
-    /// Another reading of the text so far, for what comes at `raw`, where both readings were the same up to
-    /// there, byte by byte.
-    pub(super) fn fork(&self, raw: u64) -> Self {
-        Self {
-            origin: raw.checked_sub(self.matcher.position()),
-            ..self.clone()
+    /// The name of the text that begins, as `name="` before it: what a value is, its name often tells alone.
+    pub(super) fn begin_named(
+        &mut self,
+        desk: &mut Desk,
+        channel: &str,
+        name: &[u8],
+        raw: u64,
+    ) -> Result<(), Blocked> {
+        let mut text = std::mem::take(&mut desk.named);
+        text.clear();
+        text.extend_from_slice(name);
+        text.extend_from_slice(b"=\"");
+        self.name_length = text.len() as u64;
+        let segment = Segment::of(text.len(), raw, 0);
+        let outcome = self.feed_own(desk, channel, &text, &[segment]);
+        desk.named = text;
+        outcome
+    }
+
+    /// As [`Channel::read`], for a text with a name that tells something.
+    pub(super) fn read_named(
+        &mut self,
+        desk: &mut Desk,
+        channel: &str,
+        name: &[u8],
+        text: &[u8],
+        segments: &[Segment],
+    ) -> Result<(), Blocked> {
+        let Some(first) = segments.first() else {
+            return Ok(());
+        };
+        self.begin_named(desk, channel, name, first.raw)?;
+        self.feed(desk, channel, text, segments)?;
+        self.finish(desk, channel)
+    }
+
+    /// A second reading of the text so far, for what comes at `raw`.
+    fn fork(&self, raw: u64) -> Lenient {
+        let position = self.matcher.position().saturating_sub(self.name_length);
+        Lenient {
+            channel: Self {
+                origin: raw.checked_sub(position),
+                is_second: true,
+                lenient: None,
+                ..self.clone()
+            },
+            lax: Lax::default(),
+            alike: 0,
         }
     }
 
     fn begin_anew(&mut self) {
         self.segments.clear();
-        (self.mapped, self.let_go) = (0, 0);
+        (self.mapped, self.let_go, self.name_length) = (0, 0, 0);
     }
 
     /// Where on the tape the first undecided byte lies, if any waits. Bytes that leave as a mark in any
     /// case need not wait for more.
     pub(super) fn waits_at(&self, tape: &Tape) -> Option<u64> {
+        let lenient = self
+            .lenient
+            .as_ref()
+            .and_then(|lenient| lenient.waits_at(tape));
+        let own = self.own_waits_at(tape);
+        own.into_iter().chain(lenient).min()
+    }
+
+    fn own_waits_at(&self, tape: &Tape) -> Option<u64> {
         let decided = self.decided();
-        if !self.is_waiting() {
+        if decided >= self.matcher.position() {
             return None;
         }
         let mut at = self.mapped;
@@ -214,12 +396,20 @@ impl Channel {
     /// Whether anything waits.
     pub(super) fn is_waiting(&self) -> bool {
         self.decided() < self.matcher.position()
+            || self.lenient.as_ref().is_some_and(|it| it.is_waiting())
     }
 
     /// Whether something that waits has shown what names it, rather than being a word that could yet
     /// turn out to stand before an `@`.
     pub(super) fn is_anchored(&self, desk: &Desk) -> bool {
-        self.is_waiting() && self.matcher.is_anchored(&desk.detectors)
+        let is_anchored = |it: &Self| {
+            it.decided() < it.matcher.position() && it.matcher.is_anchored(&desk.detectors)
+        };
+        is_anchored(self)
+            || self
+                .lenient
+                .as_ref()
+                .is_some_and(|it| is_anchored(&it.channel))
     }
 
     /// Lets what waits go, undecided: the bound of the hold-back was reached. A candidate that has shown
@@ -231,7 +421,22 @@ impl Channel {
         desk.hits = hits;
         self.let_go = self.matcher.position();
         self.forget();
-        outcome
+        outcome?;
+        // What it had open goes as well, and means itself.
+        let Some(mut lenient) = self.lenient.take() else {
+            return Ok(());
+        };
+        let mut read = std::mem::take(&mut desk.lenient);
+        read.clear();
+        lenient.lax.finish(&mut read);
+        let fed = lenient
+            .channel
+            .feed(desk, "held", &read.text, &read.segments);
+        desk.lenient = read;
+        fed?;
+        lenient.channel.let_go(desk)?;
+        self.lenient = Some(lenient);
+        Ok(())
     }
 
     /// The detectors for whose sake something waits.
@@ -266,6 +471,7 @@ impl Channel {
 
     fn apply(&self, desk: &mut Desk, name: &str, hits: &mut Vec<Hit>) -> Result<(), Blocked> {
         let mut outcome = Ok(());
+        desk.met += hits.len() as u64;
         for hit in hits.drain(..) {
             if outcome.is_ok() {
                 outcome = self.apply_one(desk, name, hit);
@@ -280,15 +486,17 @@ impl Channel {
             end,
             action,
             mark,
+            instead,
             part,
             finding,
         } = hit;
         let raw_start = self.raw(start);
         let detector = finding.as_ref().map(|finding| finding.detector);
         if let Some(mut finding) = finding {
-            if let (Some(origin), Some(raw)) = (self.origin, raw_start) {
-                finding.offset = raw.saturating_sub(origin);
-            }
+            finding.offset = match (self.origin, raw_start) {
+                (Some(origin), Some(raw)) => raw.saturating_sub(origin),
+                _ => finding.offset.saturating_sub(self.name_length),
+            };
             let span = raw_start.map(|raw| {
                 let last = self.raw_ranges(start, end).pop();
                 raw..last.map_or(raw, |(_, end)| end.max(raw))
@@ -302,8 +510,9 @@ impl Channel {
                 at: raw_start.unwrap_or_else(|| desk.tape.end()),
             }),
             LeakAction::Redact => {
-                let mut mark = matches!(part, Part::Begin | Part::Whole)
-                    .then(|| Bytes::from_static(mark.as_bytes()));
+                let mark = || Bytes::from_static(mark.as_bytes());
+                let mut mark =
+                    instead.or_else(|| matches!(part, Part::Begin | Part::Whole).then(mark));
                 for (raw_start, raw_end) in self.raw_ranges(start, end) {
                     // What was let go has left without a mark: the mark stands for the rest.
                     if start < self.let_go && raw_end <= desk.tape.begin() {
@@ -351,7 +560,69 @@ impl Channel {
     }
 }
 
+impl Lenient {
+    fn feed(
+        &mut self,
+        desk: &mut Desk,
+        name: &str,
+        text: &[u8],
+        segments: &[Segment],
+    ) -> Result<(), Blocked> {
+        let mut read = std::mem::take(&mut desk.lenient);
+        read.clear();
+        if self.lax.read(text, segments, &mut read) {
+            self.alike = 0;
+        } else {
+            self.alike += text.len() as u64;
+        }
+        let outcome = self
+            .channel
+            .feed_own(desk, name, &read.text, &read.segments);
+        desk.lenient = read;
+        outcome
+    }
+
+    fn finish(mut self, desk: &mut Desk, name: &str) -> Result<(), Blocked> {
+        let mut read = std::mem::take(&mut desk.lenient);
+        read.clear();
+        self.lax.finish(&mut read);
+        let outcome = self
+            .channel
+            .feed_own(desk, name, &read.text, &read.segments);
+        desk.lenient = read;
+        outcome?;
+        self.channel.finish(desk, name)
+    }
+
+    /// Whether it finds nothing any more that the text itself does not show.
+    fn is_over(&self) -> bool {
+        self.alike > ALIKE && self.channel.matcher.is_idle()
+    }
+
+    fn waits_at(&self, tape: &Tape) -> Option<u64> {
+        let own = self.channel.own_waits_at(tape);
+        own.into_iter().chain(self.lax.waits_at()).min()
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.channel.is_waiting() || self.lax.waits_at().is_some()
+    }
+}
+
 impl Segment {
+    /// The segment of a part of the decoded bytes.
+    pub(super) fn part(self, from: u32, length: u32) -> Self {
+        if self.length == self.raw_length {
+            Self {
+                length,
+                raw: self.raw + u64::from(from),
+                raw_length: length,
+            }
+        } else {
+            Self { length, ..self }
+        }
+    }
+
     /// Raw bytes that decode to themselves.
     pub(super) fn plain(raw: u64, length: usize) -> Self {
         let length = u32::try_from(length).unwrap_or(u32::MAX);

@@ -2,7 +2,7 @@
 
 use super::Blocked;
 use super::channel::{Desk, Segment};
-use super::escape::{Escape, Unescaped};
+use super::escape::Unescaped;
 use super::event::{Data, Event, Kind};
 use super::fields::Map;
 use super::texts::{Piece, Texts};
@@ -62,6 +62,10 @@ impl DataReader {
             leaf.read(data, &mut self.text);
             map.segments(&self.text.segments, &mut self.segments);
             let text = leaf.text(data, &self.text);
+            let name = self.event.name(leaf, data);
+            if !name.is_empty() && desk.is_telling(name) {
+                texts.named(desk, name, text, &self.segments)?;
+            }
             let piece = |whole, restarts| Piece {
                 key: leaf.channel,
                 text,
@@ -92,7 +96,7 @@ impl DataReader {
         Ok(())
     }
 
-    /// Data that is not JSON: as it stands, and with the escapes that a lenient reader may see.
+    /// Data that is not JSON, as it stands.
     fn plain(
         &mut self,
         desk: &mut Desk,
@@ -101,12 +105,6 @@ impl DataReader {
         data: &[u8],
         map: &Map,
     ) -> Result<(), Blocked> {
-        if data.contains(&b'\\') {
-            self.text.clear();
-            self.text.read(&mut Escape::default(), data, 0, false);
-            map.segments(&self.text.segments, &mut self.segments);
-            texts.name(desk, &self.text.text, &self.segments)?;
-        }
         map.segments(&[Segment::plain(0, data.len())], &mut self.segments);
         let piece = Piece {
             key,

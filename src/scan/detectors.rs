@@ -9,7 +9,7 @@ use crate::model::{Finding, LeakAction, Severity};
 
 use super::config::Config;
 use super::matcher::kind::{Check, Kind, Left, Shape};
-use super::matcher::{Found, Gate, Live, View, may_hold_card};
+use super::matcher::{Found, Gate, Live, View, long_stretch, may_hold_card};
 use super::packs;
 
 /// The compiled detectors. Immutable; one for each snapshot, shared by all answers.
@@ -23,6 +23,7 @@ pub struct Detectors {
     email: Option<u16>,
     card: Option<u16>,
     holds_heads: bool,
+    hold_anything: bool,
 }
 
 /// Why detectors could not be compiled.
@@ -91,6 +92,7 @@ impl Detectors {
                 .iter()
                 .any(|armed| armed.holds() && matches!(armed.kind.left, Left::Head(..))),
             config: config.clone(),
+            hold_anything: armed.iter().any(Armed::holds),
             armed,
             anchors,
             owners,
@@ -123,6 +125,7 @@ impl Detectors {
                 .is_none_or(|(_, gate)| gate.passes_all(text))
             && (self.email.is_none() || !text.contains(&b'@'))
             && (self.card.is_none() || !may_hold_card(text))
+            && long_stretch(text).is_none()
     }
 
     pub(super) const fn anchors(&self) -> Option<&(DFA, Gate)> {
@@ -148,6 +151,11 @@ impl Detectors {
     /// Whether what may stand before an anchor makes bytes wait.
     pub(super) const fn holds_heads(&self) -> bool {
         self.holds_heads
+    }
+
+    /// Whether anything makes bytes wait.
+    pub(super) const fn hold_anything(&self) -> bool {
+        self.hold_anything
     }
 
     /// Whether candidates of this detector make bytes wait.
@@ -187,6 +195,7 @@ impl Armed {
             end,
             anchor: start.saturating_sub(anchor.len() as u64),
             mark: self.kind.mark,
+            instead: None,
             is_generic: self.kind.is_generic(),
             finding: Finding {
                 detector: self.kind.name,

@@ -66,6 +66,16 @@ const fn stands_whole(key: &[u8]) -> Option<bool> {
     }
 }
 
+/// Keys whose strings name the value of another member.
+const fn is_label(key: &[u8]) -> bool {
+    matches!(key, b"key" | b"label" | b"name" | b"Key" | b"Name")
+}
+
+/// Keys of what a label names.
+const fn is_labelled(key: &[u8]) -> bool {
+    matches!(key, b"val" | b"value" | b"Value")
+}
+
 /// Whether what stands below a key speaks about the event: ids and time stamps, which end in letters and
 /// digits. No reader joins them over events, and as pieces of a text each would wait for the next.
 fn is_about_event(key: &[u8]) -> bool {
@@ -96,6 +106,8 @@ pub(super) struct Leaf {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) has_escapes: bool,
+    /// Where its key stands, or that of the array around it; of no length for a key.
+    key: (usize, usize),
 }
 
 /// What a text is.
@@ -137,6 +149,8 @@ struct Object {
     append: bool,
     last_chunk: bool,
     whole: Option<bool>,
+    /// Where the text stands that names another member's value (`{ "name": …, "value": … }`).
+    label: (usize, usize),
 }
 
 /// A container that is being read.
@@ -235,6 +249,7 @@ impl Event {
                 append: false,
                 last_chunk: false,
                 whole,
+                label: (0, 0),
             });
             self.objects.len() - 1
         });
@@ -301,6 +316,9 @@ impl Event {
         if let Some((object, key)) = self.member(data) {
             names |= is_name(key);
             object.note(key, value);
+            if is_label(key) {
+                object.label = (start, end);
+            }
         }
         let kind = match (names, whole) {
             (true, _) => Kind::Name,
@@ -344,7 +362,23 @@ impl Event {
             .rev()
             .find_map(|open| open.object)
             .unwrap_or(usize::MAX);
+        let key = match self.open.last() {
+            Some(open)
+                if open.object.is_some() && !(kind == Kind::Name && open.key == (start, end)) =>
+            {
+                open.key
+            }
+            // The key of the array that it is an element of.
+            Some(open) if open.object.is_none() => self
+                .open
+                .iter()
+                .rev()
+                .find(|open| open.object.is_some())
+                .map_or((0, 0), |open| open.key),
+            _ => (0, 0),
+        };
         self.leaves.push(Leaf {
+            key,
             kind,
             channel: 0,
             object,
@@ -353,6 +387,16 @@ impl Event {
             end,
             has_escapes,
         });
+    }
+
+    /// The name of a text: its key, or what another member says of it. As it is written, without quotes.
+    pub(super) fn name<'a>(&self, leaf: &Leaf, data: &'a [u8]) -> &'a [u8] {
+        let at = |(start, end): (usize, usize)| data.get(start..end).unwrap_or_default();
+        let key = at(leaf.key);
+        match self.objects.get(leaf.object) {
+            Some(object) if is_labelled(key) && object.label.1 > 0 => at(object.label),
+            _ => key,
+        }
     }
 
     /// Gives every text its key, now that all members have been seen.

@@ -25,8 +25,8 @@ const MAX_WORD_BYTES: usize = 128;
 /// Readers skip a byte order mark, though it is not JSON.
 const BYTE_ORDER_MARK: &[u8; 3] = b"\xef\xbb\xbf";
 
-/// Keys are compared with the few that matter; a longer one is none of them.
-const MAX_KEY_BYTES: usize = 8;
+/// Of longer keys only so much is kept, so that it is known to be longer.
+const MAX_SAID_BYTES: usize = 129;
 
 /// Reads JSON as it arrives.
 #[derive(Debug, Default)]
@@ -39,6 +39,10 @@ pub(super) struct JsonCarrier {
     /// Text after the point where the body stopped being JSON.
     rest: Option<TextCarrier>,
     unescaped: Unescaped,
+    /// The key of the value that comes, where it tells something.
+    name: Vec<u8>,
+    /// The text of a member that is the name of another member's value (`{ "name": …, "value": … }`).
+    label: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -64,14 +68,9 @@ struct Text {
     /// The string is a piece of the text that the enclosing array of parts makes up.
     is_part: bool,
     escape: Escape,
-    key: Key,
-}
-
-/// The beginning of a key.
-#[derive(Debug, Default)]
-struct Key {
-    bytes: [u8; MAX_KEY_BYTES],
-    length: usize,
+    /// It is a key or a label, and this is what it says so far.
+    tells: bool,
+    said: Vec<u8>,
 }
 
 #[derive(Debug)]
@@ -101,6 +100,10 @@ struct Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
     Other,
+    /// `name`, `key`: names the value of another member, or a parameter.
+    Label,
+    /// `value`: what a label names.
+    Labelled,
     /// `parts`, `content`: an array whose texts are read one behind the other (A2A, MCP, model APIs).
     Parts,
     /// `text`: the text of a part.
@@ -205,16 +208,23 @@ impl JsonCarrier {
             let here = raw + at as u64;
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' => {}
-                b'{' => self.open(Container::Object {
-                    expects_key: true,
-                    key: Role::Other,
-                })?,
+                b'{' => {
+                    self.name.clear();
+                    self.label.clear();
+                    self.open(Container::Object {
+                        expects_key: true,
+                        key: Role::Other,
+                    })?;
+                }
                 b'[' => {
                     let of_parts = self.role() == Role::Parts;
                     let joined = Joined::Nothing;
                     self.open(Container::Array { of_parts, joined })?;
                 }
                 b'}' | b']' => {
+                    if *byte == b'}' {
+                        self.label.clear();
+                    }
                     if let Some(container) = self.open.pop() {
                         close(desk, container)?;
                     }
@@ -244,7 +254,7 @@ impl JsonCarrier {
                 }
                 mark if is_byte_order_mark(here, *mark) => {}
                 _ => {
-                    self.rest = Some(TextCarrier::with_escapes());
+                    self.rest = Some(TextCarrier::default());
                     return Ok(at);
                 }
             }
@@ -271,13 +281,37 @@ impl JsonCarrier {
         }
         let decoded = rest.get(..length).unwrap_or_default();
         let segment = Segment::plain(raw, length);
-        self.channel.read(desk, NAME, decoded, &[segment])?;
-        if text.is_key
-            && let Some(Container::Object { expects_key, key }) = self.open.last_mut()
-        {
-            (*expects_key, *key) = (false, Role::of(decoded));
+        if text.is_key || self.name.is_empty() {
+            self.channel.read(desk, NAME, decoded, &[segment])?;
+        } else {
+            self.channel
+                .read_named(desk, NAME, &self.name, decoded, &[segment])?;
         }
+        self.said(desk, text.is_key, decoded);
         Ok(Some(length + 1))
+    }
+
+    /// Notes what a key or a value says of what comes behind it.
+    fn said(&mut self, desk: &Desk, is_key: bool, text: &[u8]) {
+        if !is_key {
+            if self.role() == Role::Label {
+                self.label.clear();
+                if desk.is_telling(text) {
+                    self.label.extend_from_slice(text);
+                }
+            }
+            return;
+        }
+        let role = Role::of(text);
+        if let Some(Container::Object { expects_key, key }) = self.open.last_mut() {
+            (*expects_key, *key) = (false, role);
+        }
+        self.name.clear();
+        if role == Role::Labelled {
+            self.name.extend_from_slice(&self.label);
+        } else if desk.is_telling(text) {
+            self.name.extend_from_slice(text);
+        }
     }
 
     /// A bare word, if it stands here whole and is one that JSON knows. Returns how many bytes were read.
@@ -312,7 +346,8 @@ impl JsonCarrier {
             is_key,
             is_part: !is_key && self.is_part(),
             escape: Escape::default(),
-            key: Key::default(),
+            tells: is_key || self.role() == Role::Label,
+            said: Vec::new(),
         }
     }
 
@@ -366,7 +401,7 @@ impl JsonCarrier {
             Bare::Number => self.number(desk, &word.text, word.raw),
             // Not JSON: what was read of it is read again as text.
             Bare::Neither | Bare::Open => {
-                let text = self.rest.insert(TextCarrier::with_escapes());
+                let text = self.rest.insert(TextCarrier::default());
                 text.scan(desk, &word.text, word.raw)
             }
         }
@@ -375,7 +410,12 @@ impl JsonCarrier {
     fn number(&mut self, desk: &mut Desk, word: &[u8], raw: u64) -> Result<(), Blocked> {
         let text = word.trim_ascii_end();
         let segment = Segment::plain(raw, text.len());
-        self.channel.read(desk, NAME, text, &[segment])?;
+        if self.name.is_empty() {
+            self.channel.read(desk, NAME, text, &[segment])?;
+        } else {
+            self.channel
+                .read_named(desk, NAME, &self.name, text, &[segment])?;
+        }
         desk.tape.quote(raw, raw + text.len() as u64);
         Ok(())
     }
@@ -420,13 +460,24 @@ impl JsonCarrier {
         let State::String(text) = &mut self.state else {
             return Ok(());
         };
-        if text.is_key {
-            text.key.extend(decoded);
+        if text.tells {
+            let room = decoded.len().min(MAX_SAID_BYTES - text.said.len());
+            text.said
+                .extend_from_slice(decoded.get(..room).unwrap_or_default());
+        }
+        if !text.is_key
+            && !text.is_part
+            && !self.name.is_empty()
+            && self.channel.is_new()
+            && let Some(first) = segments.first()
+        {
+            self.channel
+                .begin_named(desk, NAME, &self.name, first.raw)?;
         }
         let begins_parts = match text.is_part.then(|| joined(&mut self.open)).flatten() {
             Some(joined) => match joined.channel(desk)? {
                 Some(joined) => {
-                    joined.feed(desk, NAME, decoded, segments.iter().copied())?;
+                    joined.feed(desk, NAME, decoded, segments)?;
                     false
                 }
                 None => true,
@@ -436,18 +487,17 @@ impl JsonCarrier {
         if is_over && self.channel.is_new() {
             if !begins_parts {
                 self.channel.read(desk, NAME, decoded, segments)?;
-                self.end_string(|_| Joined::Nothing);
+                self.end_string(desk, |_| Joined::Nothing);
                 return Ok(());
             }
-            if desk.detectors.are_absent(decoded) {
-                self.end_string(|_| Joined::clean(decoded, segments));
+            if desk.passes(decoded) {
+                self.end_string(desk, |_| Joined::clean(decoded, segments));
                 return Ok(());
             }
         }
-        self.channel
-            .feed(desk, NAME, decoded, segments.iter().copied())?;
+        self.channel.feed(desk, NAME, decoded, segments)?;
         if is_over {
-            self.end_string(|channel| Joined::Running(Box::new(channel.clone())));
+            self.end_string(desk, |channel| Joined::Running(Box::new(channel.clone())));
             self.channel.finish(desk, NAME)?;
         }
         Ok(())
@@ -455,7 +505,7 @@ impl JsonCarrier {
 
     /// Structure goes on. The channel still holds the text; `first` is what it leaves to the parts behind it, if
     /// it is the first of them.
-    fn end_string(&mut self, first: impl FnOnce(&Channel) -> Joined) {
+    fn end_string(&mut self, desk: &Desk, first: impl FnOnce(&Channel) -> Joined) {
         let State::String(text) = std::mem::take(&mut self.state) else {
             return;
         };
@@ -464,11 +514,7 @@ impl JsonCarrier {
         {
             *joined = first(&self.channel);
         }
-        if text.is_key
-            && let Some(Container::Object { expects_key, key }) = self.open.last_mut()
-        {
-            (*expects_key, *key) = (false, text.key.role());
-        }
+        self.said(desk, text.is_key, &text.said);
     }
 }
 
@@ -484,7 +530,7 @@ impl Joined {
     fn channel(&mut self, desk: &mut Desk) -> Result<Option<&mut Channel>, Blocked> {
         if let Self::Clean(part) = self {
             let mut channel = Box::<Channel>::default();
-            channel.feed(desk, NAME, &part.text, part.segments.iter().copied())?;
+            channel.feed(desk, NAME, &part.text, &part.segments)?;
             *self = Self::Running(channel);
         }
         Ok(match self {
@@ -548,26 +594,13 @@ impl Bare {
     }
 }
 
-impl Key {
-    fn extend(&mut self, more: &[u8]) {
-        for byte in more {
-            if let Some(slot) = self.bytes.get_mut(self.length) {
-                *slot = *byte;
-            }
-            self.length += 1;
-        }
-    }
-
-    fn role(&self) -> Role {
-        self.bytes.get(..self.length).map_or(Role::Other, Role::of)
-    }
-}
-
 impl Role {
     fn of(key: &[u8]) -> Self {
         match key {
+            b"key" | b"label" | b"name" | b"Key" | b"Name" => Self::Label,
             b"parts" | b"content" => Self::Parts,
             b"text" => Self::Text,
+            b"val" | b"value" | b"Value" => Self::Labelled,
             _ => Self::Other,
         }
     }

@@ -20,6 +20,7 @@ mod fields;
 mod fuzz;
 mod json;
 mod known;
+mod lax;
 mod matcher;
 mod packs;
 mod sse;

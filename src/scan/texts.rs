@@ -81,6 +81,17 @@ impl Texts {
         Ok(())
     }
 
+    /// A text by itself, with its name before it.
+    pub(super) fn named(
+        &mut self,
+        desk: &mut Desk,
+        name: &[u8],
+        text: &[u8],
+        segments: &[Segment],
+    ) -> Result<(), Blocked> {
+        self.own.read_named(desk, self.name, name, text, segments)
+    }
+
     /// A piece of a text that goes on over events.
     pub(super) fn piece(&mut self, desk: &mut Desk, piece: Piece<'_>) -> Result<(), Blocked> {
         let Piece {
@@ -179,9 +190,8 @@ impl Open {
         text: &[u8],
         segments: &[Segment],
     ) -> Result<(), Blocked> {
-        let segments = segments.iter().copied();
         if let Some(appended) = &mut self.appended {
-            appended.feed(desk, name, text, segments.clone())?;
+            appended.feed(desk, name, text, segments)?;
         }
         self.channel.feed(desk, name, text, segments)
     }

@@ -355,7 +355,7 @@ def named(seen: dict) -> bool:
     if kind == "Error":
         # The SDK for Node has no kind for a card that it may not read, nor for codes over REST of 0.3 that it does
         # not know, but says what it was told.
-        return bool(re.match(r"Failed to fetch Agent Card .*: 401$|REST error: .* \(Code: -31\d+\)$", error["text"]))
+        return bool(re.match(r"Failed to fetch Agent Card .*: 401$|REST error: .* \(Code: -31\d+\)$|HTTP error for .*! Status: 404 ", error["text"]))
     return kind.startswith("a2a.") and not re.search("JSONError|JSONDecode|ParseError", kind)
 
 

@@ -38,20 +38,22 @@ pub(super) fn details(error: &PublicError<'_>) -> String {
     })
 }
 
-/// As the SDKs of A2A 0.3 say it: that for Python reads the message alone, that for JavaScript takes only
-/// what has a code as well for an error of its protocol.
+/// As the SDKs of A2A 0.3 say it: that for Python reads the message alone, and its agents say no more; that for
+/// JavaScript takes only what has a code as well for an error of its protocol.
 #[derive(Serialize)]
 struct Message<'a> {
-    code: i32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<i32>,
     message: &'a str,
     #[serde(flatten)]
     data: Option<PlainData<'a>>,
 }
 
 pub(super) fn message(error: &PublicError<'_>) -> String {
+    let is_own = error.voice == Voice::Lictor;
     json(&Message {
-        code: error.code,
+        code: is_own.then_some(error.code),
         message: error.message,
-        data: (error.voice == Voice::Lictor).then(|| PlainData::of(error)),
+        data: is_own.then(|| PlainData::of(error)),
     })
 }

@@ -17,6 +17,7 @@ mod assigned;
 mod authority;
 mod card;
 mod email;
+mod encoded;
 pub(in crate::scan) mod evidence;
 mod gate;
 mod iban;
@@ -36,11 +37,14 @@ mod view;
 mod tests;
 
 pub(in crate::scan) use self::card::{is_card, may_hold_card};
+use self::encoded::Encoded;
+pub(in crate::scan) use self::encoded::long_stretch;
 pub(in crate::scan) use self::gate::Gate;
 pub(in crate::scan) use self::set::Set;
 
 use aho_corasick::Anchored;
 use aho_corasick::automaton::{Automaton, StateID};
+use bytes::Bytes;
 
 use crate::model::{Finding, LeakAction};
 
@@ -73,6 +77,11 @@ pub(super) struct Matcher {
     live: Vec<Live>,
     found: Vec<Found>,
     swallow: Option<Box<Swallow>>,
+    /// Base64 that is being read, and from where on to look for more.
+    encoded: Option<Box<Encoded>>,
+    encoded_from: u64,
+    /// In how many layers of base64 the text stands.
+    depth: u8,
 }
 
 /// One candidate that more bytes will confirm or refute.
@@ -97,6 +106,8 @@ pub(super) struct Hit {
     pub(super) action: LeakAction,
     /// What stands in the place of the span when it is redacted.
     pub(super) mark: &'static str,
+    /// What stands there where that mark would make it unreadable.
+    pub(super) instead: Option<Bytes>,
     /// Which part of the secret this is.
     pub(super) part: Part,
     /// On [`Part::Whole`] and [`Part::Begin`] only; its `channel` is left empty here.
@@ -129,6 +140,18 @@ impl Matcher {
         self.live.iter().any(holds)
             || first_waiting(&self.found).is_some()
             || self.swallow.is_some()
+            || self
+                .encoded
+                .as_ref()
+                .is_some_and(|encoded| encoded.is_anchored(detectors))
+    }
+
+    /// Whether nothing that was read so far is part of what may yet be found.
+    pub(super) fn is_idle(&self) -> bool {
+        self.live.is_empty()
+            && self.found.is_empty()
+            && self.swallow.is_none()
+            && self.encoded.is_none()
     }
 
     /// The detectors for whose sake bytes wait. None where all that waits is a word or a run of digits.
@@ -158,6 +181,9 @@ impl Matcher {
             let is_named = !live.anchor.is_empty();
             let found = at_bound(detectors.config(), armed, &live, self.position);
             self.found.extend(found.filter(|_| is_named));
+        }
+        if let Some(encoded) = &mut self.encoded {
+            encoded.give_up(detectors, &mut self.found);
         }
         settle(&mut self.found, self.position, hits);
     }
@@ -190,6 +216,7 @@ impl Matcher {
             kept,
             live,
             found,
+            depth: self.depth,
             ..Self::default()
         };
     }
@@ -407,6 +434,8 @@ impl Matcher {
                     self.sweep(detectors, view, end);
                     self.live.retain(|other| other.hold < start);
                     self.found.retain(|other| other.start < start);
+                    // It takes the rest of a run of base64 that it stands in.
+                    self.encoded = None;
                     self.swallow = Some(Box::new(Swallow::new(found, &armed.kind.shape)));
                     return Some(end);
                 }
@@ -422,6 +451,7 @@ impl Matcher {
         let end = swallow.found.end;
         self.barrier = end;
         self.swept = end;
+        self.encoded_from = self.encoded_from.max(end);
         self.state = None;
         if swallow.begun {
             hits.push(swallow.found.rest(Part::End));
@@ -433,6 +463,14 @@ impl Matcher {
     /// Delivers what is certain, says how far all is decided, and returns what must be kept.
     fn deliver(&mut self, detectors: &Detectors, view: &View<'_>, hits: &mut Vec<Hit>) -> u64 {
         let end = view.end();
+        self.read_encoded(detectors, view);
+        let is_swallowed = match &mut self.swallow {
+            Some(swallow) => swallow.advance(&view.ahead()),
+            None => false,
+        };
+        if is_swallowed {
+            self.end_swallow(hits);
+        }
         let number = sweep::waiting_number(detectors, view);
         let held = self
             .live
@@ -463,6 +501,9 @@ impl Matcher {
                 .fold(end, u64::min);
             settle(&mut self.found, floor, hits);
             self.decided = first_waiting(&self.found).map_or(floor, |first| first.min(floor));
+        }
+        if let Some(encoded) = self.encoded_holds_from(detectors) {
+            self.decided = self.decided.min(encoded);
         }
         let needed = self.live.iter().map(Live::needs).min().unwrap_or(end);
         let needed = match &self.swallow {

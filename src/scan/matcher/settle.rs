@@ -1,5 +1,7 @@
 //! Confirmed candidates wait here until nothing can overlap them any more; then one of them wins.
 
+use bytes::Bytes;
+
 use crate::model::{Finding, LeakAction, Severity};
 
 use super::{Hit, Part};
@@ -15,6 +17,8 @@ pub(in crate::scan) struct Found {
     pub(in crate::scan) anchor: u64,
     /// What stands in its place.
     pub(in crate::scan) mark: &'static str,
+    /// What stands there instead of the mark, if the span stays what it is.
+    pub(in crate::scan) instead: Option<Bytes>,
     /// Whether a more telling kind on the same bytes wins.
     pub(in crate::scan) is_generic: bool,
     /// What is told of it. Its offset and length are of this candidate alone.
@@ -49,9 +53,11 @@ impl Found {
         } else {
             self
         };
+        let is_same = (winner.start, winner.end) == (start, end);
         Self {
             start,
             end,
+            instead: winner.instead.clone().filter(|_| is_same),
             ..winner
         }
     }
@@ -72,6 +78,7 @@ impl Found {
             end: self.end,
             action: self.finding.action,
             mark: self.mark,
+            instead: self.instead,
             part,
             finding: Some(self.finding),
         }
@@ -84,7 +91,9 @@ impl Found {
     pub(super) fn begin(&mut self, overlapping: Option<Self>) -> Hit {
         let mut hit = self.rest(Part::Begin);
         hit.finding = Some(self.finding.clone());
+        hit.instead.clone_from(&self.instead);
         if let Some(other) = overlapping {
+            hit.instead = None;
             hit.start = self.start_with(&other);
             if other.rank() > self.rank() {
                 self.mark = other.mark;
@@ -104,6 +113,7 @@ impl Found {
             end: self.end,
             action: self.finding.action,
             mark: self.mark,
+            instead: None,
             part,
             finding: None,
         }

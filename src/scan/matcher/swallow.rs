@@ -1,5 +1,6 @@
 //! Secrets without a useful upper bound: confirmed at their beginning, then dropped in constant memory.
 
+use super::encoded::MIN_LINE;
 use super::kind::{Shape, Step};
 use super::set::Set;
 use super::settle::Found;
@@ -22,6 +23,8 @@ pub(super) struct Swallow {
 
 #[derive(Debug, Clone)]
 enum Mode {
+    /// Base64, with so many letters in its line.
+    Encoded { line: u64 },
     /// Payload and signature, with so many dots left between them.
     Jwt { dots: u8 },
     /// `headers_end` while lines such as `Proc-Type:` may come; `run` counts base64 since the last other byte.
@@ -58,9 +61,33 @@ impl Swallow {
         }
     }
 
+    /// Goes on in base64 that holds a long secret.
+    pub(super) fn encoded(found: Found, line: u64) -> Self {
+        Self {
+            found,
+            begun: false,
+            mode: Mode::Encoded { line },
+        }
+    }
+
     /// Goes on over what can be seen. True when the secret is over; `found.end` says where.
     pub(super) fn advance(&mut self, view: &View<'_>) -> bool {
         match &mut self.mode {
+            Mode::Encoded { line } => {
+                while let Some(byte) = view.at(self.found.end) {
+                    let is_letter = Set::BASE64.or(Set::BASE64_URL).contains(byte);
+                    let is_break = Set::SPACE.contains(byte) && (*line >= MIN_LINE || *line == 0);
+                    if is_letter {
+                        *line += 1;
+                    } else if is_break {
+                        *line = 0;
+                    } else if byte != b'=' {
+                        return true;
+                    }
+                    self.found.end += 1;
+                }
+                view.ended()
+            }
             Mode::Jwt { dots } => {
                 while let Some(byte) = view.at(self.found.end) {
                     if byte == b'.' && *dots > 0 {

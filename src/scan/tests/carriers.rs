@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 
 use super::{armed, detectors, pieces_of, run, token};
@@ -267,4 +269,273 @@ fn what_is_said_about_an_event_does_not_wait_for_the_next() {
     let leak = format!("data: {{\"metadata\":{{\"note\":\"{token}\"}}}}\n\n");
     scan.feed(Bytes::from(leak), &mut out).unwrap();
     assert!(!text_of(&mut out).contains(&token[4..]));
+}
+
+/// The value of a sample that is only recognisable by the name before it.
+fn nameless(seed: u64) -> String {
+    let sample = sample("credentials.aws-secret-access-key", seed).unwrap();
+    sample[sample.len() - 40..].to_owned()
+}
+
+#[test]
+fn a_key_tells_what_its_value_is() {
+    let secret = nameless(3);
+    for body in [
+        format!(r#"{{"aws_secret_access_key":"{secret}"}}"#),
+        format!(r#"{{"a":[],"aws_secret_access_key" : [1, "{secret}"],"b":"c"}}"#),
+        format!(
+            r#"{{"aws\u005fsecret_access_key":"{}\u00{:02x}{}"}}"#,
+            &secret[..9],
+            secret.as_bytes()[9],
+            &secret[10..]
+        ),
+        format!(r#"{{"env":[{{"name":"AWS_SECRET_ACCESS_KEY","value":"{secret}"}}]}}"#),
+        format!(r#"{{"Key":"SecretAccessKey","Tags":null,"Value":"{secret}"}}"#),
+    ] {
+        for (carrier, body) in [
+            (Carrier::Json, body.clone()),
+            (Carrier::Sse, format!("data: {body}\n\n")),
+        ] {
+            let out = redacted(carrier, &body);
+            let mark = "\"[redacted:aws-secret-access-key]\"";
+            assert!(
+                out.contains(mark) && !out.contains(&secret[20..]),
+                "{body} -> {out}"
+            );
+        }
+    }
+    // Where it stands says nothing of another one.
+    for body in [
+        format!(r#"{{"aws_secret_access_key":{{"sha":"{secret}"}}}}"#),
+        format!(r#"{{"aws_secret_access_key":"","sha":"{secret}"}}"#),
+        format!(r#"[{{"name":"aws_secret_access_key"}},{{"value":"{secret}"}}]"#),
+    ] {
+        assert_eq!(redacted(Carrier::Json, &body), body);
+        let event = format!("data: {body}\n\n");
+        assert_eq!(redacted(Carrier::Sse, &event), event);
+    }
+}
+
+/// The ways of writing a token that a plain search does not see.
+fn guises(token: &str) -> Vec<String> {
+    let json = |text: &str| serde_json::to_string(text).unwrap();
+    let (anchor, secret) = token.split_at(4);
+    let percent: String = token.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let references: String = token.bytes().map(|byte| format!("&#{byte};")).collect();
+    let escaped: String = token.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let unseen: String = token.chars().flat_map(|it| [it, '\u{200b}']).collect();
+    let wide = |byte: u8| char::from_u32(u32::from(byte) - 0x21 + 0xff01).unwrap();
+    vec![
+        format!("key ghp%5F{secret} end"),
+        format!("key {percent} end"),
+        format!("key %2567hp_{secret} end"),
+        format!("<b>{references}</b>"),
+        format!("<b>ghp&#x5f;{secret}</b>"),
+        format!("print('{escaped}')"),
+        format!("a {unseen} b"),
+        format!("a {anchor}\u{ad}{secret} b"),
+        format!("a {} b", token.bytes().map(wide).collect::<String>()),
+        // Two layers of JSON, and three.
+        json(&json(&format!("line\n{token}\n"))),
+        json(&json(&json(&format!("\n{token}\"")))),
+        format!("g\u{4bb}p_{secret}"),
+    ]
+}
+
+/// What a lenient reader makes of a text.
+fn bare(text: &str) -> String {
+    let mut text = text.replace(['\u{200b}', '\u{ad}', '\\'], "");
+    for byte in 0x21_u8..0x7f {
+        let wide = char::from_u32(u32::from(byte) - 0x21 + 0xff01).unwrap();
+        for form in [
+            format!("%{byte:02X}"),
+            format!("&#{byte};"),
+            format!("u{byte:04x}"),
+            wide.to_string(),
+        ] {
+            text = text.replace(&form, &char::from(byte).to_string());
+        }
+    }
+    text
+}
+
+#[test]
+fn a_secret_in_another_guise_does_not_leave() {
+    let token = token();
+    for guise in guises(&token) {
+        let json = serde_json::to_string(&guise).unwrap();
+        for (carrier, body) in [
+            (Carrier::Text, guise.clone()),
+            (Carrier::Json, format!("{{\"text\":{json}}}")),
+            (Carrier::Sse, format!("data: {{\"delta\":{json}}}\n\n")),
+        ] {
+            let out = redacted(carrier, &body);
+            assert!(out.contains("[redacted:github-pat]"), "{body} -> {out}");
+            let left = bare(&out);
+            for piece in pieces_of(&token) {
+                assert!(!left.contains(&piece), "{piece} of {body} in {out}");
+            }
+        }
+        // Piece by piece nothing of it leaves before it is known.
+        for action in [LeakAction::Redact, LeakAction::Block] {
+            let detectors = detectors(action);
+            for cut in 0..=guise.len() {
+                let (before, after) = guise.as_bytes().split_at(cut);
+                let out = run(&detectors, Carrier::Text, &[before, after]);
+                let left = bare(&String::from_utf8_lossy(&out.bytes));
+                for piece in pieces_of(&token) {
+                    assert!(
+                        !left.contains(&piece),
+                        "{piece} of {guise} cut at {cut} in {left}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn text_with_what_looks_like_guises_leaves_as_it_came() {
+    let text = "50% off \u{2014} R&amp;D \\n C:\\new\\table %zz \u{200b} \u{442}\u{435}\u{441}\u{442} &copy; %";
+    let long = text.repeat(40);
+    for body in [text, &long] {
+        for carrier in [Carrier::Text, Carrier::Sse] {
+            assert_eq!(redacted(carrier, body), body);
+        }
+        let json = serde_json::to_string(body).unwrap();
+        assert_eq!(redacted(Carrier::Json, &json), json);
+    }
+}
+
+fn wrapped(text: &str, width: usize, end: &str) -> String {
+    let lines = text.as_bytes().chunks(width);
+    let lines: Vec<&str> = lines
+        .map(|line| std::str::from_utf8(line).unwrap())
+        .collect();
+    lines.join(end)
+}
+
+/// What stands in the longest run of base64 in a text.
+fn unwrapped(text: &str) -> String {
+    let letters = |it: char| it.is_ascii_alphanumeric() || "+/-_=".contains(it);
+    let text = text.replace("\\r", "").replace("\\n", "");
+    let text = text.replace(['\n', '\r'], "");
+    let runs = text.split(|it| !letters(it));
+    let run = runs.max_by_key(|run| run.len()).unwrap();
+    let run = run
+        .trim_end_matches('=')
+        .replace('-', "+")
+        .replace('_', "/");
+    let run = run.rsplit_once("dir/").map_or(run.as_str(), |(_, run)| run);
+    let decoded = STANDARD_NO_PAD
+        .decode(run)
+        .unwrap_or_else(|error| panic!("{error}: {run}"));
+    String::from_utf8(decoded).unwrap()
+}
+
+#[test]
+fn what_is_found_in_base64_leaves_as_base64() {
+    let token = token();
+    for (before, after) in [
+        ("", ""),
+        ("=", "\""),
+        ("a: ", ".."),
+        ("{\"token\":\"", "\"}"),
+        (
+            "Some lines of text stand here before it,\nand there they end: ",
+            "\nand more of them behind it, to be whole\n",
+        ),
+    ] {
+        let text = format!("{before}{token}{after}");
+        let (standard, url) = (STANDARD.encode(&text), URL_SAFE_NO_PAD.encode(&text));
+        let twice = STANDARD.encode(format!("data: {standard}"));
+        for body in [
+            standard.clone(),
+            format!("see {url}."),
+            format!("src=\"data:text/plain;base64,{standard}\""),
+            format!("https://x.example/a/dir/{url}?q=1"),
+            wrapped(&standard, 76, "\n"),
+            wrapped(&standard, 64, "\r\n"),
+        ] {
+            let out = redacted(Carrier::Text, &body);
+            let left = unwrapped(&out);
+            assert!(
+                left.contains("[redacted:github-pat]"),
+                "{body} -> {out} {left}"
+            );
+            assert!(
+                left.starts_with(before) && left.ends_with(after),
+                "{text} -> {left}"
+            );
+            for piece in pieces_of(&token) {
+                assert!(!left.contains(&piece), "{left}");
+            }
+            let json = serde_json::to_string(&body).unwrap();
+            let out = redacted(Carrier::Json, &format!("{{\"raw\":{json}}}"));
+            assert!(unwrapped(&out).contains("[redacted:github-pat]"), "{out}");
+            let out = redacted(Carrier::Sse, &format!("data: {{\"raw\":{json}}}\n\n"));
+            assert!(unwrapped(&out).contains("[redacted:github-pat]"), "{out}");
+        }
+        let out = redacted(Carrier::Text, &twice);
+        let left = unwrapped(&out);
+        let left = unwrapped(left.trim_start_matches("data: "));
+        assert!(left.contains("[redacted:github-pat]"), "{out}");
+    }
+}
+
+#[test]
+fn no_byte_of_what_is_in_base64_leaves_however_it_is_cut() {
+    let token = token();
+    let text = format!("the key is {token}, as you asked");
+    for body in [
+        format!("here: {} and text", STANDARD.encode(&text)),
+        format!("here: {} and text", URL_SAFE_NO_PAD.encode(&token)),
+        format!("a/b-c/dir/{}", URL_SAFE_NO_PAD.encode(&text)),
+        wrapped(&STANDARD.encode(text.repeat(3)), 76, "\n"),
+    ] {
+        for action in [LeakAction::Redact, LeakAction::Block] {
+            let detectors = detectors(action);
+            let whole = run(&detectors, Carrier::Text, &[body.as_bytes()]);
+            assert!(!whole.findings.is_empty(), "{body}");
+            let cuts = (0..=body.len()).map(|cut| {
+                let (before, after) = body.as_bytes().split_at(cut);
+                vec![before, after]
+            });
+            let steady = (1..20).map(|length| body.as_bytes().chunks(length).collect());
+            for pieces in cuts.chain(steady) {
+                let out = run(&detectors, Carrier::Text, &pieces);
+                assert_eq!(out.findings, whole.findings, "{body} {pieces:?}");
+                assert_eq!(out.outcome, whole.outcome, "{body} {pieces:?}");
+                if action == LeakAction::Redact {
+                    assert_eq!(out.bytes, whole.bytes, "{body} {pieces:?}");
+                    continue;
+                }
+                // What has left of the run tells nothing of the token.
+                let left = String::from_utf8(out.bytes).unwrap();
+                let run = left.rsplit([' ', '\n', '/']).next().unwrap();
+                let run = run.replace('-', "+").replace('_', "/");
+                let known = STANDARD_NO_PAD.decode(&run[..run.len() / 4 * 4]).unwrap();
+                let known = String::from_utf8_lossy(&known).into_owned();
+                assert!(!known.contains(&token[..6]), "{known}");
+            }
+        }
+    }
+}
+
+#[test]
+fn base64_without_a_secret_leaves_as_it_came() {
+    let text = "No secret stands here, but quite some text, and more of it. ".repeat(30);
+    let binary: Vec<u8> = (0..2000_u32).map(|it| (it * 7919 % 251) as u8).collect();
+    for body in [
+        STANDARD.encode(&text),
+        wrapped(&STANDARD.encode(&binary), 76, "\r\n"),
+        "src/scan/matcher/encoded/and/more/of/it-and_more 0123456789abcdef0123456789abcdef"
+            .to_owned(),
+        "A".repeat(5000),
+        "QUJD/QUJD-QUJD_".repeat(400),
+    ] {
+        for carrier in [Carrier::Text, Carrier::Json, Carrier::Sse] {
+            assert_eq!(redacted(carrier, &body), body);
+        }
+    }
 }

@@ -24,7 +24,7 @@ table! {
          "authorization: ApiKey " "authorization: Token "]
         [(BASE64_URL_DOT 20 255) (EQUALS 0 2)] Opaque(300), left Left::Any, not WORD;
     "session-cookie" Medium "session cookie, in text that quotes HTTP"
-        ["JSESSIONID=" "PHPSESSID=" "ASP.NET_SessionId=" "connect.sid=" "sessionid=" "session_id=" "_session=" "session="]
+        ["JSESSIONID=" "PHPSESSID=" "ASP.NET_SessionId=" "connect.sid=" "sessionid=" "_session=" "session="]
         [(BASE64_PERCENT 20 400)] Opaque(330), left Left::Part, not WORD;
     "docker-config-auth" High "user and password of a registry, in the configuration of Docker"
         ["\"auth\":\"" "\"auth\": \"" "auth=\""] [(BASE64 8 400) (EQUALS 0 2)] BasicPair, left Left::Any;

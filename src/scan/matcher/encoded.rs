@@ -1,0 +1,499 @@
+//! Text inside of base64: a long run of its letters that begins as text is decoded and read by a matcher of its own.
+//!
+//! A run is looked at from its first letter on, and behind each of its marks (`/`, `-`), since the path before a
+//! value may be of the same letters. What does not begin with six bytes of text is none. What is found counts once
+//! the run is long enough; until then it waits, so that no cutting of the text makes a difference.
+
+use std::collections::VecDeque;
+
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use bytes::Bytes;
+
+use super::super::detectors::Detectors;
+use super::set::Set;
+use super::settle::Found;
+use super::swallow::Swallow;
+use super::view::View;
+use super::{Hit, Matcher, Part};
+
+/// Shorter runs hold no secret: the shortest key has 16 bytes.
+pub(super) const MIN_RUN: u64 = 24;
+
+/// So much of what was decoded has to be text.
+const TEXT_BYTES: usize = 6;
+
+/// A line of wrapped base64 has at least so many letters.
+pub(super) const MIN_LINE: u64 = 60;
+
+/// Base64 in base64 in base64 is not read.
+const MAX_DEPTH: u8 = 2;
+
+/// What is decoded at a time.
+const BLOCK: usize = 4096;
+
+/// A run that is being read.
+#[derive(Debug, Clone)]
+pub(super) struct Encoded {
+    inner: Matcher,
+    /// Where it begins, and the next letter.
+    begin: u64,
+    at: u64,
+    /// Letters in this line, and where what may be a break of lines begins.
+    line: u64,
+    break_at: Option<u64>,
+    /// Letters of the group that is not complete.
+    group: [u8; 4],
+    filled: usize,
+    /// Where lines begin: (decoded, text), both at the beginning of a group.
+    lines: VecDeque<(u64, u64)>,
+    /// Decoded bytes from `kept_from` on, as far back as a hit may begin.
+    kept: Vec<u8>,
+    kept_from: u64,
+    /// What was found in a run that is not long enough yet.
+    early: Vec<Found>,
+    /// A long secret, which takes the rest of the run with it.
+    swallowed: Option<Found>,
+    /// Up to where groups are replaced by those of hits.
+    replaced_to: u64,
+    is_url: bool,
+    is_over: bool,
+    /// It does not begin as text.
+    is_dead: bool,
+}
+
+impl Encoded {
+    fn new(depth: u8, begin: u64) -> Self {
+        Self {
+            inner: Matcher {
+                depth: depth + 1,
+                ..Matcher::default()
+            },
+            begin,
+            at: begin,
+            line: 0,
+            break_at: None,
+            group: [0; 4],
+            filled: 0,
+            lines: VecDeque::from([(0, begin)]),
+            kept: Vec::new(),
+            kept_from: 0,
+            early: Vec::new(),
+            swallowed: None,
+            replaced_to: 0,
+            is_url: false,
+            is_over: false,
+            is_dead: false,
+        }
+    }
+
+    /// Goes on over what can be seen.
+    fn advance(&mut self, detectors: &Detectors, view: &View<'_>, found: &mut Vec<Found>) {
+        let mut decoded = Vec::new();
+        while !self.is_over && !self.is_dead && self.at < view.end() {
+            let before = self.at;
+            decoded.clear();
+            self.decode(view, &mut decoded);
+            self.kept.extend_from_slice(&decoded);
+            if self.judge_beginning(false) {
+                self.read(detectors, &decoded, found);
+            }
+            if self.at == before {
+                break;
+            }
+        }
+        if (self.is_over || view.ended()) && !self.is_dead {
+            self.end(detectors, found);
+        }
+    }
+
+    /// Whether it is text so far; decided once six bytes are there, or the run is over.
+    fn judge_beginning(&mut self, is_over: bool) -> bool {
+        if self.kept_from > 0 {
+            return !self.is_dead;
+        }
+        let first = self.kept.get(..self.kept.len().min(TEXT_BYTES));
+        self.is_dead |= !is_text(first.unwrap_or_default(), is_over);
+        !self.is_dead
+    }
+
+    /// Some letters more, as whole groups.
+    fn decode(&mut self, view: &View<'_>, decoded: &mut Vec<u8>) {
+        while decoded.len() < BLOCK
+            && let Some(byte) = view.at(self.at)
+        {
+            let Some(value) = value(byte) else {
+                if !self.goes_on_behind(byte) {
+                    self.is_over = true;
+                    return;
+                }
+                self.at += 1;
+                continue;
+            };
+            if self.break_at.take().is_some() {
+                self.line = 0;
+                self.lines.push_back((
+                    self.kept_from + (self.kept.len() + decoded.len()) as u64,
+                    self.at - self.filled as u64,
+                ));
+            }
+            self.is_url |= matches!(byte, b'-' | b'_');
+            self.line += 1;
+            self.at += 1;
+            if let Some(slot) = self.group.get_mut(self.filled) {
+                *slot = value;
+            }
+            self.filled += 1;
+            if self.filled == 4 {
+                self.filled = 0;
+                decoded.extend_from_slice(&bytes(self.group));
+            }
+        }
+    }
+
+    /// Whether a byte that is none of the letters may stand between two lines of them.
+    fn goes_on_behind(&mut self, byte: u8) -> bool {
+        let is_break = matches!(byte, b'\r' | b'\n') && self.line >= MIN_LINE && self.filled == 0;
+        let is_indent = byte == b' ' || is_break;
+        match self.break_at {
+            None if is_break => {
+                self.break_at = Some(self.at);
+                true
+            }
+            Some(at) => is_indent && self.at - at < 20,
+            None => false,
+        }
+    }
+
+    fn read(&mut self, detectors: &Detectors, decoded: &[u8], found: &mut Vec<Found>) {
+        let mut hits = Vec::new();
+        self.inner.feed(detectors, decoded, &mut hits);
+        self.deliver(hits, found);
+        let needed = self.inner.decided().min(self.inner.remembers_from());
+        // A group more, so that what stands before a hit in its group is there.
+        let needed = (needed / 3 * 3).saturating_sub(3);
+        if needed > self.kept_from && needed >= TEXT_BYTES as u64 {
+            let gone = usize::try_from(needed - self.kept_from).unwrap_or_default();
+            self.kept.drain(..gone.min(self.kept.len()));
+            self.kept_from = needed;
+            while self.lines.get(1).is_some_and(|(at, _)| *at <= needed) {
+                self.lines.pop_front();
+            }
+        }
+    }
+
+    /// The run is over: what is left of a group says one or two bytes more.
+    fn end(&mut self, detectors: &Detectors, found: &mut Vec<Found>) {
+        self.is_over = true;
+        let last = bytes(std::mem::take(&mut self.group));
+        let last = last
+            .get(..self.filled.saturating_sub(1))
+            .unwrap_or_default();
+        self.kept.extend_from_slice(last);
+        if !self.judge_beginning(true) {
+            return;
+        }
+        let mut hits = Vec::new();
+        self.inner.feed(detectors, last, &mut hits);
+        self.inner.finish(detectors, &mut hits);
+        self.deliver(hits, found);
+        if !self.is_long() {
+            self.early.clear();
+        }
+    }
+
+    const fn is_long(&self) -> bool {
+        self.at - self.begin >= MIN_RUN
+    }
+
+    fn deliver(&mut self, hits: Vec<Hit>, found: &mut Vec<Found>) {
+        for hit in hits {
+            match hit.part {
+                Part::Whole => self.early.extend(self.outer(hit)),
+                Part::Begin if self.swallowed.is_none() => self.swallowed = self.outer(hit),
+                // They go with the rest of the run.
+                Part::Begin | Part::Continue | Part::End => {}
+            }
+        }
+        if self.is_long() {
+            let ends = self.early.iter().map(|found| found.end);
+            self.replaced_to = ends.fold(self.replaced_to, u64::max);
+            found.append(&mut self.early);
+        }
+    }
+
+    /// A hit in what was decoded, as found in the text. Whole groups are replaced, by ones that decode to the mark and
+    /// to what else stood in them.
+    fn outer(&self, hit: Hit) -> Option<Found> {
+        let mut finding = hit.finding?;
+        let total = self.kept_from + self.kept.len() as u64;
+        let start = hit.start / 3 * 3;
+        let is_whole = hit.part == Part::Whole;
+        let end = if is_whole {
+            (hit.end.div_ceil(3) * 3).min(total)
+        } else {
+            total
+        };
+        let mut instead = self.decoded(start, hit.start).to_vec();
+        instead.extend_from_slice(hit.instead.as_deref().unwrap_or(hit.mark.as_bytes()));
+        let (after, replaced) = if is_whole {
+            (self.decoded(hit.end, end), (end - start) % 3)
+        } else {
+            (&[][..], 0)
+        };
+        while (instead.len() + after.len()) as u64 % 3 != replaced {
+            instead.push(b' ');
+        }
+        instead.extend_from_slice(after);
+        let alphabet = if self.is_url { &URL_SAFE } else { &STANDARD };
+        let instead = GeneralPurpose::new(alphabet, NO_PAD).encode(instead);
+        finding.offset = self.place(start);
+        Some(Found {
+            start: finding.offset,
+            anchor: finding.offset,
+            end: self.end_of(end),
+            mark: hit.mark,
+            instead: Some(Bytes::from(instead)),
+            is_generic: false,
+            finding,
+        })
+    }
+
+    fn decoded(&self, start: u64, end: u64) -> &[u8] {
+        let at = |offset: u64| {
+            usize::try_from(offset.saturating_sub(self.kept_from)).unwrap_or(usize::MAX)
+        };
+        self.kept.get(at(start)..at(end)).unwrap_or_default()
+    }
+
+    /// Where the group of a decoded byte begins in the text.
+    fn place(&self, decoded: u64) -> u64 {
+        let line = self.lines.iter().rev().find(|(at, _)| *at <= decoded);
+        let (at, text) = line
+            .or_else(|| self.lines.front())
+            .copied()
+            .unwrap_or((0, self.begin));
+        text + decoded.saturating_sub(at) / 3 * 4
+    }
+
+    /// Behind the letters of all bytes before `decoded`.
+    fn end_of(&self, decoded: u64) -> u64 {
+        let Some(last) = decoded.checked_sub(1) else {
+            return self.begin;
+        };
+        let letters = match decoded % 3 {
+            0 => 4,
+            some => some + 1,
+        };
+        self.place(last) + letters
+    }
+
+    /// As [`Matcher::give_up`].
+    pub(super) fn give_up(&mut self, detectors: &Detectors, found: &mut Vec<Found>) {
+        let mut hits = Vec::new();
+        self.inner.give_up(detectors, &mut hits);
+        self.deliver(hits, found);
+        found.append(&mut self.early);
+    }
+
+    /// As [`Matcher::is_anchored`].
+    pub(super) fn is_anchored(&self, detectors: &Detectors) -> bool {
+        !self.early.is_empty() || self.inner.is_anchored(detectors)
+    }
+
+    /// The first letter that may yet be of something that is found.
+    fn holds_from(&self) -> Option<u64> {
+        let early = self.early.iter().chain(&self.swallowed);
+        let early = early.map(|found| found.start).min();
+        // The letters of a group that is not complete are replaced with it, or not at all.
+        let open = self.at - self.filled as u64;
+        let inner = (!self.is_over && !self.is_dead).then(|| match self.inner.is_idle() {
+            true => open,
+            false => self.place(self.inner.decided()).min(open),
+        });
+        let inner = inner.map(|inner| inner.max(self.replaced_to));
+        early.into_iter().chain(inner).min()
+    }
+}
+
+impl Matcher {
+    /// Looks for base64 in what was not looked at before.
+    pub(super) fn read_encoded(&mut self, detectors: &Detectors, view: &View<'_>) {
+        if self.depth >= MAX_DEPTH || self.swallow.is_some() {
+            return;
+        }
+        let mut at = self.encoded_from.max(view.start());
+        loop {
+            let mut encoded = match self.encoded.take() {
+                Some(encoded) => encoded,
+                None => match next_run(view, at) {
+                    Ok(begin) => Box::new(Encoded::new(self.depth, begin)),
+                    Err(from) => {
+                        self.encoded_from = from;
+                        return;
+                    }
+                },
+            };
+            encoded.advance(detectors, &view.ahead(), &mut self.found);
+            if let Some(mut found) = encoded.swallowed.take().filter(|_| encoded.is_long()) {
+                self.found.append(&mut encoded.early);
+                found.end = encoded.at;
+                self.found.retain(|other| other.start < found.start);
+                self.live.retain(|other| other.hold < found.start);
+                self.swallow = Some(Box::new(Swallow::encoded(found, encoded.line)));
+                return;
+            }
+            at = if encoded.is_dead {
+                next_start(view, encoded.begin + 1)
+            } else if encoded.is_over || view.ended() {
+                encoded.at.max(encoded.begin + 1)
+            } else {
+                self.encoded_from = view.end();
+                self.encoded = Some(encoded);
+                return;
+            };
+        }
+    }
+
+    /// The first byte that a run under way may yet protect.
+    pub(super) fn encoded_holds_from(&self, detectors: &Detectors) -> Option<u64> {
+        let encoded = self.encoded.as_ref()?;
+        encoded.holds_from().filter(|_| detectors.hold_anything())
+    }
+}
+
+/// Where a run begins as text that is long enough, or that reaches the end of what is seen and may be; or from where
+/// on to look when more is there.
+fn next_run(view: &View<'_>, from: u64) -> Result<u64, u64> {
+    let end = view.end();
+    let mut at = from;
+    loop {
+        let is_inside = view
+            .before(at)
+            .is_some_and(|byte| value(byte).is_some() && !is_mark(byte));
+        if is_inside {
+            at = next_start(view, at);
+        }
+        let letters = letters(view.slice(at, end.min(at + MIN_RUN)));
+        let is_open = at + letters == end && !view.ended();
+        if letters < MIN_RUN && !is_open {
+            // Too short, with all that it holds.
+            let rest = view.slice(at + letters, end);
+            let inside = match long_stretch(rest) {
+                Some(inside) => at + letters + inside as u64,
+                None if view.ended() => return Err(end),
+                None => end,
+            };
+            let before = view.slice(at + letters, inside);
+            let before = before.iter().rev();
+            let before = before.take_while(|byte| value(**byte).is_some()).count();
+            at = inside - before as u64;
+            if at == end {
+                return Err(end);
+            }
+        } else if letters < 4 {
+            return Err(at);
+        } else if begins_as_text(view, at) {
+            return Ok(at);
+        } else {
+            at = next_start(view, at + 1);
+        }
+    }
+}
+
+/// Whether the first two groups at a place decode to the beginning of a text, as far as they are there.
+fn begins_as_text(view: &View<'_>, at: u64) -> bool {
+    let (groups, _) = view.slice(at, at + 8).as_chunks::<4>();
+    let decoded = match groups {
+        [one, two, ..] => decode(one).zip(decode(two)),
+        [one] => return decode(one).is_some_and(|one| is_text(&one, false)),
+        [] => None,
+    };
+    decoded.is_some_and(|([a, b, c], [d, e, f])| is_text(&[a, b, c, d, e, f], false))
+}
+
+fn decode([one, two, three, four]: &[u8; 4]) -> Option<[u8; 3]> {
+    Some(bytes([
+        value(*one)?,
+        value(*two)?,
+        value(*three)?,
+        value(*four)?,
+    ]))
+}
+
+/// Behind the next mark of a run, where another reading of it may begin, or behind the run.
+fn next_start(view: &View<'_>, from: u64) -> u64 {
+    let rest = view.slice(from, view.end());
+    let is_start = |nth: usize, byte: u8| {
+        let before = match nth.checked_sub(1) {
+            Some(before) => rest.get(before).copied(),
+            None => view.before(from),
+        };
+        value(byte).is_none() || before.is_some_and(is_mark)
+    };
+    let start = rest
+        .iter()
+        .enumerate()
+        .position(|(nth, byte)| is_start(nth, *byte));
+    from + start.unwrap_or(rest.len()) as u64
+}
+
+const fn is_mark(byte: u8) -> bool {
+    matches!(byte, b'+' | b'-' | b'/' | b'_')
+}
+
+/// Where sixteen letters of base64 stand in a row. A run of [`MIN_RUN`] has them at a multiple of eight.
+pub(in crate::scan) fn long_stretch(bytes: &[u8]) -> Option<usize> {
+    let (blocks, _) = bytes.as_chunks::<8>();
+    let mut before = false;
+    blocks.iter().enumerate().find_map(|(nth, block)| {
+        // Nearly every word ends within eight bytes, with a byte below all letters.
+        let word = u64::from_le_bytes(*block);
+        let low = word.wrapping_sub(0x2b2b_2b2b_2b2b_2b2b) & !word & 0x8080_8080_8080_8080;
+        let is_run = low == 0 && block.iter().all(|byte| value(*byte).is_some());
+        let found = is_run && before;
+        before = is_run;
+        found.then(|| nth * 8 - 8)
+    })
+}
+
+/// How many letters stand at the beginning.
+fn letters(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .take_while(|byte| value(**byte).is_some())
+        .count() as u64
+}
+
+/// The six bits of a letter, of either alphabet (RFC 4648, sections 4 and 5).
+fn value(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' | b'-' => Some(62),
+        b'/' | b'_' => Some(63),
+        _ => None,
+    }
+}
+
+const fn bytes([one, two, three, four]: [u8; 4]) -> [u8; 3] {
+    [
+        one << 2 | two >> 4,
+        two << 4 | three >> 2,
+        three << 6 | four,
+    ]
+}
+
+/// Whether bytes can be the beginning of a text.
+fn is_text(bytes: &[u8], is_over: bool) -> bool {
+    let has_control = bytes
+        .iter()
+        .any(|byte| byte.is_ascii_control() && !Set::SPACE.contains(*byte));
+    let is_utf8 = match std::str::from_utf8(bytes) {
+        Ok(_) => true,
+        Err(error) => !is_over && error.error_len().is_none(),
+    };
+    !has_control && is_utf8
+}
