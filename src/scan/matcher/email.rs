@@ -136,11 +136,31 @@ fn is_domain(domain: &[u8]) -> bool {
     is_well_formed && is_top && !is_version && !is_file_type(top)
 }
 
-/// Endings of `logo@2x.png` and the like. None of them is a top-level domain.
+/// Endings of `logo@2x.png`, `getty@tty2.service` and the like. None of them is a top-level domain.
 fn is_file_type(top: &[u8]) -> bool {
-    const FILE_TYPES: [&[u8]; 14] = [
-        b"avif", b"bmp", b"css", b"gif", b"htm", b"html", b"ico", b"jpeg", b"jpg", b"js", b"json",
-        b"png", b"svg", b"webp",
+    const FILE_TYPES: [&[u8]; 22] = [
+        b"automount",
+        b"avif",
+        b"bmp",
+        b"css",
+        b"device",
+        b"gif",
+        b"htm",
+        b"html",
+        b"ico",
+        b"jpeg",
+        b"jpg",
+        b"js",
+        b"json",
+        b"mount",
+        b"png",
+        b"scope",
+        b"service",
+        b"slice",
+        b"socket",
+        b"svg",
+        b"timer",
+        b"webp",
     ];
     FILE_TYPES.iter().any(|kind| top.eq_ignore_ascii_case(kind))
 }
