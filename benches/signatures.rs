@@ -92,6 +92,7 @@ fn verify(criterion: &mut Criterion) {
             identity: "desk",
             tag: Some("lictor"),
             requirements: &requirements,
+            bound_for: None,
             algorithm: None,
             keys: &keys,
         }];

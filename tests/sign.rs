@@ -62,6 +62,7 @@ fn judge(
         identity: "desk",
         tag: profile.tag(),
         requirements: &requirements,
+        bound_for: None,
         algorithm: profile.algorithm(),
         keys,
     };
@@ -284,5 +285,65 @@ fn a_shared_key_signs_too() {
     assert_eq!(
         judge(&keys, Profile::Lictor, &request, body.as_bytes()),
         Ok(())
+    );
+}
+
+#[test]
+fn a_workload_signs_with_the_key_of_its_token() {
+    let (folder, keys) = folder();
+    std::fs::write(folder.path().join("bot.wit"), "h.p.s\n").unwrap();
+    let profile = ["--key", "desk.pem", "--profile", "wimse"];
+    let whole = ["--wit", "bot.wit", "--aud", "https://agent.example"];
+    let made = sign(
+        folder.path(),
+        &[&profile[..], &whole[..]].concat(),
+        REQUEST.as_bytes(),
+    );
+    assert_eq!(made.code, Some(0), "{}", made.messages);
+    let (head, _) = made.data.split_once("\r\n\r\n").unwrap();
+    let headers = fields(head.lines().skip(1));
+    assert_eq!(headers["workload-identity-token"], "h.p.s");
+    let requirements = Profile::Wimse.requirements();
+    let audiences = ["https://agent.example".to_owned()];
+    let acceptance = Acceptance {
+        identity: "mesh",
+        tag: Profile::Wimse.tag(),
+        requirements: &requirements,
+        bound_for: Some(&audiences),
+        algorithm: None,
+        keys: &keys,
+    };
+    let read = Fields::of(&headers).unwrap().unwrap();
+    let signatures = Signatures::parse(&read).unwrap();
+    let message = Message::Request(request(&headers, "POST", Some("x=1")));
+    let now = clock::wall().as_second();
+    let chosen = choose(&signatures, &[acceptance]).unwrap();
+    chosen.verify(&message, true, now).unwrap();
+
+    for (arguments, said) in [
+        (&["--wit", "bot.wit"][..], "needs --aud"),
+        (&["--aud", "https://agent.example"], "needs --wit"),
+        (
+            &["--aud", "a", "--wit", "bot.wit", "--keyid", "x"],
+            "leave --keyid out",
+        ),
+    ] {
+        let refused = sign(
+            folder.path(),
+            &[&profile[..], arguments].concat(),
+            REQUEST.as_bytes(),
+        );
+        assert_eq!(refused.code, Some(2));
+        assert!(refused.messages.contains(said), "{}", refused.messages);
+    }
+    let refused = sign(
+        folder.path(),
+        &[&["--key", "desk.pem"], &whole[..]].concat(),
+        REQUEST.as_bytes(),
+    );
+    assert!(
+        refused.messages.contains("go with --profile wimse"),
+        "{}",
+        refused.messages
     );
 }

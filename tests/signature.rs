@@ -638,6 +638,7 @@ fn check_answer(
         identity: "agent",
         tag: Some("lictor"),
         requirements: &requirements,
+        bound_for: None,
         algorithm: None,
         keys: &keys.unwrap(),
     };

@@ -23,6 +23,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   lictor sign --key desk.pem --jwks > desk-jwks.json           the public half, for the policy
   lictor sign --key desk.pem < request.http                    the same request, signed
   lictor sign --key desk.pem -- curl -d '{}' https://agent.example/a2a
+  lictor sign --key bot.pem --profile wimse --wit bot.wit --aud https://agent.example < request.http
   eval \"$(lictor sign --key desk.pem -- curl https://agent.example/status)\"
 
 A request on standard input is as HTTP/1.1 writes it: request line, fields, a blank line, content.
@@ -47,6 +48,12 @@ pub(super) struct Sign {
     /// The purpose that the signature names, in place of the profile's
     #[arg(long, value_name = "TEXT", value_parser = visible)]
     tag: Option<String>,
+    /// The workload identity token that names the key, with `--profile wimse`; without it: the one of the request
+    #[arg(long, value_name = "FILE")]
+    wit: Option<PathBuf>,
+    /// For whom the signature is, with `--profile wimse`: its `wimse-aud`
+    #[arg(long, value_name = "URI", value_parser = visible)]
+    aud: Option<String>,
     /// Something more to cover: a field, or a part such as @target-uri; may be given several times
     #[arg(long, value_name = "COMPONENT")]
     cover: Vec<String>,
@@ -133,7 +140,7 @@ impl Sign {
         let own = match self.profile {
             // There the thumbprint is the name.
             Profile::WebBotAuth => key.thumbprint(),
-            Profile::A2a | Profile::Lictor => key.name(),
+            Profile::A2a | Profile::Lictor | Profile::Wimse => key.name(),
         };
         let found = given.or_else(|| own.map(String::from)).ok_or_else(|| {
             Failure::Usage(
@@ -175,10 +182,21 @@ impl Sign {
             Ok(None) => {}
             Err(error) => return Err(no(error)),
         }
+        let is_wimse = self.profile == Profile::Wimse;
+        if is_wimse {
+            added.extend(self.token(&mut headers)?);
+        } else if self.wit.is_some() || self.aud.is_some() {
+            let text = "--wit and --aud go with --profile wimse";
+            return Err(Failure::Usage(text.to_owned()));
+        }
         let covers = self.covers(&headers, has_content)?;
         let created = clock::wall().as_second();
         let nonce = nonce()?;
-        let key_id = self.key_id(key)?;
+        // There the token names the key.
+        let key_id = match is_wimse {
+            true => None,
+            false => Some(self.key_id(key)?),
+        };
         let plan = Plan {
             label: LABEL,
             covers: &covers,
@@ -186,14 +204,50 @@ impl Sign {
             expires: Some(created.saturating_add(i64::from(self.expires))),
             nonce: Some(&nonce),
             algorithm: None,
-            key_id: Some(&key_id),
+            key_id: key_id.as_deref(),
             tag: self.tag.as_deref().or_else(|| self.profile.tag()),
+            audience: self.aud.as_deref(),
         };
         let message = Message::Request(unsigned.request(&headers));
         let signed = plan.sign(&message, key).map_err(no)?;
         added.push(("Signature-Input", signed.input));
         added.push(("Signature", signed.signature));
         Ok(added)
+    }
+
+    /// The token of a workload, put into the head unless it is there.
+    fn token(&self, headers: &mut HeaderMap) -> Result<Option<(&'static str, String)>, Failure> {
+        const NAME: &str = "workload-identity-token";
+        let usage = |text: &str| Failure::Usage(text.to_owned());
+        if self.keyid.is_some() {
+            return Err(usage(
+                "with --profile wimse the token names the key: leave --keyid out",
+            ));
+        }
+        if self.aud.is_none() {
+            return Err(usage(
+                "--profile wimse needs --aud, for whom the signature is",
+            ));
+        }
+        let Some(path) = &self.wit else {
+            return match headers.contains_key(NAME) {
+                true => Ok(None),
+                false => Err(usage(
+                    "--profile wimse needs --wit, the token of the workload",
+                )),
+            };
+        };
+        if headers.contains_key(NAME) {
+            return Err(usage("the request has a token already: leave --wit out"));
+        }
+        let shown = path.display();
+        let text = fs::read_to_string(path)
+            .map_err(|error| Failure::Environment(format!("cannot read `{shown}`: {error}")))?;
+        let token = text.trim().to_owned();
+        let value = HeaderValue::from_str(&token)
+            .map_err(|_| Failure::No(format!("`{shown}` holds no token")))?;
+        headers.insert(NAME, value);
+        Ok(Some(("Workload-Identity-Token", token)))
     }
 
     /// What the profile asks for, and what was asked for besides.

@@ -100,8 +100,44 @@ pub struct SignedRequests {
     pub requirements: Requirements,
     /// The one algorithm of a profile that has but one.
     pub algorithm: Option<signature::Algorithm>,
+    /// Where keys are fetched that a signature names by their address, besides `keys` or in their place.
+    pub key_urls: Option<KeyUrls>,
+    /// Those who vouch for the keys of callers, in place of `keys`, and for whom a signature must be.
+    pub workloads: Option<WorkloadTokens>,
     /// The host, and perhaps the port, that callers ask over TLS, where another hop ends it.
     pub authority: Option<Box<str>>,
+}
+
+/// Keys that are fetched where a signature says that they lie (`keyid`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyUrls {
+    /// The addresses that may be asked. Never empty; nothing else is.
+    pub allow: Vec<signature::KeyUrlPattern>,
+    /// A CA file to trust instead of the system's.
+    pub ca: Option<PathBuf>,
+    /// Whether addresses of this machine and network may be asked.
+    pub dangerous_private_addresses: bool,
+    /// Whose all of these keys are.
+    pub tenant: Option<TenantId>,
+    /// The groups of all their holders.
+    pub groups: Vec<Box<str>>,
+}
+
+/// How workload identity tokens are verified, and for whom their holders sign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkloadTokens {
+    /// The `iss` that a token must carry; empty is any.
+    pub issuer: String,
+    /// Where the keys of the issuer come from: discovery, a file or a URL.
+    pub keys: KeySource,
+    /// For how long keys stay in use that cannot be read anew.
+    pub max_stale: Duration,
+    /// How much our clock and the issuer's may differ.
+    pub leeway: Duration,
+    /// The workloads that are accepted.
+    pub workloads: Mtls,
+    /// A signature must name one of these in `wimse-aud`. Never empty.
+    pub audiences: Vec<String>,
 }
 
 /// How the tokens of one issuer are verified (RFC 7519, RFC 9068).

@@ -52,6 +52,9 @@ pub enum CredentialError {
     /// `cnf` binds the token to a client certificate, and the connection has none (RFC 8705, section 3).
     #[error("the token is bound to a client certificate and was presented without one")]
     CertificateRequired,
+    /// `typ` says that this is something else than a workload identity token.
+    #[error("a token of type `{0}` is no workload identity token")]
+    NotOfWorkload(Excerpt),
     /// The claim cannot be used as a name.
     #[error("claim `{claim}`: {error}")]
     ClaimInvalid {
@@ -170,6 +173,21 @@ pub enum CredentialError {
     /// The token is for somebody else.
     #[error("audience `{0}` is not ours")]
     WrongAudience(Excerpt),
+    /// The key that a workload identity token binds to cannot be used.
+    #[error("its key (`cnf.jwk`) {0}")]
+    WorkloadKey(Box<str>),
+    /// What is wrong with a workload identity token.
+    #[error("workload identity token: {0}")]
+    WorkloadToken(Box<Self>),
+    /// A workload identity token, and no signature that shows who holds its key.
+    #[error("a workload identity token without a signature by its key")]
+    WorkloadTokenAlone,
+    /// A signature by the key of a workload identity token, without the token.
+    #[error("there is no `workload-identity-token` field to go with the signature")]
+    WorkloadTokenMissing,
+    /// No pattern of the policy takes the workload.
+    #[error("workload `{0}` is none of those that the policy names")]
+    WorkloadUnknown(Excerpt),
     /// `typ` says that this is another kind of token (RFC 8725, section 3.11).
     #[error("a token of type `{0}` is not an access token")]
     WrongType(Excerpt),
@@ -187,11 +205,12 @@ impl CredentialError {
                 Reason::TenantUnknown
             }
             Self::Proof(ProofError::TooMany | ProofError::Uncompared(_)) => Reason::KeysUnavailable,
-            Self::UnderDpop(error) => error.reason(),
+            Self::UnderDpop(error) | Self::WorkloadToken(error) => error.reason(),
             Self::AlgorithmMismatch(_)
             | Self::AlgorithmNone
             | Self::AlgorithmNotAllowed(_)
             | Self::AssertionMalformed(_)
+            | Self::NotOfWorkload(_)
             | Self::AssertionRepeated(_)
             | Self::AuthorizationMalformed
             | Self::AuthorizationRepeated
@@ -226,6 +245,10 @@ impl CredentialError {
             | Self::TypeMissing
             | Self::UnknownIssuer(_)
             | Self::UnknownKey(_)
+            | Self::WorkloadKey(_)
+            | Self::WorkloadTokenAlone
+            | Self::WorkloadTokenMissing
+            | Self::WorkloadUnknown(_)
             | Self::WrongAudience(_)
             | Self::WrongType(_) => Reason::CredentialInvalid,
         }

@@ -160,7 +160,11 @@ impl Authenticator {
             true => &[],
             false => &SIGNATURE_FIELDS,
         };
-        own.chain(self.keys.fields()).chain(signature)
+        let workload = self.signers.read_tokens();
+        let workload = workload.then_some(&jwt::workload::FIELD);
+        own.chain(self.keys.fields())
+            .chain(signature)
+            .chain(workload)
     }
 
     /// What an answer to this request will be bound to, if answers are signed.

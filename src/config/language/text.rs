@@ -132,6 +132,16 @@ pub(super) static SPIFFE: Text = Text::looks(
     r"^spiffe://[a-z0-9._-]{1,255}(/(\*|[A-Za-z0-9._-]+))*(/\*\*)?$",
     "a pattern of SPIFFE IDs such as `spiffe://prod.example/ns/*/sa/*`",
 );
+pub(super) static WORKLOAD: Text = Text::looks(
+    "pattern of workloads",
+    r"^(spiffe|wimse)://[a-z0-9._-]{1,255}(/(\*|[A-Za-z0-9._-]+))*(/\*\*)?$",
+    "a pattern of SPIFFE IDs or WIMSE URIs such as `spiffe://prod.example/ns/*/sa/*`",
+);
+pub(super) static KEY_URL: Text = Text::looks(
+    "pattern of addresses",
+    r"^https://[a-z0-9.-]+(:\d{1,5})?(/(\*|[A-Za-z0-9._~-]+))*(/\*\*|/)?$",
+    "a pattern of addresses such as `https://agents.example/keys/*`",
+);
 pub(super) static TIME: Text = Text::looks(
     "instant",
     r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:\d{2})$",

@@ -21,7 +21,9 @@ use crate::config::language::policy::IDENTITY;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::identity::signature::KeyKind;
-use crate::identity::{ApiKey, ClaimPath, Identity, KeySource, Kind, SecretSource, TenantFrom};
+use crate::identity::{
+    ApiKey, ClaimPath, Identity, KeySource, Kind, Mtls, SecretSource, SignedRequests, TenantFrom,
+};
 use crate::model::{ANONYMOUS, IdentityName, TenantId};
 
 /// Where most issuers put groups, so that the shortest policy can name some.
@@ -230,6 +232,10 @@ fn read_kind(entry: &Entry, name: &IdentityName, report: &mut Diagnostics) -> Ki
 fn tenant_from(entry: &Entry, kind: &Kind, report: &mut Diagnostics) -> Option<TenantFrom> {
     match kind {
         Kind::Jwt(_) => claim_path(&entry.value, "`tenant`", report).map(TenantFrom::Claim),
+        Kind::Signature(SignedRequests {
+            workloads: Some(tokens),
+            ..
+        }) => segment_of(&tokens.workloads, entry, report),
         Kind::ApiKey(_) | Kind::Signature(_) => {
             let title = "the tenant of a key stands beside it, in the file of keys";
             report.push(
@@ -237,16 +243,18 @@ fn tenant_from(entry: &Entry, kind: &Kind, report: &mut Diagnostics) -> Option<T
             );
             None
         }
-        Kind::Mtls(mtls) => {
-            let text = text(&entry.value, "`tenant`", report)?;
-            if let Some(segment) = mtls::segment(mtls, text) {
-                return Some(TenantFrom::Segment(Box::from(segment)));
-            }
-            let expected = "a segment that every pattern has: `spiffe.ns` is the `*` behind `ns`";
-            report.push(bad_value(&entry.value, "`tenant`", expected));
-            None
-        }
+        Kind::Mtls(mtls) => segment_of(mtls, entry, report),
     }
+}
+
+fn segment_of(mtls: &Mtls, entry: &Entry, report: &mut Diagnostics) -> Option<TenantFrom> {
+    let text = text(&entry.value, "`tenant`", report)?;
+    if let Some(segment) = mtls::segment(mtls, text) {
+        return Some(TenantFrom::Segment(Box::from(segment)));
+    }
+    let expected = "a segment that every pattern has: `spiffe.ns` is the `*` behind `ns`";
+    report.push(bad_value(&entry.value, "`tenant`", expected));
+    None
 }
 
 /// Whether requests need a field for something else than a credential: to be framed, routed, or read. It would be taken

@@ -233,12 +233,18 @@ impl Draft {
     }
 }
 
-/// SPIFFE IDs are names of client certificates. What a token says of itself in the same words is somebody else.
+/// SPIFFE IDs are names of client certificates, and of workloads whose token an identity takes by such names. What another
+/// token says of itself in the same words is somebody else.
 fn check_spiffe(raw: &RawCallers, identity: Option<(&str, &Identity)>, report: &mut Diagnostics) {
     let (Some(span), Some((name, identity))) = (raw.spiffe, identity) else {
         return;
     };
-    if !matches!(identity.kind, Kind::Mtls(_)) {
+    let names_workloads = match &identity.kind {
+        Kind::Mtls(_) => true,
+        Kind::Signature(signed) => signed.workloads.is_some(),
+        Kind::ApiKey(_) | Kind::Jwt(_) => false,
+    };
+    if !names_workloads {
         let title = format_args!(
             "a SPIFFE ID is the name of a client certificate, and identity `{name}` is of another kind"
         );

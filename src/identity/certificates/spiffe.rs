@@ -15,7 +15,8 @@ pub(super) struct SpiffeId(Box<str>);
 impl SpiffeId {
     pub(super) const SCHEME: &'static str = "spiffe://";
 
-    /// Reads an ID in its one spelling; `None` for anything else.
+    /// Reads an ID in its one spelling; `None` for anything else. A WIMSE URI (draft-ietf-wimse-identifier) is one too, as
+    /// tokens have them and certificates do not: of the same form with another scheme.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (trust_domain, path) = split(text)?;
         let is_path = path.is_none_or(|path| path.split('/').all(is_segment));
@@ -28,10 +29,7 @@ impl SpiffeId {
     }
 
     fn parts(&self) -> impl Iterator<Item = &str> {
-        self.0
-            .strip_prefix(Self::SCHEME)
-            .unwrap_or_default()
-            .split('/')
+        parts(&self.0)
     }
 }
 
@@ -39,6 +37,8 @@ impl SpiffeId {
 /// number of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpiffePattern {
+    /// `spiffe://` or `wimse://`.
+    scheme: &'static str,
     /// The trust domain, then the segments of the path.
     parts: Vec<Box<str>>,
     /// Whether the path may go on.
@@ -84,9 +84,15 @@ impl SpiffePattern {
         }
         let parts = [trust_domain].into_iter().chain(segments);
         Ok(Self {
+            scheme: scheme_of(text).unwrap_or(SpiffeId::SCHEME),
             parts: parts.map(Box::from).collect(),
             is_open,
         })
+    }
+
+    /// Whether it is one of WIMSE URIs, which no certificate has.
+    pub fn is_wimse(&self) -> bool {
+        self.scheme == WIMSE
     }
 
     /// Whether the pattern has a segment that can be asked for by this name: the `*` behind it.
@@ -101,7 +107,8 @@ impl SpiffePattern {
                 .next()
                 .is_some_and(|their| **part == *"*" || **part == *their)
         });
-        all && (self.is_open || theirs.next().is_none())
+        let is_one = scheme_of(id.as_str()) == Some(self.scheme);
+        is_one && all && (self.is_open || theirs.next().is_none())
     }
 
     /// The segment of an ID that stands where the pattern has the `*` behind the name.
@@ -121,25 +128,32 @@ impl SpiffePattern {
 impl fmt::Display for SpiffePattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let open = if self.is_open { "/**" } else { "" };
-        write!(f, "{}{}{open}", SpiffeId::SCHEME, self.parts.join("/"))
+        write!(f, "{}{}{open}", self.scheme, self.parts.join("/"))
     }
 }
 
 /// The trust domain, then the segments of the path.
 fn parts(id: &str) -> impl Iterator<Item = &str> {
-    id.strip_prefix(SpiffeId::SCHEME)
-        .unwrap_or_default()
-        .split('/')
+    let scheme = scheme_of(id).unwrap_or_default();
+    id.strip_prefix(scheme).unwrap_or_default().split('/')
 }
 
 /// The trust domain and the path behind it, if there is one.
 fn split(text: &str) -> Option<(&str, Option<&str>)> {
-    let rest = text.strip_prefix(SpiffeId::SCHEME)?;
+    let rest = text.strip_prefix(scheme_of(text)?)?;
     Some(match rest.split_once('/') {
         None => (rest, None),
         Some((trust_domain, path)) => (trust_domain, Some(path)),
     })
 }
+
+fn scheme_of(text: &str) -> Option<&'static str> {
+    let schemes = [SpiffeId::SCHEME, WIMSE];
+    schemes.into_iter().find(|scheme| text.starts_with(scheme))
+}
+
+/// The scheme of WIMSE URIs.
+const WIMSE: &str = "wimse://";
 
 fn is_trust_domain(text: &str) -> bool {
     let is_sign = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_');

@@ -58,11 +58,36 @@ impl Validity {
     }
 }
 
+/// How the times of a token are judged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Times {
+    /// How much our clock and the issuer's may differ.
+    pub(super) leeway: Duration,
+    /// Whether it must say until when it counts.
+    pub(super) require_exp: bool,
+    /// How long ago it may have been issued.
+    pub(super) max_age: Option<Duration>,
+}
+
+impl Times {
+    pub(super) const fn of(rules: &Jwt) -> Self {
+        Self {
+            leeway: rules.leeway,
+            require_exp: rules.require_exp,
+            max_age: rules.max_age,
+        }
+    }
+}
+
 impl Claims {
     /// Reads the typed claims of a payload. `iss` must be there: without it no key can be chosen.
     pub(super) fn new(all: Map<String, Value>) -> Result<Self, CredentialError> {
+        Self::bound(Binding::read(&all)?, all)
+    }
+
+    fn bound(binding: Binding, all: Map<String, Value>) -> Result<Self, CredentialError> {
         Ok(Self {
-            binding: Binding::read(&all)?,
+            binding,
             issuer: text(&all, "iss")?.ok_or(CredentialError::ClaimMissing("iss"))?,
             subject: text(&all, "sub")?,
             audiences: audiences(&all)?,
@@ -77,7 +102,22 @@ impl Claims {
     /// name another.
     pub(super) fn told(mut all: Map<String, Value>, issuer: &str) -> Result<Self, CredentialError> {
         all.entry("iss").or_insert_with(|| issuer.into());
-        let claims = Self::new(all)?;
+        Self::new(all)?.by(issuer)
+    }
+
+    /// Reads what an issuer says of a workload; `cnf` is another's to read. It must name this issuer, if there is one to name.
+    pub(super) fn of_workload(
+        mut all: Map<String, Value>,
+        issuer: &str,
+    ) -> Result<Self, CredentialError> {
+        if issuer.is_empty() {
+            all.entry("iss").or_insert_with(|| issuer.into());
+        }
+        Self::bound(Binding::default(), all)?.by(issuer)
+    }
+
+    fn by(self, issuer: &str) -> Result<Self, CredentialError> {
+        let claims = self;
         if !issuer.is_empty() && claims.issuer != issuer {
             return Err(CredentialError::UnknownIssuer(Excerpt::new(&claims.issuer)));
         }
@@ -116,7 +156,7 @@ impl Claims {
     /// The time in which the token counts, which includes now.
     pub(super) fn check_time(
         &self,
-        rules: &Jwt,
+        rules: &Times,
         now: Timestamp,
     ) -> Result<Validity, CredentialError> {
         let now = now.as_millisecond();

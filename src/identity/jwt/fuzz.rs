@@ -12,6 +12,7 @@ use crate::identity::json;
 use crate::identity::sources::Contents as _;
 use crate::identity::{ClaimPath, Presented};
 
+use super::claims::Times;
 use super::token::{Parts, Unverified};
 use super::{KeySet, SharedKey, bearer, proof};
 
@@ -75,7 +76,9 @@ fn read(text: &str) {
     let path = ClaimPath(vec![Box::from("realm"), Box::from("org")]);
     let _judged = (
         token.claims.check_audience(&rules),
-        token.claims.check_time(&rules, Timestamp::UNIX_EPOCH),
+        token
+            .claims
+            .check_time(&Times::of(&rules), Timestamp::UNIX_EPOCH),
         token.claims.subject().map(str::len),
         token.claims.issued(),
         token.claims.text_at(&path),

@@ -13,6 +13,7 @@ pub mod mint;
 mod proof;
 mod shared;
 mod token;
+pub(super) mod workload;
 #[cfg(test)]
 mod wycheproof;
 
@@ -34,7 +35,7 @@ use super::{
 pub(super) use bearer::{Carried, Place};
 use binding::Binding;
 use cache::{Digest, Entry, TokenCache};
-use claims::Claims;
+use claims::{Claims, Times};
 use introspection::Introspector;
 use token::Type;
 pub(super) use token::Unverified;
@@ -378,7 +379,7 @@ impl Issuer {
     ) -> Result<Entry, CredentialError> {
         let signed = self.check_signature(token).await?;
         token.claims.check_audience(&self.jwt)?;
-        let validity = token.claims.check_time(&self.jwt, now)?;
+        let validity = token.claims.check_time(&Times::of(&self.jwt), now)?;
         Ok(Entry {
             principal: Arc::new(self.principal(&token.claims, signed.key)?),
             issuer: index,
@@ -400,7 +401,7 @@ impl Issuer {
         if !self.jwt.audiences.is_empty() {
             claims.check_audience(&self.jwt)?;
         }
-        let validity = claims.check_time(&self.jwt, now)?;
+        let validity = claims.check_time(&Times::of(&self.jwt), now)?;
         Ok(Entry {
             principal: Arc::new(self.principal(&claims, None)?),
             issuer: index,

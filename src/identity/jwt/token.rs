@@ -79,7 +79,7 @@ impl<'a> Parts<'a> {
 
 /// What the header may say (RFC 7515, section 4.1). `jku`, `jwk`, `x5u` and `x5c` are never followed: they
 /// let a token bring its own key.
-fn check_header(header: &Map<String, Value>) -> Result<Algorithm, CredentialError> {
+pub(super) fn check_header(header: &Map<String, Value>) -> Result<Algorithm, CredentialError> {
     // `b64` changes what is signed, and counts in `crit` only (RFC 7797, section 6): without it, readers differ.
     if header.contains_key("crit") || header.contains_key("b64") {
         return Err(CredentialError::CriticalExtension);
@@ -131,7 +131,7 @@ pub(super) fn is_of_type(kind: &str, wanted: &str) -> bool {
     kind.eq_ignore_ascii_case(wanted)
 }
 
-fn key_id(header: &Map<String, Value>) -> Result<Option<String>, CredentialError> {
+pub(super) fn key_id(header: &Map<String, Value>) -> Result<Option<String>, CredentialError> {
     match header.get("kid") {
         None => Ok(None),
         Some(Value::String(id)) => Ok(Some(id.clone())),

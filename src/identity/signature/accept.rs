@@ -2,13 +2,13 @@
 
 use super::digest::ContentDigest;
 use super::error::SignatureError;
-use super::fields::{Signature, Signatures};
+use super::fields::{Parameters, Signature, Signatures};
 use super::key::{Algorithm, VerifyingKey};
 use super::keyset::VerifyingKeys;
 use super::message::Message;
 use super::requirements::Requirements;
-use crate::identity::Excerpt;
 use crate::identity::replay::{Mark, Once};
+use crate::identity::{Excerpt, is_same_audience};
 
 /// Whose signatures are accepted: one identity of the policy.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,9 @@ pub struct Acceptance<'a> {
     pub algorithm: Option<Algorithm>,
     /// Who signs.
     pub keys: &'a VerifyingKeys,
+    /// For whom a signature must be by its own word (`wimse-aud`), where its one key is that of a token: then it names neither
+    /// key nor algorithm.
+    pub bound_for: Option<&'a [String]>,
 }
 
 /// A signature that counts, if its nonce is new and the content has its digest.
@@ -91,6 +94,9 @@ impl<'a> Chosen<'_, '_, 'a> {
             let name = self.key.algorithm().as_str();
             return Err(SignatureError::AlgorithmNotAllowed(name));
         }
+        if let Some(audiences) = self.acceptance.bound_for {
+            check_bound(&examined.parameters, audiences)?;
+        }
         examined.verify(self.key)?;
         let nonce = examined.parameters.nonce.as_deref();
         let created = examined.parameters.created.unwrap_or_default();
@@ -107,6 +113,19 @@ impl<'a> Chosen<'_, '_, 'a> {
             digest: examined.digest,
             nonce,
         })
+    }
+}
+
+/// What a signature says whose key comes in a token (draft-ietf-wimse-http-signature, section 3).
+fn check_bound(parameters: &Parameters<'_>, audiences: &[String]) -> Result<(), SignatureError> {
+    if parameters.algorithm.is_some() {
+        return Err(SignatureError::AlgorithmPresent);
+    }
+    let named = parameters.audience.as_deref();
+    let named = named.ok_or(SignatureError::AudienceMissing)?;
+    match audiences.iter().any(|ours| is_same_audience(named, ours)) {
+        true => Ok(()),
+        false => Err(SignatureError::AudienceWrong(Excerpt::new(named))),
     }
 }
 
@@ -134,12 +153,20 @@ fn signer<'a>(
     signature: &Signature<'_>,
     identities: &[Acceptance<'a>],
 ) -> Result<(usize, Acceptance<'a>, &'a VerifyingKey), SignatureError> {
-    let key_id = signature.key_id().ok_or(SignatureError::KeyIdMissing)?;
-    let mut knowing = identities
-        .iter()
-        .enumerate()
-        .filter(|(_, identity)| identity.tag == signature.tag())
-        .filter_map(|(index, identity)| Some((index, *identity, identity.find(key_id)?)));
+    let fitting = || {
+        let all = identities.iter().enumerate();
+        all.filter(|(_, identity)| identity.tag == signature.tag())
+    };
+    let is_bound = fitting().any(|(_, identity)| identity.bound_for.is_some());
+    let key_id = match is_bound {
+        true if signature.parameters()?.key_id.is_some() => {
+            return Err(SignatureError::KeyIdPresent);
+        }
+        true => "",
+        false => signature.key_id().ok_or(SignatureError::KeyIdMissing)?,
+    };
+    let mut knowing =
+        fitting().filter_map(|(index, identity)| Some((index, *identity, identity.find(key_id)?)));
     match (knowing.next(), knowing.next()) {
         (Some(found), None) => Ok(found),
         (Some(_), Some(_)) => Err(SignatureError::Ambiguous),
@@ -150,6 +177,9 @@ fn signer<'a>(
 impl<'a> Acceptance<'a> {
     /// The key of that name. A lone shared key has none, and is called like its identity.
     fn find(&self, key_id: &str) -> Option<&'a VerifyingKey> {
+        if self.bound_for.is_some() {
+            return self.keys.iter().next();
+        }
         let lone = || self.keys.find("").filter(|_| key_id == self.identity);
         let named = self.keys.find(key_id).filter(|_| !key_id.is_empty());
         named.or_else(lone)

@@ -1,5 +1,6 @@
 //! Every way in which a signature, or a set of keys for signatures, can be wrong.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identity::Excerpt;
@@ -23,9 +24,18 @@ pub enum SignatureError {
     /// The profile has one algorithm, and the key is for another.
     #[error("algorithm `{0}` is not of this profile")]
     AlgorithmNotAllowed(&'static str),
+    /// `alg` in a signature whose key comes with its algorithm in a token (draft-ietf-wimse-http-signature, section 3).
+    #[error("the signature says its algorithm (`alg`), which is the token's to say")]
+    AlgorithmPresent,
     /// More than one signature could be meant for us.
     #[error("more than one signature is meant for us")]
     Ambiguous,
+    /// No `wimse-aud`, where it is demanded.
+    #[error("the signature does not say for whom it is (`wimse-aud`)")]
+    AudienceMissing,
+    /// `wimse-aud` is somebody else.
+    #[error("the signature is for `{0}`")]
+    AudienceWrong(Excerpt),
     /// The key did not make this signature.
     #[error("the signature does not verify")]
     BadSignature,
@@ -101,9 +111,20 @@ pub enum SignatureError {
     /// No `keyid`.
     #[error("the signature does not name its key (`keyid`)")]
     KeyIdMissing,
+    /// `keyid` in a signature whose key comes in a token.
+    #[error("the signature names a key (`keyid`), which is the token's to bring")]
+    KeyIdPresent,
     /// No identity of the policy has such a key.
     #[error("key `{0}` is not known")]
     KeyUnknown(Excerpt),
+    /// The key lies where it may be fetched, and could not be.
+    #[error("key `{key}` cannot be fetched: {why}")]
+    KeyUnfetched {
+        /// Its address.
+        key: Excerpt,
+        /// What happened.
+        why: Arc<str>,
+    },
     /// The keys were never loaded.
     #[error("the keys of identity `{0}` are not loaded")]
     KeysUnavailable(Box<str>),
@@ -170,12 +191,16 @@ impl SignatureError {
     /// The closed-list reason for the refusal.
     pub const fn reason(&self) -> Reason {
         match self {
-            Self::KeysUnavailable(_) | Self::ReplayStoreFull | Self::ReplayStoreUnavailable(_) => {
-                Reason::KeysUnavailable
-            }
+            Self::KeyUnfetched { .. }
+            | Self::KeysUnavailable(_)
+            | Self::ReplayStoreFull
+            | Self::ReplayStoreUnavailable(_) => Reason::KeysUnavailable,
             Self::AlgorithmMismatch { .. }
             | Self::AlgorithmNotAllowed(_)
+            | Self::AlgorithmPresent
             | Self::Ambiguous
+            | Self::AudienceMissing
+            | Self::AudienceWrong(_)
             | Self::BadSignature
             | Self::BeforeStart
             | Self::BodyUnsigned
@@ -198,6 +223,7 @@ impl SignatureError {
             | Self::FieldMissing(_)
             | Self::FieldTooLong(_)
             | Self::KeyIdMissing
+            | Self::KeyIdPresent
             | Self::KeyUnknown(_)
             | Self::LabelRepeated(_)
             | Self::LabelUnpaired(_)

@@ -27,6 +27,7 @@ const MAX_PARAMETERS: usize = 16;
 const MAX_KEY_ID: usize = 512;
 const MAX_NONCE: usize = 256;
 const MAX_TAG: usize = 128;
+const MAX_AUDIENCE: usize = 2048;
 
 /// The two fields of a message, each joined to one value.
 #[derive(Debug)]
@@ -195,6 +196,7 @@ impl<'a> Signature<'a> {
                 "expires" => read.expires = Some(seconds(value, "expires")?),
                 "keyid" => read.key_id = Some(short(value, "keyid", MAX_KEY_ID)?),
                 "nonce" => read.nonce = Some(short(value, "nonce", MAX_NONCE)?),
+                "wimse-aud" => read.audience = Some(short(value, "wimse-aud", MAX_AUDIENCE)?),
                 "tag" => read.tag = Some(short(value, "tag", MAX_TAG)?),
                 _ => {}
             }
@@ -232,6 +234,8 @@ pub struct Parameters<'a> {
     pub nonce: Option<Cow<'a, str>>,
     /// For what.
     pub tag: Option<Cow<'a, str>>,
+    /// For whom (`wimse-aud`).
+    pub audience: Option<Cow<'a, str>>,
 }
 
 fn short<'a>(

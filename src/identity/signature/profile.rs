@@ -16,6 +16,8 @@ pub enum Profile {
     Lictor,
     /// Web Bot Auth (draft-ietf-webbotauth-httpsig-protocol).
     WebBotAuth,
+    /// Workloads whose key stands in a token (draft-ietf-wimse-http-signature).
+    Wimse,
 }
 
 /// How much the clocks of a sender and of ours may differ, as for tokens.
@@ -23,7 +25,7 @@ pub const SKEW: Duration = Duration::from_secs(30);
 
 impl Profile {
     /// Every profile.
-    pub const ALL: &'static [Self] = &[Self::Lictor, Self::A2a, Self::WebBotAuth];
+    pub const ALL: &'static [Self] = &[Self::Lictor, Self::A2a, Self::WebBotAuth, Self::Wimse];
 
     /// The word in policies and on command lines.
     pub const fn as_str(self) -> &'static str {
@@ -31,6 +33,7 @@ impl Profile {
             Self::A2a => "a2a",
             Self::Lictor => "lictor",
             Self::WebBotAuth => "web-bot-auth",
+            Self::Wimse => "wimse",
         }
     }
 
@@ -40,6 +43,7 @@ impl Profile {
             Self::A2a => None,
             Self::Lictor => Some("lictor"),
             Self::WebBotAuth => Some("web-bot-auth"),
+            Self::Wimse => Some("wimse-workload-to-workload"),
         }
     }
 
@@ -47,7 +51,7 @@ impl Profile {
     pub const fn algorithm(self) -> Option<Algorithm> {
         match self {
             Self::A2a => Some(Algorithm::Ed25519),
-            Self::Lictor | Self::WebBotAuth => None,
+            Self::Lictor | Self::WebBotAuth | Self::Wimse => None,
         }
     }
 
@@ -106,6 +110,21 @@ impl Profile {
                 ],
                 MAX_AGE_OF_BOTS,
                 Nonces::Optional,
+                true,
+            ),
+            Self::Wimse => (
+                [
+                    derived(&[Derived::Method, Derived::RequestTarget]),
+                    fields(&[
+                        ("workload-identity-token", When::Always),
+                        ("content-type", When::IfPresent),
+                        ("content-digest", When::IfPresent),
+                        ("authorization", When::IfPresent),
+                        ("txn-token", When::IfPresent),
+                    ]),
+                ],
+                MAX_AGE,
+                Nonces::Required,
                 true,
             ),
         };

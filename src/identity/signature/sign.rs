@@ -30,6 +30,8 @@ pub struct Plan<'a> {
     pub key_id: Option<&'a str>,
     /// For what.
     pub tag: Option<&'a str>,
+    /// For whom (`wimse-aud`).
+    pub audience: Option<&'a str>,
 }
 
 /// The two fields that go with a message.
@@ -87,6 +89,7 @@ impl Plan<'_> {
             ("alg", self.algorithm),
             ("keyid", self.key_id),
             ("tag", self.tag),
+            ("wimse-aud", self.audience),
         ];
         for (name, text) in texts {
             if let Some(text) = text {

@@ -5,7 +5,7 @@
 //! environment are not used.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,8 +80,18 @@ impl Fetcher {
 
     /// The document at a URL.
     pub(super) async fn get(&self, url: &str, ca: Option<&Path>) -> Result<Document, KeysError> {
+        self.get_within(url, ca, Reach::Anywhere).await
+    }
+
+    /// The same, if it lies where it may.
+    pub(super) async fn get_within(
+        &self,
+        url: &str,
+        ca: Option<&Path>,
+        reach: Reach,
+    ) -> Result<Document, KeysError> {
         let getting = async {
-            let target = Target::parse(url)?;
+            let target = Target::parse(url)?.within(reach);
             self.connect(&target, ca).await?.ask(&target, None).await
         };
         in_time(url, getting).await
@@ -210,6 +220,16 @@ fn client_config(roots: RootCertStore) -> Result<Arc<ClientConfig>, KeysError> {
     Ok(Arc::new(config))
 }
 
+/// Which addresses may be asked, whatever name stands for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::identity) enum Reach {
+    /// All of them: an operator wrote the name.
+    Anywhere,
+    /// Those that everybody may ask, and none of this machine or network: a caller wrote the name, or whoever answers for it
+    /// chose the address.
+    Public,
+}
+
 /// Where a URL leads.
 #[derive(Debug)]
 pub(super) struct Target {
@@ -219,9 +239,14 @@ pub(super) struct Target {
     port: u16,
     authority: String,
     path: String,
+    reach: Reach,
 }
 
 impl Target {
+    fn within(self, reach: Reach) -> Self {
+        Self { reach, ..self }
+    }
+
     fn parse(url: &str) -> Result<Self, KeysError> {
         let refused = || KeysError::Url(Excerpt::new(url));
         let uri: Uri = url.parse().map_err(|_| refused())?;
@@ -249,6 +274,7 @@ impl Target {
             path: uri
                 .path_and_query()
                 .map_or_else(|| "/".to_owned(), ToString::to_string),
+            reach: Reach::Anywhere,
         })
     }
 
@@ -264,6 +290,14 @@ impl Target {
                 );
                 continue;
             }
+            // Judged here and not before: between two look-ups a name may change its address.
+            if self.reach == Reach::Public && !is_public(address.ip()) {
+                failed = io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "the address is not a public one",
+                );
+                continue;
+            }
             match TcpStream::connect(address).await {
                 Ok(stream) => return Ok(stream),
                 Err(error) => failed = error,
@@ -275,6 +309,35 @@ impl Target {
 
 fn is_loopback(address: SocketAddr) -> bool {
     address.ip().to_canonical().is_loopback()
+}
+
+/// Whether an address is one of the Internet (IANA's registries of special-purpose addresses, RFC 6890), and none that leads
+/// to one that is not (RFC 3056, RFC 4380, RFC 6052).
+fn is_public(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let [a, b, c, _] = v4.octets();
+            !(v4.is_private()
+                || v4.is_loopback()
+                || v4.is_link_local()
+                || v4.is_documentation()
+                || v4.is_multicast()
+                || a == 0
+                || a >= 240
+                || (a, b) == (100, b) && (64..128).contains(&b)
+                || (a, b, c) == (192, 0, 0)
+                || (a, b, c) == (192, 88, 99)
+                || a == 198 && (b == 18 || b == 19))
+        }
+        IpAddr::V6(v6) => {
+            let [a, b, ..] = v6.segments();
+            // All that is handed out begins with 001.
+            a & 0xe000 == 0x2000
+                && a != 0x2002
+                && !(a == 0x2001 && (b < 0x0200 || b == 0x0db8))
+                && a != 0x3fff
+        }
+    }
 }
 
 async fn in_time(
@@ -407,4 +470,58 @@ pub(in crate::identity) async fn secret(
         bytes,
         max_age: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_addresses_of_the_internet_are_public() {
+        for public in [
+            "1.1.1.1",
+            "100.128.0.1",
+            "172.32.0.1",
+            "198.20.0.1",
+            "2606:4700::1111",
+            "2a00:1450::1",
+        ] {
+            assert!(is_public(public.parse().unwrap()), "{public}");
+        }
+        for other in [
+            "0.0.0.0",
+            "10.0.0.1",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.0.0.1",
+            "192.0.2.1",
+            "192.168.0.1",
+            "198.18.0.1",
+            "203.0.113.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "::7f00:1",
+            "64:ff9b::a00:1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:a00:1::",
+            "3fff::1",
+            "fc00::1",
+            "fd00::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ] {
+            assert!(!is_public(other.parse().unwrap()), "{other}");
+        }
+    }
 }

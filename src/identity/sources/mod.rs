@@ -2,11 +2,13 @@
 
 mod fetch;
 mod line;
+mod on_demand;
 mod source;
 mod store;
 
-pub(super) use fetch::{Fetcher, Form, Origin, secret};
+pub(super) use fetch::{Fetcher, Form, Origin, Reach, secret};
 pub(super) use line::Lines;
+pub(super) use on_demand::{Manner, OnDemand, Unfetched};
 pub use source::SourceState;
 #[cfg(test)]
 pub(super) use source::Timing;

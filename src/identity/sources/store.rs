@@ -17,6 +17,7 @@ use crate::identity::replay::Memory;
 use crate::identity::signature::{AnswerKey, MIN_SECRET_BYTES, PublicKeys, SharedKeys};
 
 use super::fetch::{Fetcher, Origin};
+use super::on_demand::{Manner, OnDemand};
 use super::source::{Contents, Source, SourceState, Timing, keep_fresh};
 
 /// The key sets of all issuers: state, not configuration, so it outlives reloads. Authenticators that name
@@ -42,6 +43,8 @@ struct Inner {
     own_keys: Shelf<OwnKey>,
     signing_public: Shelf<PublicKeys>,
     signing_shared: Shelf<SharedKeys>,
+    /// Keys that callers name by address, by how they are fetched.
+    on_demand: HashMap<Manner, Weak<OnDemand>>,
     refreshers: JoinSet<()>,
 }
 
@@ -184,6 +187,19 @@ impl KeyStore {
             least: MIN_SECRET_BYTES,
         };
         self.source(origin, |inner| &mut inner.own_keys)
+    }
+
+    /// The keys at addresses that callers name.
+    pub(in crate::identity) fn on_demand(&self, manner: Manner) -> Arc<OnDemand> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(store) = inner.on_demand.get(&manner).and_then(Weak::upgrade) {
+            return store;
+        }
+        inner.on_demand.retain(|_, store| store.strong_count() > 0);
+        let (runtime, fetcher) = (self.runtime.clone(), Arc::clone(&self.fetcher));
+        let store = Arc::new(OnDemand::new(manner.clone(), runtime, fetcher, self.timing));
+        inner.on_demand.insert(manner, Arc::downgrade(&store));
+        store
     }
 
     /// The keys that an agent signs its card with, with a refresher. They do not grow old: an operator pinned them.

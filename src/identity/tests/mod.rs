@@ -1,6 +1,7 @@
 //! The whole room, with real keys and real key servers on loopback.
 
 mod callers;
+mod key_urls;
 mod outages;
 mod proofs;
 #[path = "../../../tests/support/recipes.rs"]
@@ -13,6 +14,9 @@ mod recipes_run;
 mod server;
 mod sources;
 mod tokens;
+#[path = "../../../tests/support/workloads.rs"]
+mod workloads;
+mod workloads_run;
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -34,6 +38,11 @@ use super::*;
 mod minting {
     pub(crate) use crate::identity::Algorithm;
     pub(crate) use crate::identity::mint::TokenMinter;
+}
+
+/// With what workloads sign.
+mod signing {
+    pub(crate) use crate::identity::signature::{Algorithm, SigningKey, content_digest};
 }
 
 const ISSUER: &str = "https://idp.example";

@@ -1,7 +1,9 @@
 //! `identities`.
 
 use super::TENANT_NAME;
-use crate::config::language::text::{CLAIM, CLAIM_OR_PART, FIELD_NAME, PATH, SPIFFE, TEXT, URL};
+use crate::config::language::text::{
+    CLAIM, CLAIM_OR_PART, FIELD_NAME, KEY_URL, PATH, SPIFFE, TEXT, URL, WORKLOAD,
+};
 use crate::config::language::{Choice, Field, Record, Value, Word};
 
 pub(in crate::config) static IDENTITY: Record = Record::new(
@@ -340,10 +342,31 @@ pub(in crate::config) static SIGNATURE: Record = Record::new(
         Field::new(
             "keys",
             Value::Record(&SIGNATURE_KEYS),
-            "Where the public keys stand that signatures are verified with.",
+            "Where the public keys stand that signatures are verified with. Every profile but `wimse` needs it, or `keyUrls`.",
         )
-        .required()
+        .otherwise("keys are fetched (`keyUrls`), or stand in a token (`wimse`)")
         .examples(&["{ file: keys/desk-jwks.json }"]),
+        Field::new(
+            "keyUrls",
+            Value::Record(&KEY_URLS),
+            "Which addresses may be asked for a key that a signature names by its address (`keyid=\"https://…\"`). Nothing else is ever asked.",
+        )
+        .otherwise("keys are not fetched")
+        .examples(&["{ allow: \"https://agents.example/keys/*\", tenant: acme }"]),
+        Field::new(
+            "workloads",
+            Value::Record(&WORKLOADS),
+            "Which workloads are callers, and who vouches for their keys; with the profile `wimse`, which needs it.",
+        )
+        .otherwise("nobody does")
+        .examples(&["{ ids: \"spiffe://prod.example/ns/*/sa/*\", jwks: { file: keys/wit-jwks.json } }"]),
+        Field::new(
+            "audience",
+            Value::OneOrMore(&Value::Text(&TEXT)),
+            "For whom a signature must be: `wimse-aud` must be one of these; with the profile `wimse`, which needs it.",
+        )
+        .otherwise("signatures need not say")
+        .examples(&["\"https://agents.example\""]),
         PROFILE,
         COVERS,
         SIGNED_MAX_AGE,
@@ -397,6 +420,71 @@ pub(in crate::config) static SIGNATURE_KEYS: Record = Record::new(
     .examples(&["keys/desk-jwks.json"])],
 );
 
+pub(in crate::config) static KEY_URLS: Record = Record::new(
+    "keyUrls",
+    "Keys that are fetched where signatures say that they lie: a JWK, or of a JWKS the one whose `kid` is the address or its fragment (or the only \
+     one). The address is the caller's id.",
+    &[
+        Field::new(
+            "allow",
+            Value::OneOrMore(&Value::Text(&KEY_URL)),
+            "The addresses: `https`, the host written out; `*` is one segment of the path, `**` at the end any number of them. \
+             Whoever can publish at one of them can be a caller.",
+        )
+        .required()
+        .examples(&["\"https://agents.example/keys/*\""]),
+        Field::new("tenant", Value::Text(&TENANT_NAME), "Whose all callers with such keys are.")
+            .default("default")
+            .examples(&["acme"]),
+        Field::new(
+            "groups",
+            Value::OneOrMore(&Value::Text(&TEXT)),
+            "The groups of all callers with such keys.",
+        )
+        .otherwise("none")
+        .examples(&["[agents]"]),
+        Field::new(
+            "ca",
+            Value::Text(&PATH),
+            "The authorities that may vouch for the TLS of the addresses, PEM.",
+        )
+        .otherwise("the system's")
+        .examples(&["agents-ca.pem"]),
+        Field::new(
+            "dangerousPrivateAddresses",
+            Value::Boolean,
+            "Whether hosts may have addresses of this machine or a private network. Else whoever answers for such a name could have \
+             lictor ask there.",
+        )
+        .default("false"),
+    ],
+);
+
+pub(in crate::config) static WORKLOADS: Record = Record::new(
+    "workloads",
+    "Workloads that bring their key in a token (`Workload-Identity-Token`: a JWT of the type `wit+jwt` with `sub`, `exp` and `cnf.jwk`).",
+    &[
+        Field::new(
+            "ids",
+            Value::OneOrMore(&Value::Text(&WORKLOAD)),
+            "The workloads that are accepted, by `sub`: SPIFFE IDs, or WIMSE URIs (`wimse://…`). `*` is one segment of the path, `**` at the \
+             end any number of them; `tenant: spiffe.ns` is the segment behind `ns`.",
+        )
+        .required()
+        .examples(&["\"spiffe://prod.example/ns/*/sa/*\""]),
+        Field::new(
+            "jwks",
+            Value::Record(&JWKS),
+            "The keys of those who issue the tokens.",
+        )
+        .required()
+        .examples(&["{ file: keys/wit-jwks.json }"]),
+        Field::new("issuer", Value::Text(&TEXT), "What `iss` of a token has to be.")
+            .otherwise("anything: whoever has one of the keys is the issuer")
+            .examples(&["\"https://wimse.example\""]),
+    ],
+);
+
 const PROFILE: Field = Field::new(
     "profile",
     Value::Word(PROFILES),
@@ -436,7 +524,7 @@ const TAG: Field = Field::new(
     Value::Text(&TEXT),
     "The purpose that a signature must name (`tag`). Signatures with another one are not for us.",
 )
-.otherwise("what the profile says: `lictor`, `web-bot-auth`, or with `a2a` none")
+.otherwise("what the profile says: `lictor`, `web-bot-auth`, `wimse-workload-to-workload`, or with `a2a` none")
 .examples(&["lictor-desk"]);
 
 const AUTHORITY: Field = Field::new(
@@ -464,9 +552,10 @@ pub(in crate::config) static PROFILES: &[Word] = &[
     ),
     Word::new(
         "wimse",
-        "WIMSE: the key stands in a workload identity token.",
-    )
-    .planned(),
+        "WIMSE: the key stands in a workload identity token. Covers `@method`, `@request-target`, `workload-identity-token`, and where they are there \
+         `content-type`, `content-digest`, `authorization` and `txn-token`; says `created`, `expires`, `nonce`, `wimse-aud` and \
+         `tag=\"wimse-workload-to-workload\"`, and neither `keyid` nor `alg`.",
+    ),
 ];
 
 pub(in crate::config) static NONCE: &[Word] = &[

@@ -25,8 +25,8 @@ pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};
 #[cfg(test)]
 pub(in crate::config) use identities::ALGORITHMS;
 pub(in crate::config) use identities::{
-    API_KEY, HMAC, IDENTITY, INTROSPECTION, JWKS, JWT, KEY_FILE, MTLS, NONCE, PROFILES, REQUIRE,
-    SIGNATURE, SIGNATURE_KEYS, TYPES,
+    API_KEY, HMAC, IDENTITY, INTROSPECTION, JWKS, JWT, KEY_FILE, KEY_URLS, MTLS, NONCE, PROFILES,
+    REQUIRE, SIGNATURE, SIGNATURE_KEYS, TYPES, WORKLOADS,
 };
 pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
 pub(in crate::config) use limits::{LIMIT, LIMITS};

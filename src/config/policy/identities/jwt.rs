@@ -14,7 +14,7 @@ use crate::model::IdentityName;
 
 /// How much the clocks of an issuer and of ours may differ. Both keep time by NTP today; half a minute
 /// covers the ones that do it badly.
-const LEEWAY: Duration = Duration::from_secs(30);
+pub(super) const LEEWAY: Duration = Duration::from_secs(30);
 
 /// A day: an issuer that is down over night locks nobody out, and a key that it withdrew is not good for ever.
 const MAX_STALE: Duration = Duration::from_hours(24);
@@ -177,7 +177,7 @@ fn read_require(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
     fields.finish(report);
 }
 
-fn read_jwks(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
+pub(super) fn read_jwks(entry: &Entry, jwt: &mut Jwt, report: &mut Diagnostics) {
     let at = Some(entry.key.span);
     let Some(mut fields) = Fields::of(&JWKS, &entry.value, "`jwks`", at, report) else {
         return;

@@ -12,8 +12,19 @@ pub(super) fn read(entry: &Entry, name: &IdentityName, report: &mut Diagnostics)
     let mut fields = Fields::of(&MTLS, &entry.value, what, Some(entry.key.span), report)?;
     let patterns = fields.require("spiffe", report);
     fields.finish(report);
+    let patterns = patterns?;
+    let mtls = patterns_of(patterns, "`spiffe`", report);
+    if mtls.spiffe.iter().any(SpiffePattern::is_wimse) {
+        let title = "no certificate has a WIMSE URI: a pattern here begins with spiffe://";
+        report.push(Diagnostic::error(Code::BadValue, title).at(patterns.value.span, ""));
+    }
+    Some(mtls)
+}
+
+/// Patterns of workloads.
+pub(super) fn patterns_of(entry: &Entry, what: &str, report: &mut Diagnostics) -> Mtls {
     let mut spiffe = Vec::new();
-    for (text, span) in texts(&patterns?.value, "`spiffe`", report) {
+    for (text, span) in texts(&entry.value, what, report) {
         match SpiffePattern::parse(text) {
             Ok(pattern) => spiffe.push(pattern),
             Err(error) => {
@@ -23,7 +34,7 @@ pub(super) fn read(entry: &Entry, name: &IdentityName, report: &mut Diagnostics)
             }
         }
     }
-    Some(Mtls { spiffe })
+    Mtls { spiffe }
 }
 
 /// The segment that `spiffe.ns` speaks of, if every pattern has it.

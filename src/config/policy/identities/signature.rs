@@ -5,15 +5,20 @@ use std::time::Duration;
 
 use http::uri::Authority;
 
-use super::path;
+use super::mtls::patterns_of;
+use super::{jwt, path};
 use crate::config::decode::{self, Fields, bad_value, refuse_literal, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::config::language::policy::{HMAC, NONCE, PROFILES, SIGNATURE, SIGNATURE_KEYS};
+use crate::config::language::policy::{
+    HMAC, KEY_URLS, NONCE, PROFILES, SIGNATURE, SIGNATURE_KEYS, WORKLOADS,
+};
 use crate::config::policy::signing::{secret, visible};
 use crate::config::tree::{Entry, quoted};
-use crate::identity::signature::{Component, KeyKind, Nonces, Profile, Requirement, When};
-use crate::identity::{SecretSource, SignedRequests};
-use crate::model::IdentityName;
+use crate::identity::signature::{
+    Component, KeyKind, KeyUrlPattern, Nonces, Profile, Requirement, When,
+};
+use crate::identity::{KeySource, KeyUrls, SecretSource, SignedRequests, WorkloadTokens};
+use crate::model::{IdentityName, TenantId};
 
 /// The longest age: nonces are remembered as long, and Web Bot Auth allows no more.
 const MOST_AGE: Duration = Duration::from_hours(24);
@@ -38,6 +43,8 @@ fn of_profile(profile: Profile, kind: KeyKind) -> SignedRequests {
         tag: profile.tag().map(Box::from),
         requirements: profile.requirements(),
         algorithm: profile.algorithm(),
+        key_urls: None,
+        workloads: None,
         authority: None,
     }
 }
@@ -54,15 +61,68 @@ pub(super) fn read(
         KeyKind::Shared => &HMAC,
     };
     let mut fields = Fields::of(shape, &entry.value, what, Some(entry.key.span), report)?;
-    let keys = fields.require("keys", report);
-    let keys = keys.and_then(|keys| match kind {
-        KeyKind::Public => key_set(keys, report),
-        KeyKind::Shared => secret(keys, report),
-    });
+    let (keys, urls, workloads, audience) = match kind {
+        KeyKind::Public => (
+            fields.take("keys"),
+            fields.take("keyUrls"),
+            fields.take("workloads"),
+            fields.take("audience"),
+        ),
+        KeyKind::Shared => (fields.require("keys", report), None, None, None),
+    };
     let profile = fields.take("profile");
     let chosen = profile
         .and_then(|entry| decode::word(&entry.value, "`profile`", PROFILES, &profiles(), report));
     let mut signed = of_profile(chosen.unwrap_or_default(), kind);
+    let is_wimse = chosen == Some(Profile::Wimse);
+    // Read in any case, so that what is wrong with them is told; then whether they fit together.
+    let audiences = audience.map(|entry| texts(&entry.value, "`audience`", report));
+    let audiences = audiences.into_iter().flatten();
+    let audiences: Vec<_> = audiences.map(|(text, _)| text.to_owned()).collect();
+    let tokens = workloads.and_then(|entry| tokens_of(entry, audiences, report));
+    let addresses = urls.and_then(|entry| key_urls(entry, report));
+    let contradicts = |entry: &Entry, title: &str, report: &mut Diagnostics| {
+        report.push(Diagnostic::error(Code::Contradiction, title).at(entry.key.span, ""));
+    };
+    match (kind, is_wimse) {
+        (KeyKind::Public, true) => {
+            for (name, given) in [("keys", keys), ("keyUrls", urls)] {
+                if let Some(given) = given {
+                    let title = format!(
+                        "with the profile `wimse` the key stands in a token: leave `{name}` out"
+                    );
+                    contradicts(given, &title, report);
+                }
+            }
+            for (name, given) in [("workloads", workloads), ("audience", audience)] {
+                if given.is_none() {
+                    let title = format!("`signature` with the profile `wimse` needs `{name}`");
+                    contradicts(entry, &title, report);
+                }
+            }
+            signed.workloads = tokens;
+        }
+        (KeyKind::Shared, true) => {
+            let title = "with this profile the key stands in a token, and is not shared";
+            contradicts(profile.unwrap_or(entry), title, report);
+        }
+        (_, false) => {
+            for (name, given) in [("workloads", workloads), ("audience", audience)] {
+                if let Some(given) = given {
+                    let title = format!("`{name}` is for the profile `wimse`");
+                    contradicts(given, &title, report);
+                }
+            }
+            if keys.is_none() && urls.is_none() && kind == KeyKind::Public {
+                contradicts(entry, "`signature` needs `keys`, or `keyUrls`", report);
+            }
+            signed.key_urls = addresses;
+        }
+    }
+    let keys = keys.and_then(|keys| match kind {
+        KeyKind::Public => key_set(keys, report),
+        KeyKind::Shared => secret(keys, report),
+    });
     if let (KeyKind::Shared, Some(_), Some(profile)) = (kind, signed.algorithm, profile) {
         let title = "this profile has one algorithm, and it is not for shared keys";
         report.push(Diagnostic::error(Code::Contradiction, title).at(profile.value.span, ""));
@@ -95,8 +155,82 @@ pub(super) fn read(
         signed.authority = authority_of(authority, report);
     }
     fields.finish(report);
-    signed.keys = keys?;
+    match keys {
+        Some(keys) if !is_wimse => signed.keys = keys,
+        // The mistake is told, or none is needed.
+        Some(_) | None => {}
+    }
     Some(signed)
+}
+
+/// Where keys may be fetched that a signature names by their address.
+fn key_urls(entry: &Entry, report: &mut Diagnostics) -> Option<KeyUrls> {
+    let at = Some(entry.key.span);
+    let mut fields = Fields::of(&KEY_URLS, &entry.value, "`keyUrls`", at, report)?;
+    let allow = fields.require("allow", report);
+    let [ca, tenant, groups] = ["ca", "tenant", "groups"].map(|name| fields.take(name));
+    let private = fields.take("dangerousPrivateAddresses");
+    fields.finish(report);
+    let mut patterns = Vec::new();
+    for (text, span) in texts(&allow?.value, "`allow`", report) {
+        match KeyUrlPattern::parse(text) {
+            Ok(pattern) => patterns.push(pattern),
+            Err(error) => {
+                let title = format_args!("{} is not a pattern of addresses", quoted(text));
+                let diagnostic = Diagnostic::error(Code::BadValue, title).at(span, "");
+                report.push(diagnostic.help(error));
+            }
+        }
+    }
+    let tenant = tenant.and_then(|entry| {
+        let text = text(&entry.value, "`tenant`", report)?;
+        let read = TenantId::new(text);
+        if let Err(error) = &read {
+            let title = format_args!("{} is not a tenant: {error}", quoted(text));
+            report.push(Diagnostic::error(Code::BadValue, title).at(entry.value.span, ""));
+        }
+        read.ok()
+    });
+    let groups = groups.map(|entry| texts(&entry.value, "`groups`", report));
+    let groups = groups.into_iter().flatten();
+    let private = private
+        .and_then(|entry| decode::boolean(&entry.value, "`dangerousPrivateAddresses`", report));
+    Some(KeyUrls {
+        allow: patterns,
+        ca: ca.and_then(|entry| path(&entry.value, "`ca`", report)),
+        dangerous_private_addresses: private.unwrap_or_default(),
+        tenant,
+        groups: groups.map(|(text, _)| Box::from(text)).collect(),
+    })
+}
+
+/// Those who vouch for the keys of workloads, in place of a file of keys.
+fn tokens_of(
+    entry: &Entry,
+    audiences: Vec<String>,
+    report: &mut Diagnostics,
+) -> Option<WorkloadTokens> {
+    let at = Some(entry.key.span);
+    let mut fields = Fields::of(&WORKLOADS, &entry.value, "`workloads`", at, report)?;
+    let issuer = fields.take("issuer");
+    let issuer = issuer.and_then(|entry| text(&entry.value, "`issuer`", report));
+    let jwks = fields.require("jwks", report);
+    let ids = fields.require("ids", report);
+    fields.finish(report);
+    let mut source = jwt::defaults();
+    jwt::read_jwks(jwks?, &mut source, report);
+    if let (KeySource::Discovery { .. }, None) = (&source.keys, issuer) {
+        let title = "`workloads` needs `issuer`, or says in `jwks` where the keys are";
+        report.push(Diagnostic::error(Code::Contradiction, title).at(entry.key.span, ""));
+    }
+    Some(WorkloadTokens {
+        issuer: issuer.unwrap_or_default().to_owned(),
+        keys: source.keys,
+        max_stale: source.max_stale,
+        leeway: jwt::LEEWAY,
+        workloads: patterns_of(ids?, "`ids`", report),
+        audiences,
+    })
 }
 
 fn profiles() -> Vec<(&'static str, Profile)> {
@@ -162,6 +296,29 @@ mod tests {
     use crate::config::parse_policy;
     use crate::identity::{Identity, Kind};
 
+    const WORKLOAD: &str =
+        "workloads: { ids: \"spiffe://prod.example/ns/*/**\", jwks: { file: wit.json } }";
+
+    #[test]
+    fn workloads_bring_their_keys() {
+        let identity = load(&format!(
+            "signature: {{ profile: wimse, audience: \"https://agent.example\", {WORKLOAD} }}, tenant: spiffe.ns"
+        ));
+        let identity = identity.unwrap();
+        assert_eq!(
+            identity.tenant,
+            crate::identity::TenantFrom::Segment("ns".into())
+        );
+        let Kind::Signature(signed) = identity.kind else {
+            panic!("{identity:?}")
+        };
+        assert_eq!(signed.tag.as_deref(), Some("wimse-workload-to-workload"));
+        let workloads = signed.workloads.unwrap();
+        assert_eq!(workloads.audiences, ["https://agent.example"]);
+        let tenant = workloads.tenant_of("spiffe://prod.example/ns/acme/sa/bot", &identity.tenant);
+        assert_eq!(tenant, Some("acme"));
+    }
+
     fn load(fields: &str) -> Result<Identity, String> {
         let text = format!("lictor: v1\nidentities:\n  desk: {{ {fields} }}\n");
         match parse_policy("desk.yaml", &text, &[]) {
@@ -226,7 +383,50 @@ mod tests {
                 "hmac: { keys: { file: a, env: B } }".to_owned(),
                 "`keys` needs `file` or `env`, one of them",
             ),
-            (format!("signature: {{ {keys}, profile: wimse }}"), "wimse"),
+            (
+                format!("signature: {{ {keys}, profile: wimse }}"),
+                "leave `keys` out",
+            ),
+            (
+                "signature: { keyUrls: { allow: \"https://*/x\" } }".to_owned(),
+                "its host is written out",
+            ),
+            (
+                "signature: { keyUrls: { tenant: acme } }".to_owned(),
+                "`keyUrls` needs `allow`",
+            ),
+            (
+                format!("signature: {{ profile: wimse, audience: a, {WORKLOAD}, keyUrls: {{ allow: \"https://a/x\" }} }}"),
+                "leave `keyUrls` out",
+            ),
+            (
+                "signature: { profile: wimse, audience: a }".to_owned(),
+                "needs `workloads`",
+            ),
+            (
+                format!("signature: {{ profile: wimse, {WORKLOAD} }}"),
+                "needs `audience`",
+            ),
+            (
+                format!("signature: {{ {keys}, {WORKLOAD} }}"),
+                "`workloads` is for the profile `wimse`",
+            ),
+            (
+                format!("hmac: {{ {keys}, profile: wimse }}"),
+                "the key stands in a token",
+            ),
+            (
+                "signature: { profile: wimse, audience: a, workloads: { ids: \"spiffe://a/*\", jwks: { maxStale: 1h } } }".to_owned(),
+                "`workloads` needs `issuer`",
+            ),
+            (
+                format!("signature: {{ profile: wimse, audience: a, {WORKLOAD} }}, tenant: spiffe.sa"),
+                "a segment that every pattern has",
+            ),
+            (
+                "mtls: { spiffe: \"wimse://prod.example/*\" }".to_owned(),
+                "no certificate has a WIMSE URI",
+            ),
             (
                 format!("hmac: {{ {keys}, profile: a2a }}"),
                 "this profile has one algorithm",

@@ -209,8 +209,13 @@ fn by_certificate(
     at: Span,
     report: &mut Diagnostics,
 ) -> Option<Option<TenantId>> {
-    let Kind::Mtls(mtls) = &identity.kind else {
-        return Some(None);
+    let mtls = match &identity.kind {
+        Kind::Mtls(mtls) => mtls,
+        Kind::Signature(signed) => match &signed.workloads {
+            Some(tokens) => &tokens.workloads,
+            None => return Some(None),
+        },
+        Kind::ApiKey(_) | Kind::Jwt(_) => return Some(None),
     };
     let Some(tenant) = mtls.tenant_of(id, &identity.tenant) else {
         let patterns: Vec<_> = mtls.spiffe.iter().map(ToString::to_string).collect();

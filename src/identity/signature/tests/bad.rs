@@ -290,6 +290,7 @@ fn verify(message: &Owned, body: &str, store: &OwnMemory) -> Result<(), Signatur
         identity: "desk",
         tag: Some("lictor"),
         requirements: &requirements,
+        bound_for: None,
         algorithm: None,
         keys,
     };

@@ -41,6 +41,7 @@ fn judge(
         identity: "desk",
         tag: profile.tag(),
         requirements: &requirements,
+        bound_for: None,
         algorithm: profile.algorithm(),
         keys: &keys,
     };
