@@ -185,7 +185,7 @@ fn unversioned(text: &str) -> String {
 
 /// `$ lictor …`, and the lines below it, of commands that need nothing but a policy.
 fn commands(block: &str) -> Vec<(&str, String)> {
-    const NEED_MORE: &[&str] = &["run ", "replay ", "--decision ", "--request "];
+    const NEED_MORE: &[&str] = &["run ", "replay ", "scan ", "--decision ", "--request "];
     let mut found = Vec::new();
     let mut lines = block.lines().peekable();
     while let Some(line) = lines.next() {

@@ -150,11 +150,22 @@ impl Desk {
         self.recent.clone_from(&reported.recent);
     }
 
-    /// Reports a finding, unless another reading of the same bytes has.
+    /// Reports a finding, unless another reading of the same bytes has. Of two in one piece the one stays that ends
+    /// first, as it would have come first in smaller pieces.
     fn report(&mut self, mut finding: Finding, span: Option<Range<u64>>, channel: &str) {
+        finding.channel = Arc::from(channel);
         if let Some(span) = &span {
             let seen = (finding.detector, span.start);
             if self.recent.contains(&seen) {
+                let is_same = |it: &&mut Placed| {
+                    let start = it.span.as_ref().map(|span| span.start);
+                    (it.finding.detector, start) == (seen.0, Some(seen.1))
+                };
+                let before = self.findings.iter_mut().rev().find(is_same);
+                let end = |it: &Placed| it.span.as_ref().map(|span| span.end);
+                if let Some(before) = before.filter(|it| end(it) > Some(span.end)) {
+                    (before.finding, before.span) = (finding, Some(span.clone()));
+                }
                 return;
             }
             if self.recent.len() == RECENT {
@@ -162,7 +173,6 @@ impl Desk {
             }
             self.recent.push_back(seen);
         }
-        finding.channel = Arc::from(channel);
         self.findings.push(Placed { finding, span });
     }
 }
@@ -285,7 +295,7 @@ impl Channel {
         text: &[u8],
         segments: &[Segment],
     ) -> Result<bool, Blocked> {
-        if desk.passes(text) {
+        if text.len() < MIN_SECRET_BYTES {
             return Ok(true);
         }
         if lax::first(text).is_some() {
@@ -293,6 +303,9 @@ impl Channel {
             self.feed(desk, name, text, segments)?;
             self.finish(desk, name)?;
             return Ok(desk.met == met);
+        }
+        if desk.detectors.are_absent(text) {
+            return Ok(true);
         }
         let mut hits = std::mem::take(&mut desk.hits);
         self.matcher.read(&desk.detectors, text, &mut hits);
@@ -489,6 +502,7 @@ impl Channel {
             instead,
             part,
             finding,
+            is_long: _,
         } = hit;
         let raw_start = self.raw(start);
         let detector = finding.as_ref().map(|finding| finding.detector);

@@ -197,6 +197,7 @@ impl Armed {
             mark: self.kind.mark,
             instead: None,
             is_generic: self.kind.is_generic(),
+            is_long: false,
             finding: Finding {
                 detector: self.kind.name,
                 action: self.action,

@@ -223,6 +223,7 @@ impl JsonCarrier {
                 }
                 b'}' | b']' => {
                     if *byte == b'}' {
+                        self.name.clear();
                         self.label.clear();
                     }
                     if let Some(container) = self.open.pop() {

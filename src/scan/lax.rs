@@ -12,37 +12,29 @@ use super::escape::Unescaped;
 /// The longest sequence: a letter with a surrogate pair would be longer, but stands in no key.
 const MAX_SEQUENCE: usize = 10;
 
+/// So much of a text is looked at in one go: what stands far behind the first sequence is no matter of its search.
+const BLOCK: usize = 512;
+
 /// A row of backslashes counts as one: each layer of JSON in JSON doubles them.
 const MAX_BACKSLASHES: usize = 4;
 
 /// Where a lenient reading begins to differ, or may once more bytes are there; `None` if it does not.
 pub(super) fn first(text: &[u8]) -> Option<usize> {
-    if text.is_ascii() {
-        return first_ascii(text, 0);
-    }
     let mut at = 0;
-    while let Some(found) = text
-        .get(at..)
-        .and_then(|rest| rest.iter().position(|byte| is_first(*byte)))
-    {
-        at += found;
-        match sequence(text.get(at..).unwrap_or_default(), false) {
-            Sequence::Plain => at += 1,
-            Sequence::Open | Sequence::Means { .. } => return Some(at),
-        }
-    }
-    None
-}
-
-fn first_ascii(text: &[u8], mut at: usize) -> Option<usize> {
-    while let Some(found) = text
-        .get(at..)
-        .and_then(|rest| memchr3(b'%', b'\\', b'&', rest))
-    {
-        at += found;
-        match sequence(text.get(at..).unwrap_or_default(), false) {
-            Sequence::Plain => at += 1,
-            Sequence::Open | Sequence::Means { .. } => return Some(at),
+    while at < text.len() {
+        let block = text.get(at..text.len().min(at + BLOCK));
+        let block = block.unwrap_or_default();
+        let found = if block.is_ascii() {
+            memchr3(b'%', b'\\', b'&', block)
+        } else {
+            block.iter().position(|byte| is_first(*byte))
+        };
+        at += found.unwrap_or(block.len());
+        if found.is_some() {
+            match sequence(text.get(at..).unwrap_or_default(), false) {
+                Sequence::Plain => at += 1,
+                Sequence::Open | Sequence::Means { .. } => return Some(at),
+            }
         }
     }
     None
@@ -86,9 +78,10 @@ impl Lax {
         self.run(&text, &segments, true, read);
     }
 
-    /// Where the sequence lies that is open.
+    /// Where the sequence lies that is open, or what is left out and goes with the next byte.
     pub(super) fn waits_at(&self) -> Option<u64> {
-        self.open_segments.first().map(|segment| segment.raw)
+        let open = self.open_segments.first().map(|segment| segment.raw);
+        self.left_out.or(open)
     }
 
     fn run(

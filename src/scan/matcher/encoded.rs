@@ -5,7 +5,10 @@
 //! the run is long enough; until then it waits, so that no cutting of the text makes a difference.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 
+use aho_corasick::Anchored;
+use aho_corasick::automaton::Automaton as _;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
@@ -24,8 +27,8 @@ pub(super) const MIN_RUN: u64 = 24;
 /// So much of what was decoded has to be text.
 const TEXT_BYTES: usize = 6;
 
-/// A line of wrapped base64 has at least so many letters.
-pub(super) const MIN_LINE: u64 = 60;
+/// A line of wrapped base64 has so many letters. What stands in a longer one and goes on in the next is another run.
+pub(super) const LINES: RangeInclusive<u64> = 60..=128;
 
 /// Base64 in base64 in base64 is not read.
 const MAX_DEPTH: u8 = 2;
@@ -114,7 +117,9 @@ impl Encoded {
             return !self.is_dead;
         }
         let first = self.kept.get(..self.kept.len().min(TEXT_BYTES));
-        self.is_dead |= !is_text(first.unwrap_or_default(), is_over);
+        // Where more follows, a letter of several bytes may be cut in two.
+        let is_whole = is_over && self.kept.len() <= TEXT_BYTES;
+        self.is_dead |= !is_text(first.unwrap_or_default(), is_whole);
         !self.is_dead
     }
 
@@ -154,7 +159,8 @@ impl Encoded {
 
     /// Whether a byte that is none of the letters may stand between two lines of them.
     fn goes_on_behind(&mut self, byte: u8) -> bool {
-        let is_break = matches!(byte, b'\r' | b'\n') && self.line >= MIN_LINE && self.filled == 0;
+        let is_break =
+            matches!(byte, b'\r' | b'\n') && LINES.contains(&self.line) && self.filled == 0;
         let is_indent = byte == b' ' || is_break;
         match self.break_at {
             None if is_break => {
@@ -210,9 +216,10 @@ impl Encoded {
     fn deliver(&mut self, hits: Vec<Hit>, found: &mut Vec<Found>) {
         for hit in hits {
             match hit.part {
+                // What goes with the rest of the run.
+                _ if self.swallowed.is_some() => {}
+                Part::Whole | Part::Begin if hit.is_long => self.swallowed = self.outer(hit),
                 Part::Whole => self.early.extend(self.outer(hit)),
-                Part::Begin if self.swallowed.is_none() => self.swallowed = self.outer(hit),
-                // They go with the rest of the run.
                 Part::Begin | Part::Continue | Part::End => {}
             }
         }
@@ -224,12 +231,12 @@ impl Encoded {
     }
 
     /// A hit in what was decoded, as found in the text. Whole groups are replaced, by ones that decode to the mark and
-    /// to what else stood in them.
+    /// to what else stood in them. Behind a long secret nothing is kept.
     fn outer(&self, hit: Hit) -> Option<Found> {
         let mut finding = hit.finding?;
         let total = self.kept_from + self.kept.len() as u64;
         let start = hit.start / 3 * 3;
-        let is_whole = hit.part == Part::Whole;
+        let is_whole = !hit.is_long;
         let end = if is_whole {
             (hit.end.div_ceil(3) * 3).min(total)
         } else {
@@ -256,6 +263,7 @@ impl Encoded {
             mark: hit.mark,
             instead: Some(Bytes::from(instead)),
             is_generic: false,
+            is_long: hit.is_long,
             finding,
         })
     }
@@ -299,21 +307,35 @@ impl Encoded {
 
     /// As [`Matcher::is_anchored`].
     pub(super) fn is_anchored(&self, detectors: &Detectors) -> bool {
-        !self.early.is_empty() || self.inner.is_anchored(detectors)
+        !self.early.is_empty() || self.swallowed.is_some() || self.inner.is_anchored(detectors)
     }
 
     /// The first letter that may yet be of something that is found.
-    fn holds_from(&self) -> Option<u64> {
+    fn holds_from(&self, detectors: &Detectors) -> Option<u64> {
         let early = self.early.iter().chain(&self.swallowed);
         let early = early.map(|found| found.start).min();
-        // The letters of a group that is not complete are replaced with it, or not at all.
-        let open = self.at - self.filled as u64;
-        let inner = (!self.is_over && !self.is_dead).then(|| match self.inner.is_idle() {
-            true => open,
-            false => self.place(self.inner.decided()).min(open),
+        let is_read = !self.is_over && !self.is_dead && self.may_hold(detectors);
+        let inner = is_read.then(|| {
+            // The letters of a group that is not complete are replaced with it, or not at all.
+            let open = self.at - self.filled as u64;
+            let inner = self.place(self.inner.decided()).min(open);
+            inner.max(self.replaced_to)
         });
-        let inner = inner.map(|inner| inner.max(self.replaced_to));
         early.into_iter().chain(inner).min()
+    }
+
+    /// Whether something may stand here. Any word of prose begins as base64 of text might: it does not wait for
+    /// more of it before that is likely, or before an anchor has begun.
+    fn may_hold(&self, detectors: &Detectors) -> bool {
+        let decoded = self.kept_from + self.kept.len() as u64;
+        let inner = &self.inner;
+        decoded >= TEXT_BYTES as u64
+            || !inner.is_idle()
+            || inner.decided() < inner.position()
+            || self
+                .kept
+                .last()
+                .is_some_and(|last| inner.is_in_anchor(detectors, *last))
     }
 }
 
@@ -324,6 +346,9 @@ impl Matcher {
             return;
         }
         let mut at = self.encoded_from.max(view.start());
+        if at >= view.end() && !view.ended() {
+            return;
+        }
         loop {
             let mut encoded = match self.encoded.take() {
                 Some(encoded) => encoded,
@@ -336,16 +361,13 @@ impl Matcher {
                 },
             };
             encoded.advance(detectors, &view.ahead(), &mut self.found);
-            if let Some(mut found) = encoded.swallowed.take().filter(|_| encoded.is_long()) {
-                self.found.append(&mut encoded.early);
-                found.end = encoded.at;
-                self.found.retain(|other| other.start < found.start);
-                self.live.retain(|other| other.hold < found.start);
-                self.swallow = Some(Box::new(Swallow::encoded(found, encoded.line)));
-                return;
-            }
-            at = if encoded.is_dead {
-                next_start(view, encoded.begin + 1)
+            at = if encoded.swallowed.is_some() && encoded.is_long() {
+                match self.swallow_run(&mut encoded, view) {
+                    Some(end) => end,
+                    None => return,
+                }
+            } else if encoded.is_dead {
+                next_start(view, (encoded.begin + 1).max(view.start()))
             } else if encoded.is_over || view.ended() {
                 encoded.at.max(encoded.begin + 1)
             } else {
@@ -356,10 +378,54 @@ impl Matcher {
         }
     }
 
+    /// A long secret takes the rest of its run with it, and what was found in there otherwise. Returns where the run
+    /// ends, if that is seen.
+    fn swallow_run(&mut self, encoded: &mut Encoded, view: &View<'_>) -> Option<u64> {
+        let mut found = encoded.swallowed.take()?;
+        self.found.append(&mut encoded.early);
+        found.end = encoded.at;
+        let start = found.start;
+        let is_between = encoded.break_at.is_some();
+        let mut swallow = Swallow::encoded(found, if is_between { 0 } else { encoded.line });
+        let is_over = swallow.advance(&view.ahead());
+        let end = swallow.found.end;
+        self.found
+            .retain(|other| other.start < start || other.start >= end);
+        self.live
+            .retain(|other| other.hold < start || other.hold >= end);
+        if is_over {
+            self.found.push(swallow.found);
+            return Some(end);
+        }
+        self.swallow = Some(Box::new(swallow));
+        None
+    }
+
+    /// Ends a run at `end`, where a secret that begins at or behind its letters is known to be a long one.
+    pub(super) fn end_encoded(&mut self, detectors: &Detectors, view: &View<'_>, end: u64) {
+        self.read_encoded(detectors, &view.until(end));
+        if let Some(mut encoded) = self.encoded.take() {
+            encoded.end(detectors, &mut self.found);
+        }
+    }
+
     /// The first byte that a run under way may yet protect.
     pub(super) fn encoded_holds_from(&self, detectors: &Detectors) -> Option<u64> {
         let encoded = self.encoded.as_ref()?;
-        encoded.holds_from().filter(|_| detectors.hold_anything())
+        encoded
+            .holds_from(detectors)
+            .filter(|_| detectors.hold_anything())
+    }
+
+    /// Whether more than the last byte may be of an anchor that goes on.
+    fn is_in_anchor(&self, detectors: &Detectors, last: u8) -> bool {
+        let Some((anchors, _)) = detectors.anchors() else {
+            return false;
+        };
+        let (Some(state), Ok(idle)) = (self.state, anchors.start_state(Anchored::No)) else {
+            return false;
+        };
+        state != idle && state != anchors.next_state(Anchored::No, idle, last)
     }
 }
 

@@ -124,12 +124,19 @@ pub(in crate::scan) enum Seal {
     Holds(&'static str),
 }
 
+/// How a mark begins, and the longest name in one.
+const MARK: &[u8] = b"[redacted:";
+const MAX_MARK: u64 = 64;
+
 /// The longest name of an option before the word that says what it is.
 const MAX_OPTION: u64 = 48;
 
 impl Left {
     /// Whether an anchor may stand at an offset.
     pub(in crate::scan) fn allows(self, view: &View<'_>, start: u64) -> bool {
+        if is_in_mark(view, start) {
+            return false;
+        }
         match self {
             Self::Any => true,
             Self::Option => {
@@ -168,6 +175,17 @@ impl Left {
             .filter(|from| view.is_word_start(*from))
             .find_map(|from| protected_head(view, from))
     }
+}
+
+/// Whether a place is inside of a mark that a redaction has left. What it says of a secret is none.
+fn is_in_mark(view: &View<'_>, start: u64) -> bool {
+    if !matches!(view.before(start), Some(b'-' | b'.' | b':')) {
+        return false;
+    }
+    let name = Set::LOWER_ALNUM_DOT.or(Set::DASH);
+    let from = start.saturating_sub(view.run_before(start, name, MAX_MARK));
+    let begin = from.checked_sub(MARK.len() as u64);
+    begin.is_some_and(|begin| begin >= view.start() && view.slice(begin, from) == MARK)
 }
 
 /// Where a head that begins here is protected from.

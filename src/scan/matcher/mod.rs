@@ -108,6 +108,8 @@ pub(super) struct Hit {
     pub(super) mark: &'static str,
     /// What stands there where that mark would make it unreadable.
     pub(super) instead: Option<Bytes>,
+    /// Whether the secret was confirmed before its end, also where that was seen at once.
+    pub(super) is_long: bool,
     /// Which part of the secret this is.
     pub(super) part: Part,
     /// On [`Part::Whole`] and [`Part::Begin`] only; its `channel` is left empty here.
@@ -427,15 +429,19 @@ impl Matcher {
                 self.live.push(live);
             }
             Verdict::Swallow { start, end } => {
-                let found = armed.found(live.anchor, start, end, &[], detectors.config());
+                let mut found = armed.found(live.anchor, start, end, &[], detectors.config());
                 if found.is_flag() {
                     self.found.push(found);
                 } else {
                     self.sweep(detectors, view, end);
+                    self.end_encoded(detectors, view, end);
                     self.live.retain(|other| other.hold < start);
                     self.found.retain(|other| other.start < start);
-                    // It takes the rest of a run of base64 that it stands in.
-                    self.encoded = None;
+                    if let Some(swallow) = &self.swallow {
+                        // The run of base64 that it stands in holds a long secret itself.
+                        return Some(swallow.found.end);
+                    }
+                    found.is_long = true;
                     self.swallow = Some(Box::new(Swallow::new(found, &armed.kind.shape)));
                     return Some(end);
                 }
@@ -464,13 +470,6 @@ impl Matcher {
     fn deliver(&mut self, detectors: &Detectors, view: &View<'_>, hits: &mut Vec<Hit>) -> u64 {
         let end = view.end();
         self.read_encoded(detectors, view);
-        let is_swallowed = match &mut self.swallow {
-            Some(swallow) => swallow.advance(&view.ahead()),
-            None => false,
-        };
-        if is_swallowed {
-            self.end_swallow(hits);
-        }
         let number = sweep::waiting_number(detectors, view);
         let held = self
             .live
@@ -498,12 +497,13 @@ impl Matcher {
                 .chain(word)
                 .chain(head.filter(|_| !view.ended()))
                 .chain(number.filter(|_| detectors.holds_cards()))
+                .chain(self.encoded_holds_from(detectors))
                 .fold(end, u64::min);
             settle(&mut self.found, floor, hits);
-            self.decided = first_waiting(&self.found).map_or(floor, |first| first.min(floor));
-        }
-        if let Some(encoded) = self.encoded_holds_from(detectors) {
-            self.decided = self.decided.min(encoded);
+            // Letters that were of a word before they turned out to be of base64 have left.
+            self.decided = first_waiting(&self.found)
+                .map_or(floor, |first| first.min(floor))
+                .max(self.decided);
         }
         let needed = self.live.iter().map(Live::needs).min().unwrap_or(end);
         let needed = match &self.swallow {

@@ -21,6 +21,8 @@ pub(in crate::scan) struct Found {
     pub(in crate::scan) instead: Option<Bytes>,
     /// Whether a more telling kind on the same bytes wins.
     pub(in crate::scan) is_generic: bool,
+    /// Whether it was confirmed before its end, which may lie anywhere.
+    pub(in crate::scan) is_long: bool,
     /// What is told of it. Its offset and length are of this candidate alone.
     pub(in crate::scan) finding: Finding,
 }
@@ -48,6 +50,7 @@ impl Found {
     pub(super) fn merge(self, other: Self) -> Self {
         let start = self.start_with(&other);
         let end = self.end.max(other.end);
+        let is_long = self.is_long || other.is_long;
         let winner = if other.rank() > self.rank() {
             other
         } else {
@@ -58,6 +61,7 @@ impl Found {
             start,
             end,
             instead: winner.instead.clone().filter(|_| is_same),
+            is_long,
             ..winner
         }
     }
@@ -79,6 +83,7 @@ impl Found {
             action: self.finding.action,
             mark: self.mark,
             instead: self.instead,
+            is_long: self.is_long,
             part,
             finding: Some(self.finding),
         }
@@ -114,6 +119,7 @@ impl Found {
             action: self.finding.action,
             mark: self.mark,
             instead: None,
+            is_long: true,
             part,
             finding: None,
         }

@@ -1,6 +1,6 @@
 //! Secrets without a useful upper bound: confirmed at their beginning, then dropped in constant memory.
 
-use super::encoded::MIN_LINE;
+use super::encoded::LINES;
 use super::kind::{Shape, Step};
 use super::set::Set;
 use super::settle::Found;
@@ -76,7 +76,11 @@ impl Swallow {
             Mode::Encoded { line } => {
                 while let Some(byte) = view.at(self.found.end) {
                     let is_letter = Set::BASE64.or(Set::BASE64_URL).contains(byte);
-                    let is_break = Set::SPACE.contains(byte) && (*line >= MIN_LINE || *line == 0);
+                    // A line's end begins a break, and blanks stand behind it.
+                    let is_break = match byte {
+                        b'\r' | b'\n' => LINES.contains(line) || *line == 0,
+                        _ => Set::SPACE.contains(byte) && *line == 0,
+                    };
                     if is_letter {
                         *line += 1;
                     } else if is_break {

@@ -523,6 +523,69 @@ fn no_byte_of_what_is_in_base64_leaves_however_it_is_cut() {
 }
 
 #[test]
+fn a_word_that_could_be_base64_does_not_wait() {
+    let detectors = armed(&["credentials"], LeakAction::Redact, AtBound::Block);
+    let mut scan = Scan::new(detectors, Carrier::Text);
+    let mut out = VecDeque::new();
+    for piece in [
+        "The ",
+        "quick",
+        " brow",
+        "n fox",
+        " jump",
+        "s over",
+        " http://a",
+        "/b/c",
+    ] {
+        scan.feed(Bytes::from(piece), &mut out).unwrap();
+        assert_eq!(text_of(&mut out), piece);
+    }
+}
+
+#[test]
+fn what_stands_beside_a_long_secret_is_found_too() {
+    let token = token();
+    let long = sample("private-keys.pem", 7).unwrap();
+    let (text, key) = (format!("a text: {token}"), STANDARD.encode(&long));
+    let packs = ["credentials", "private-keys"];
+    let detectors = armed(&packs, LeakAction::Redact, AtBound::Block);
+    for (tokens, body) in [
+        // In a run before a key, in one run with it, and behind the run that it takes with it.
+        (
+            2,
+            format!("{} and {long} and {token}", STANDARD.encode(&text)),
+        ),
+        (
+            2,
+            format!("{} {token} .", STANDARD.encode(format!("{text} {long}"))),
+        ),
+        (1, format!("{key}\n{}", STANDARD.encode(&text))),
+    ] {
+        let whole = run(&detectors, Carrier::Text, &[body.as_bytes()]);
+        let found = whole.findings.iter();
+        let found = found.filter(|it| it.detector == "credentials.github-pat");
+        assert_eq!(found.count(), tokens, "{body} {:?}", whole.findings);
+        for length in 1..40 {
+            let pieces: Vec<&[u8]> = body.as_bytes().chunks(length).collect();
+            let out = run(&detectors, Carrier::Text, &pieces);
+            assert_eq!(out.findings, whole.findings, "{length}: {body}");
+            assert_eq!(out.bytes, whole.bytes, "{length}: {body}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_longer_than_what_is_kept_is_left() {
+    // What began as text and is none after all, with the beginning far behind by then.
+    let body = format!("{}{}", "QUJDREVG".repeat(3), "/".repeat(3000));
+    for length in [1, 7, 191, 193, 600] {
+        let pieces: Vec<&[u8]> = body.as_bytes().chunks(length).collect();
+        let out = run(&detectors(LeakAction::Redact), Carrier::Text, &pieces);
+        assert_eq!(String::from_utf8_lossy(&out.bytes), body);
+    }
+}
+
+#[test]
 fn base64_without_a_secret_leaves_as_it_came() {
     let text = "No secret stands here, but quite some text, and more of it. ".repeat(30);
     let binary: Vec<u8> = (0..2000_u32).map(|it| (it * 7919 % 251) as u8).collect();

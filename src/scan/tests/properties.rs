@@ -2,6 +2,11 @@
 
 use std::sync::{Arc, LazyLock};
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, URL_SAFE_NO_PAD};
+use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -266,6 +271,49 @@ fn names() -> Vec<&'static str> {
     names.filter(|name| sample(name, 1).is_some()).collect()
 }
 
+/// Text in base64, in one of the ways in which it is written.
+fn encoded(dice: &mut Dice, text: &str) -> String {
+    let standard = BASE64_STANDARD.encode(text);
+    let width = [60, 64, 76][dice.below(3)];
+    let end = ["\n", "\r\n", "\n    "][dice.below(3)];
+    match dice.below(5) {
+        0 | 1 => standard,
+        2 => URL_SAFE_NO_PAD.encode(text),
+        3 => BASE64_STANDARD.encode(format!("again: {standard}")),
+        _ => {
+            let lines = standard.as_bytes().chunks(width);
+            let lines: Vec<&str> = lines.map(|it| std::str::from_utf8(it).unwrap()).collect();
+            lines.join(end)
+        }
+    }
+}
+
+/// What all runs of base64 in a text decode to, and the runs in those.
+fn decoded(text: &str) -> String {
+    const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::RequireNone)
+        .with_decode_allow_trailing_bits(true);
+    let text = text.replace("\r\n", "\n").replace("\n    ", "\n");
+    let engine = GeneralPurpose::new(&STANDARD, LENIENT);
+    let is_letter = |it: char| it.is_ascii_alphanumeric() || "+/-_\n".contains(it);
+    let runs = text.split(|it| !is_letter(it));
+    let runs = runs.map(|run| run.replace('\n', "").replace('-', "+").replace('_', "/"));
+    let mut all = String::new();
+    for run in runs.filter(|run| run.len() >= 16) {
+        for from in 0..4.min(run.len()) {
+            let run = &run[from..];
+            let cut = run.len() - usize::from(run.len() % 4 == 1);
+            let bytes = engine.decode(&run[..cut]).unwrap();
+            all += &String::from_utf8_lossy(&bytes);
+            all.push(' ');
+        }
+    }
+    match all.len() {
+        0 => all,
+        _ => format!("{all}{}", decoded(&all)),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -318,6 +366,43 @@ proptest! {
             let ends = ["\n\n", "\r\r", "\r\n\r\n"];
             prop_assert!(ends.iter().any(|end| out.ends_with(end)), "{}", out);
         }
+    }
+
+    #[test]
+    fn no_secret_leaves_out_of_base64(
+        seed in 1_u64..u64::MAX, which in 0_usize..1000, kind in 0_usize..2,
+        cuts in prop::collection::vec(1_usize..60, 1..8),
+    ) {
+        let mut dice = Dice(seed);
+        let names = names();
+        let sample = sample(names[which % names.len()], seed).unwrap();
+        let secret = secret(&sample);
+        let text = format!("Some text,{}{sample}{}", dice.words(), dice.words());
+        let text = encoded(&mut dice, &text);
+        let text = format!("{}{text}{}{text} .", dice.words(), dice.words());
+        let (carrier, body) = match kind {
+            0 => (Carrier::Text, text),
+            _ => (Carrier::Json, json!({ "text": text, "after": "x" }).to_string()),
+        };
+        let pieces = cuttings(body.as_bytes(), &cuts);
+        let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
+        let whole = run(&REDACT, carrier, &[body.as_bytes()]);
+        let cut = run(&REDACT, carrier, &pieces);
+        prop_assert_eq!(&whole.outcome, &Ok(()), "{}", body);
+        prop_assert!(!whole.findings.is_empty(), "{} in {}", sample, body);
+        let out = String::from_utf8(whole.bytes.clone()).unwrap();
+        prop_assert_eq!(&out, &String::from_utf8_lossy(&cut.bytes), "{}", body);
+        prop_assert_eq!(&whole.findings, &cut.findings, "{}", body);
+        let left = decoded(&joined(carrier, &out));
+        for window in secret.as_bytes().windows(8) {
+            let window = String::from_utf8_lossy(window);
+            prop_assert!(!left.contains(&*window), "{} of {} in {} from {}", window, sample, out, body);
+        }
+        let whole = run(&BLOCK, carrier, &[body.as_bytes()]);
+        let cut = run(&BLOCK, carrier, &pieces);
+        prop_assert!(whole.outcome.is_err());
+        prop_assert_eq!(&whole.outcome, &cut.outcome, "{}", body);
+        prop_assert_eq!(&whole.findings, &cut.findings, "{}", body);
     }
 
     #[test]
