@@ -17,6 +17,7 @@ pub mod telemetry;
 
 pub mod http1;
 pub mod listener;
+pub mod protobuf;
 pub mod tls;
 pub mod websocket;
 

@@ -14,6 +14,7 @@ const GROUND: &[&str] = &[
     "drain",
     "heap",
     "model",
+    "protobuf",
     "replacement",
     "telemetry",
 ];
@@ -26,6 +27,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "hyper", "std::fs", "std::net::Tcp", "clock"],
     ),
     ("clock", &["!"], &["hyper", "std::fs"]),
+    ("protobuf", &["!"], &["tokio", "hyper", "std::fs"]),
     ("drain", &["!"], &["hyper", "std::fs"]),
     ("heap", &["!"], &["hyper", "std::fs"]),
     ("replacement", &["!"], &["tokio", "hyper"]),
@@ -38,7 +40,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "scan",
-        &["!", "model"],
+        &["!", "model", "protobuf"],
         &["tokio", "hyper", "std::fs", "std::net", "async fn"],
     ),
     ("identity", &[], &[]),

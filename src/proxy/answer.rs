@@ -12,11 +12,11 @@ use http_body_util::BodyExt;
 
 use crate::clock;
 use crate::ledger::{Ledger, Named};
-use crate::model::{Dialect, Operation, Reason, Refusal, RequestId, TaskId};
+use crate::model::{Call, Dialect, Operation, Reason, Refusal, RequestId, TaskId};
 use crate::policy::Limits;
 use crate::protocol::{self, Listing, Observer};
 use crate::quota::Admission;
-use crate::scan::{Carrier, Scan};
+use crate::scan::{Carrier, Reply, Scan};
 use crate::telemetry::chain;
 use crate::upstream::{ResponseBody, strip_hop_by_hop};
 
@@ -26,7 +26,7 @@ use super::card::{AskedCard, CardView};
 use super::headers::{self, IdentityHeaders};
 use super::messages::Messages;
 use super::reply::{self, Addressee};
-use super::screen::{self, Course, Learner, unredactable};
+use super::screen::{self, Course, Learner};
 use super::snapshot::Snapshot;
 use super::standing::Standing;
 use super::toll::Toll;
@@ -101,10 +101,13 @@ impl Answer<'_> {
             .headers
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
-        let carrier = Carrier::of(content_type);
+        let carrier = match Carrier::of(content_type) {
+            Carrier::Grpc(Reply::Unknown) => Carrier::Grpc(reply(&self.standing.case.call)),
+            carrier => carrier,
+        };
         let addressee = Addressee::of(&self.standing.case.call);
-        let messages =
-            (addressee.reads_trailers() && is_grpc(content_type)).then(Messages::default);
+        let is_grpc = matches!(carrier, Carrier::Grpc(_));
+        let messages = (addressee.reads_trailers() && is_grpc).then(Messages::default);
         // Messages of gRPC are a stream or not; only the method tells.
         let streams = matches!(
             self.standing.case.call.operation,
@@ -134,7 +137,6 @@ impl Answer<'_> {
                         (listing, card.as_ref()),
                         scan,
                         &mut learner,
-                        messages.is_none(),
                     )
                     .await?;
                 let made = learner.as_ref().and_then(Learner::task);
@@ -319,7 +321,6 @@ impl Answer<'_> {
         (listing, card): (Option<(Listing, protocol::Carrier)>, Option<&AskedCard>),
         mut scan: Option<Scan>,
         learner: &mut Option<Learner>,
-        can_change: bool,
     ) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
         let started = clock::now();
         let body = collect(&mut upstream, self.limits.response_bytes).await;
@@ -356,9 +357,6 @@ impl Answer<'_> {
                 policy: &self.snapshot.policy,
             };
             bytes = cards.tell(card, bytes, headers, &view)?;
-        }
-        if !can_change && scan.as_ref().is_some_and(Scan::changed) {
-            return Err(unredactable());
         }
         let trailers = match trailers {
             Some(trailers) => {
@@ -450,13 +448,17 @@ fn refuse_unreadable(head: &response::Parts) -> Result<(), Refusal> {
 /// How messages are compressed (gRPC over HTTP/2, "Responses").
 static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
-/// Whether it is gRPC with any coding of its messages, and not gRPC-Web.
-fn is_grpc(content_type: Option<&str>) -> bool {
-    let essence = content_type.and_then(|value| value.split(';').next());
-    let essence = essence.unwrap_or_default().trim().to_ascii_lowercase();
-    essence
-        .strip_prefix("application/grpc")
-        .is_some_and(|coding| coding.is_empty() || coding.starts_with('+'))
+/// What the messages of an answer over gRPC are.
+const fn reply(call: &Call) -> Reply {
+    if !matches!(call.dialect, Dialect::A2a(..)) {
+        return Reply::Unknown;
+    }
+    match call.operation {
+        Operation::SendMessage | Operation::StreamMessage | Operation::SubscribeTask => Reply::Sent,
+        Operation::GetTask | Operation::CancelTask => Reply::Task,
+        Operation::ListTasks => Reply::Tasks,
+        Operation::AgentCard | Operation::Other | Operation::PushConfig => Reply::Unknown,
+    }
 }
 
 /// Refuses a body that the caller may read as another kind of text than we.

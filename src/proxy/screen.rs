@@ -388,9 +388,6 @@ impl Screen {
                 let refusal = Refusal::new(Reason::LeakageDetected).detail(blocked);
                 self.cut(&refusal, Outcome::Blocked);
             }
-            Ok(()) if self.course.messages.is_some() && scan.changed() => {
-                self.cut(&unredactable(), Outcome::Blocked);
-            }
             Ok(()) => {
                 if let Some(messages) = &mut self.course.messages {
                     messages.release(&mut self.released);
@@ -473,12 +470,6 @@ const fn outlet<'a>(
         Some(messages) => messages.inlet(),
         None => released,
     }
-}
-
-/// A text in a message cannot become another one: the lengths of all that it stands in would be wrong.
-pub(super) fn unredactable() -> Refusal {
-    Refusal::new(Reason::LeakageDetected)
-        .detail("something to redact in a message of gRPC, where nothing can be redacted")
 }
 
 /// The answer is on its way; the caller cannot come back to what it names.

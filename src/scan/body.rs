@@ -11,6 +11,7 @@ use crate::model::Finding;
 use super::channel::{Channel, Desk, Placed};
 use super::config::{AtBound, Config};
 use super::detectors::Detectors;
+use super::grpc::{GrpcCarrier, Reply};
 use super::json::JsonCarrier;
 use super::sse::SseCarrier;
 use super::text::TextCarrier;
@@ -24,6 +25,8 @@ pub(super) const SHORT_HOLD: Duration = Duration::from_secs(1);
 /// What kind of bytes a body is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carrier {
+    /// Messages of gRPC.
+    Grpc(Reply),
     /// JSON documents.
     Json,
     /// Server-sent events.
@@ -42,9 +45,17 @@ impl Carrier {
             .unwrap_or_default()
             .trim();
         let is = |name: &str| essence.eq_ignore_ascii_case(name);
+        let starts = |name: &str| {
+            let start = essence.get(..name.len()).unwrap_or_default();
+            start.eq_ignore_ascii_case(name)
+        };
         let suffix = essence.rsplit_once('+').map_or("", |(_, suffix)| suffix);
         if is("text/event-stream") {
             Self::Sse
+        } else if is("application/grpc+json") {
+            Self::Grpc(Reply::Json)
+        } else if is("application/grpc") || starts("application/grpc+") {
+            Self::Grpc(Reply::Unknown)
         } else if is("application/json")
             || is("application/json-seq")
             || is("application/jsonl")
@@ -63,6 +74,9 @@ impl Carrier {
 /// Why a body ends here. After it nothing more is released.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Blocked {
+    /// A message of gRPC is compressed, although nobody asked for that.
+    #[error("a compressed message")]
+    Compressed,
     /// An event is larger than what may be held.
     #[error("an event is larger than 1 MiB")]
     EventTooLarge,
@@ -77,6 +91,9 @@ pub enum Blocked {
     /// A candidate reached the bound of the hold-back.
     #[error("a candidate reached the bound of the hold-back")]
     HoldBound,
+    /// A message of gRPC is larger than what may be held.
+    #[error("a message is larger than 4 MiB")]
+    MessageTooLarge,
     /// JSON nested deeper than any client reads.
     #[error("the json is nested too deeply")]
     TooDeep,
@@ -98,6 +115,7 @@ pub struct Scan {
 
 #[derive(Debug)]
 enum Reader {
+    Grpc(Box<GrpcCarrier>),
     Json(Box<JsonCarrier>),
     /// Nothing is looked for.
     Nothing,
@@ -110,6 +128,7 @@ impl Scan {
     pub fn new(detectors: Arc<Detectors>, carrier: Carrier) -> Self {
         let reader = match carrier {
             _ if detectors.is_empty() => Reader::Nothing,
+            Carrier::Grpc(reply) => Reader::Grpc(Box::new(GrpcCarrier::new(reply))),
             Carrier::Json => Reader::Json(Box::default()),
             Carrier::Sse => Reader::Sse(Box::new(SseCarrier::new())),
             Carrier::Text => Reader::Text(Box::default()),
@@ -132,6 +151,7 @@ impl Scan {
         }
         self.choose(&input);
         let read = match &mut self.reader {
+            Reader::Grpc(grpc) => grpc.feed(&mut self.desk, input, released),
             Reader::Json(json) => json.feed(&mut self.desk, &input),
             Reader::Nothing => {
                 released.push_back(input);
@@ -152,6 +172,7 @@ impl Scan {
             return Ok(());
         }
         let read = match &mut self.reader {
+            Reader::Grpc(grpc) => grpc.finish(&mut self.desk, released),
             Reader::Json(json) => json.finish(&mut self.desk),
             Reader::Nothing => Ok(()),
             Reader::Sse(sse) => sse.finish(&mut self.desk, released),
@@ -184,8 +205,13 @@ impl Scan {
     pub fn hold_time(&self) -> Duration {
         let hold = self.config().hold.time;
         match &self.reader {
+            Reader::Grpc(grpc) if grpc.waits_for_little(&self.desk) => hold.min(SHORT_HOLD),
             Reader::Sse(sse) if sse.waits_for_little(&self.desk) => hold.min(SHORT_HOLD),
-            Reader::Json(_) | Reader::Nothing | Reader::Sse(_) | Reader::Text(_) => hold,
+            Reader::Grpc(_)
+            | Reader::Json(_)
+            | Reader::Nothing
+            | Reader::Sse(_)
+            | Reader::Text(_) => hold,
         }
     }
 
@@ -269,6 +295,7 @@ impl Scan {
 
     fn frontier(&mut self) -> u64 {
         match &mut self.reader {
+            Reader::Grpc(grpc) => grpc.frontier(&mut self.desk),
             Reader::Json(json) => json.frontier(&self.desk),
             Reader::Nothing => self.desk.tape.end(),
             Reader::Sse(sse) => sse.frontier(&self.desk),
@@ -298,6 +325,7 @@ impl Scan {
     fn at_bound(&mut self) -> Result<(), Blocked> {
         let Self { desk, reader, .. } = self;
         let end = match reader {
+            Reader::Grpc(grpc) => grpc.first_end(desk),
             Reader::Sse(sse) => sse.first_end(desk),
             Reader::Json(_) | Reader::Nothing | Reader::Text(_) => desk.tape.end(),
         };
@@ -326,6 +354,7 @@ pub(super) fn at_bound<'a>(
 
 fn channels(reader: &mut Reader) -> Box<dyn Iterator<Item = &mut Channel> + '_> {
     match reader {
+        Reader::Grpc(grpc) => Box::new(grpc.channels()),
         Reader::Json(json) => Box::new(json.channels()),
         Reader::Nothing => Box::new(std::iter::empty()),
         Reader::Sse(sse) => Box::new(sse.channels()),

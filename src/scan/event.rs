@@ -463,12 +463,12 @@ impl Leaf {
     }
 }
 
-fn hash(bytes: &[u8]) -> u64 {
+pub(super) fn hash(bytes: &[u8]) -> u64 {
     let mut hasher = FixedState::with_seed(0).build_hasher();
     hasher.write(bytes);
     hasher.finish()
 }
 
-fn mix(left: u64, right: u64) -> u64 {
+pub(super) fn mix(left: u64, right: u64) -> u64 {
     (left.rotate_left(23) ^ right).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

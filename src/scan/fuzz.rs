@@ -7,10 +7,15 @@ use bytes::Bytes;
 
 use crate::model::{Finding, LeakAction};
 
-use super::{Blocked, Carrier, Config, Detectors, Hold, Scan, sample};
+use super::{Blocked, Carrier, Config, Detectors, Hold, Reply, Scan, sample};
 
 const ACTIONS: [LeakAction; 3] = [LeakAction::Flag, LeakAction::Redact, LeakAction::Block];
-const CARRIERS: [Carrier; 3] = [Carrier::Json, Carrier::Sse, Carrier::Text];
+const CARRIERS: [Carrier; 4] = [
+    Carrier::Json,
+    Carrier::Sse,
+    Carrier::Text,
+    Carrier::Grpc(Reply::Unknown),
+];
 /// What the first control characters stand for.
 const SAMPLES: [&str; 6] = [
     "credentials.github-pat",
@@ -33,7 +38,7 @@ pub fn fuzz_chunking(data: &[u8]) {
     let choose = |of: usize, by: u8| usize::from(by) % of;
     let (Some(carrier), Some(detectors)) = (
         CARRIERS.get(choose(CARRIERS.len(), kind)),
-        fuzz_detectors().get(choose(ACTIONS.len(), kind / 3)),
+        fuzz_detectors().get(choose(ACTIONS.len(), kind / 4)),
     ) else {
         return;
     };

@@ -18,6 +18,7 @@ mod escape;
 mod event;
 mod fields;
 mod fuzz;
+mod grpc;
 mod json;
 mod known;
 mod lax;
@@ -38,6 +39,7 @@ pub use config::{AtBound, Config, Hold};
 pub use detectors::{CompileError, Detectors};
 #[doc(hidden)]
 pub use fuzz::{fuzz_chunking, fuzz_detectors, fuzz_plant};
+pub use grpc::Reply;
 pub use packs::{describe, detectors_page, known_names, sample};
 pub use websocket::{Messages, Payload, Released};
 pub use whole::scan_text;

@@ -91,6 +91,15 @@ impl Tape {
         self.edits.front().is_some_and(|edit| edit.start < end)
     }
 
+    /// The edits that lie in `start..end`, in order: from where, to where, and how many bytes leave instead.
+    pub(super) fn edits(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64, usize)> {
+        let from = self.edits.partition_point(|edit| edit.start < start);
+        self.edits
+            .range(from..)
+            .take_while(move |edit| edit.end <= end)
+            .map(|edit| (edit.start, edit.end, edit.instead.len()))
+    }
+
     /// The first byte of `start..end` that is still here and would leave as it came.
     pub(super) fn first_unedited(&self, start: u64, end: u64) -> Option<u64> {
         let mut at = start.max(self.begin);

@@ -6,10 +6,10 @@
 use http::Method as Verb;
 
 use super::super::envelope::is_spelling;
-use super::protobuf::{Fields, Flaw, Wire};
 use super::schema::{Field, Level, METHODS_OF_0_3, METHODS_OF_1_0};
 use super::{MAX_REFERENCES, Method, Objects, ParamsError, References, needs_task, skill_name};
 use crate::model::{A2aVersion, ContextId, Hook, Operation, TaskId};
+use crate::protobuf::{Fields, Flaw, Wire};
 
 /// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Requests").
 pub(super) const PREFIX_BYTES: usize = 5;
@@ -272,7 +272,7 @@ fn text_of(value: &[u8]) -> Result<Option<&str>, GrpcError> {
             (3, Wire::Bytes(bytes)) => {
                 Some(std::str::from_utf8(bytes).map_err(|_| ParamsError::SkillNotValid)?)
             }
-            (3, Wire::Number) => return Err(GrpcError::Type(3)),
+            (3, Wire::Fixed | Wire::Number(_)) => return Err(GrpcError::Type(3)),
             (_, _) => None,
         };
     }

@@ -5,7 +5,7 @@
 
 use super::super::extract::Id;
 use super::grpc::PREFIX_BYTES;
-use super::protobuf::{Flaw, Kind, Varint, tag};
+use crate::protobuf::{Flaw, Kind, Varint, tag};
 
 /// The longest id that is looked at, in bytes.
 const MAX_ID_BYTES: usize = 512;

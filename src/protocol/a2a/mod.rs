@@ -4,7 +4,6 @@ pub(super) mod card;
 pub(super) mod grpc;
 pub(super) mod hook;
 pub(super) mod messages;
-pub(super) mod protobuf;
 pub(super) mod rest;
 mod schema;
 

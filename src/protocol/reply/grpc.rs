@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::status::Code;
 use super::{A2A_DOMAIN, Metadata, OWN_DOMAIN, PublicError, Voice, whole_seconds};
 use crate::model::{A2aVersion, Dialect};
-use crate::protocol::a2a::protobuf::{put, put_number};
+use crate::protobuf::{put, put_number};
 
 const STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

@@ -7,7 +7,7 @@ use super::replies::NOT_FOUND;
 use super::wire::{compare, shown};
 use super::{reason, send};
 use crate::model::{A2aVersion, Binding, Call, Dialect, Protocols, Reason};
-use crate::protocol::a2a::protobuf::{Fields, Wire, put, put_number};
+use crate::protobuf::{Fields, Wire, put, put_number};
 use crate::protocol::{Body, Carrier, Malformed, Observer, PublicError, Voice, read_head, refusal};
 
 /// A call over gRPC, as it was recorded.

@@ -15,11 +15,11 @@ use bytes::Bytes;
 use crate::model::{Finding, LeakAction};
 use crate::scan::{AtBound, Blocked, Carrier, Config, Detectors, Hold, Scan};
 
-fn detectors(action: LeakAction) -> Arc<Detectors> {
+pub(super) fn detectors(action: LeakAction) -> Arc<Detectors> {
     armed(&["credentials"], action, AtBound::Block)
 }
 
-fn armed(packs: &[&str], action: LeakAction, at_bound: AtBound) -> Arc<Detectors> {
+pub(super) fn armed(packs: &[&str], action: LeakAction, at_bound: AtBound) -> Arc<Detectors> {
     let actions = packs
         .iter()
         .map(|pack| (Box::from(*pack), action))
@@ -39,19 +39,19 @@ fn armed(packs: &[&str], action: LeakAction, at_bound: AtBound) -> Arc<Detectors
     )
 }
 
-fn token() -> String {
+pub(super) fn token() -> String {
     crate::scan::sample("credentials.github-pat", 7).unwrap()
 }
 
-struct Out {
-    bytes: Vec<u8>,
-    findings: Vec<Finding>,
-    outcome: Result<(), Blocked>,
+pub(super) struct Out {
+    pub(super) bytes: Vec<u8>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) outcome: Result<(), Blocked>,
     /// How much had left after each piece.
     steps: Vec<usize>,
 }
 
-fn run(detectors: &Arc<Detectors>, carrier: Carrier, pieces: &[&[u8]]) -> Out {
+pub(super) fn run(detectors: &Arc<Detectors>, carrier: Carrier, pieces: &[&[u8]]) -> Out {
     let mut scan = Scan::new(Arc::clone(detectors), carrier);
     let mut out = Out {
         bytes: Vec::new(),

@@ -213,7 +213,7 @@ fn secret(sample: &str) -> String {
 fn joined(carrier: Carrier, body: &str) -> String {
     let mut text = String::new();
     match carrier {
-        Carrier::Text => text.push_str(body),
+        Carrier::Grpc(_) | Carrier::Text => text.push_str(body),
         Carrier::Json => collect(&serde_json::from_str(body).unwrap(), &mut text),
         Carrier::Sse => {
             let normal = body.replace("\r\n", "\n").replace('\r', "\n");
@@ -432,16 +432,16 @@ proptest! {
 #[test]
 fn two_readings_of_what_is_no_json_tell_the_same_offsets() {
     // A token behind an escape outside of any string: the reading without escapes is shorter by one.
-    crate::scan::fuzz_chunking(&[39, 123, b'{', b'\\', b'b', b'@', 2]);
+    crate::scan::fuzz_chunking(&[4, 123, b'{', b'\\', b'b', b'@', 2]);
 }
 
 #[test]
 fn of_two_readings_the_first_block_is_told_however_the_body_was_cut() {
     // What was to be JSON, with a secret behind an escape and another behind that: the reading with escapes alone
     // sees the first.
-    crate::scan::fuzz_chunking(&[114, 123, b'{', b'u', b'{', b'\\', b'f', 1, b'{', 2]);
+    crate::scan::fuzz_chunking(&[8, 123, b'{', b'u', b'{', b'\\', b'f', 1, b'{', 2]);
     crate::scan::fuzz_chunking(&[
-        42, 123, b'@', b'{', 4, b'u', b'{', b'{', b'{', b'{', b'{', b'{', 7, b'{', b'{', b'{',
-        b'{', b'{', b'u', b'\\', b'f', 6, b'{', 1, b'{',
+        8, 123, b'@', b'{', 4, b'u', b'{', b'{', b'{', b'{', b'{', b'{', 7, b'{', b'{', b'{', b'{',
+        b'{', b'u', b'\\', b'f', 6, b'{', 1, b'{',
     ]);
 }

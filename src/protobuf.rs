@@ -1,11 +1,11 @@
-//! The wire format of Protocol Buffers, as far as ids need it: fields, one after another, and no schema.
+//! The wire format of Protocol Buffers, as far as ids and texts need it: fields, one after another, and no schema.
 //!
 //! Stricter than the readers of agents, so that whatever is read here is read alike there: no groups, which nothing in
 //! use writes, and no number in more bytes than it needs, of which readers take a different number.
 
 /// What no writer in use produces, and readers may take in two ways.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(in super::super) enum Flaw {
+pub enum Flaw {
     /// Deprecated since the format was published.
     #[error("a group")]
     Group,
@@ -25,16 +25,18 @@ pub(in super::super) enum Flaw {
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Wire<'a> {
+pub enum Wire<'a> {
     /// A text, a message, or several numbers.
     Bytes(&'a [u8]),
-    /// One number, which no field of ours is.
-    Number,
+    /// One number of four or eight bytes, which no field of ours is.
+    Fixed,
+    /// One number of its own length.
+    Number(u64),
 }
 
 /// How a field goes on behind its tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// So many bytes.
     Fixed(u32),
     /// A length, and so many bytes.
@@ -44,7 +46,7 @@ pub(super) enum Kind {
 }
 
 /// The number of a field, and how it goes on.
-pub(super) fn tag(value: u64) -> Result<(u32, Kind), Flaw> {
+pub fn tag(value: u64) -> Result<(u32, Kind), Flaw> {
     let value = u32::try_from(value).map_err(|_| Flaw::Number)?;
     let kind = match value & 7 {
         0 => Kind::Varint,
@@ -62,14 +64,14 @@ pub(super) fn tag(value: u64) -> Result<(u32, Kind), Flaw> {
 
 /// A number of its own length, byte by byte.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Varint {
+pub struct Varint {
     value: u64,
     bytes: u32,
 }
 
 impl Varint {
     /// The number, when this byte is its last.
-    pub(super) fn push(&mut self, byte: u8) -> Result<Option<u64>, Flaw> {
+    pub fn push(&mut self, byte: u8) -> Result<Option<u64>, Flaw> {
         // Nine bytes hold 63 bits; of the tenth, one bit counts and none may follow.
         let overflows = self.bytes == 9 && byte > 1;
         let is_padded = byte == 0 && self.bytes > 0;
@@ -82,29 +84,33 @@ impl Varint {
         Ok(is_last.then(|| std::mem::take(self).value))
     }
 
-    pub(super) const fn has_begun(self) -> bool {
+    /// Whether a byte of the next number was pushed.
+    pub const fn has_begun(self) -> bool {
         self.bytes > 0
     }
 }
 
 /// The fields of a message. After a flaw there are no more.
 #[derive(Debug, Clone)]
-pub(in super::super) struct Fields<'a> {
+pub struct Fields<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    pub(in super::super) const fn of(message: &'a [u8]) -> Self {
+    /// The fields of a message, in the order in which they stand.
+    pub const fn of(message: &'a [u8]) -> Self {
         Self { rest: message }
+    }
+
+    /// How many bytes stand behind the last field that was read.
+    pub const fn left(&self) -> usize {
+        self.rest.len()
     }
 
     fn field(&mut self) -> Result<(u32, Wire<'a>), Flaw> {
         let (number, kind) = tag(self.varint()?)?;
         let length = match kind {
-            Kind::Varint => {
-                self.varint()?;
-                return Ok((number, Wire::Number));
-            }
+            Kind::Varint => return Ok((number, Wire::Number(self.varint()?))),
             Kind::Fixed(length) => u64::from(length),
             Kind::Length => self.varint()?,
         };
@@ -113,7 +119,7 @@ impl<'a> Fields<'a> {
         self.rest = rest;
         Ok(match kind {
             Kind::Length => (number, Wire::Bytes(bytes)),
-            Kind::Fixed(_) | Kind::Varint => (number, Wire::Number),
+            Kind::Fixed(_) | Kind::Varint => (number, Wire::Fixed),
         })
     }
 
@@ -145,21 +151,22 @@ impl<'a> Iterator for Fields<'a> {
 }
 
 /// Appends a field that holds bytes.
-pub(in super::super) fn put(message: &mut Vec<u8>, number: u32, bytes: &[u8]) {
+pub fn put(message: &mut Vec<u8>, number: u32, bytes: &[u8]) {
     put_varint(message, u64::from(number) << 3 | 2);
     put_varint(message, bytes.len() as u64);
     message.extend_from_slice(bytes);
 }
 
 /// Appends a field that holds a number. Zero is what an absent field says.
-pub(in super::super) fn put_number(message: &mut Vec<u8>, number: u32, value: u64) {
+pub fn put_number(message: &mut Vec<u8>, number: u32, value: u64) {
     if value != 0 {
         put_varint(message, u64::from(number) << 3);
         put_varint(message, value);
     }
 }
 
-fn put_varint(message: &mut Vec<u8>, mut value: u64) {
+/// Appends a number of its own length.
+pub fn put_varint(message: &mut Vec<u8>, mut value: u64) {
     loop {
         let [low, ..] = value.to_le_bytes();
         value >>= 7;
@@ -184,10 +191,10 @@ mod tests {
     fn fields_are_read_one_after_another() {
         let message = b"\x08\x96\x01\x12\x02hi\x19AAAAAAAA\x25AAAA\x12\0\xfa\xff\xff\xff\x0f\x01x";
         let expected = vec![
-            (1, Wire::Number),
+            (1, Wire::Number(150)),
             (2, Wire::Bytes(b"hi")),
-            (3, Wire::Number),
-            (4, Wire::Number),
+            (3, Wire::Fixed),
+            (4, Wire::Fixed),
             (2, Wire::Bytes(b"")),
             (0x1FFF_FFFF, Wire::Bytes(b"x")),
         ];
@@ -241,7 +248,7 @@ mod tests {
             let mut message = Vec::new();
             put(&mut message, number, &bytes);
             put_number(&mut message, other, value);
-            let expected = vec![(number, Wire::Bytes(&bytes)), (other, Wire::Number)];
+            let expected = vec![(number, Wire::Bytes(&bytes)), (other, Wire::Number(value))];
             prop_assert_eq!(read(&message), Ok(expected));
         }
     }
