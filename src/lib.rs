@@ -33,6 +33,7 @@ pub mod quota;
 pub mod upstream;
 
 pub mod audit;
+pub mod coding;
 pub mod scan;
 
 pub mod rehearsal;

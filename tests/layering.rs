@@ -43,6 +43,11 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
         &["!", "model", "protobuf"],
         &["tokio", "hyper", "std::fs", "std::net", "async fn"],
     ),
+    (
+        "coding",
+        &["!"],
+        &["tokio", "hyper", "std::fs", "std::net", "async fn"],
+    ),
     ("identity", &[], &[]),
     ("protocol", &[], &["tokio", "std::fs"]),
     ("tls", &[], &[]),
@@ -59,6 +64,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
         "proxy",
         &[
             "audit",
+            "coding",
             "http1",
             "identity",
             "ledger",

@@ -166,4 +166,6 @@ pub struct LimitOverride {
     pub idle: Option<Duration>,
     /// Levels of nested JSON arrays and objects.
     pub json_depth: Option<usize>,
+    /// How many times its size a coded body may become.
+    pub decompress_ratio: Option<u64>,
 }

@@ -18,6 +18,8 @@ pub struct Limits {
     pub idle: Duration,
     /// Levels of nested JSON arrays and objects.
     pub json_depth: usize,
+    /// How many times its size a coded body may become.
+    pub decompress_ratio: u64,
 }
 
 impl Default for Limits {
@@ -29,6 +31,7 @@ impl Default for Limits {
             time: Duration::from_secs(30),
             idle: Duration::from_secs(60),
             json_depth: 64,
+            decompress_ratio: 100,
         }
     }
 }
@@ -50,6 +53,9 @@ impl Limits {
         if let Some(depth) = limits.json_depth {
             self.json_depth = depth;
         }
+        if let Some(ratio) = limits.decompress_ratio {
+            self.decompress_ratio = ratio;
+        }
         self
     }
 }
@@ -63,6 +69,7 @@ const STREAM_LIMITS: LimitOverride = LimitOverride {
     time: Some(Duration::from_secs(30 * 60)),
     idle: Some(Duration::from_secs(60)),
     json_depth: None,
+    decompress_ratio: None,
 };
 
 /// All limits of a policy, the least specific statement first.

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Response, StatusCode, response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 
 use crate::clock;
+use crate::coding::Accepted;
 use crate::ledger::{Ledger, Named};
 use crate::model::{Call, Dialect, Operation, Reason, Refusal, RequestId, TaskId};
 use crate::policy::Limits;
@@ -23,8 +24,10 @@ use crate::upstream::{ResponseBody, strip_hop_by_hop};
 use super::Proxy;
 use super::agents::Chosen;
 use super::card::{AskedCard, CardView};
+use super::coded::Coded;
 use super::headers::{self, IdentityHeaders};
 use super::messages::Messages;
+use super::readable::refuse_unreadable;
 use super::reply::{self, Addressee};
 use super::screen::{self, Course, Learner};
 use super::snapshot::Snapshot;
@@ -67,6 +70,8 @@ pub(super) struct Answer<'a> {
     pub(super) card: Option<AskedCard>,
     /// The answer to HEAD has no body, whatever its fields say (RFC 9112, section 6.3).
     pub(super) bodiless: bool,
+    /// The codings that the caller takes.
+    pub(super) accepted: Accepted,
 }
 
 impl Answer<'_> {
@@ -80,18 +85,22 @@ impl Answer<'_> {
         strip_hop_by_hop(&mut head.headers);
         headers::towards_caller(&mut head.headers);
         self.snapshot.hygiene.strip_answer(&mut head.headers);
+        let is_bodiless = self.bodiless
+            || matches!(
+                head.status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            );
+        // What has no body tells of the coding of another answer.
+        let coded = (!is_bodiless).then(|| Coded::of(&head.headers));
+        let coded = coded.transpose().map(Option::flatten);
         if !detectors.is_empty() {
             refuse_unreadable(&head)?;
+            coded.as_ref().map_err(Refusal::clone)?;
             headers::screen(&mut head.headers, detectors, self.toll)?;
         }
         reply::mark(&mut head.headers, self.request_id, admission.standings());
         self.note_session(&head).await?;
-        if self.bodiless
-            || matches!(
-                head.status,
-                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
-            )
-        {
+        if is_bodiless {
             return Ok(Answered {
                 head,
                 body: Judged::Whole(Bytes::new(), None),
@@ -123,44 +132,74 @@ impl Answer<'_> {
         let listing = self.listing(&head, content_type)?;
         let card = self.card(&head, content_type)?;
         let mut learner = self.learner(content_type);
+        let is_list = listing.is_some() || card.is_some();
+        let coded = match coded {
+            Err(refusal) if is_list => return Err(refusal),
+            // Nobody reads it, so that it leaves as it came.
+            Err(_) => None,
+            Ok(coded) => coded.filter(|_| is_list || learner.is_some() || !detectors.is_empty()),
+        };
         let length = upstream.size_hint().exact();
         let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(detectors), carrier));
-        let scan = match scan {
-            scan if listing.is_some()
-                || card.is_some()
-                || self.is_whole(scan.is_some(), length, &upstream) =>
-            {
-                let (mut bytes, trailers) = self
-                    .whole(
-                        &mut head.headers,
-                        upstream,
-                        (listing, card.as_ref()),
+        let mut ahead = None;
+        let mut trailers = None;
+        if is_list || self.is_whole(scan.is_some(), length, &upstream) {
+            let (came, after) = self.collect(&mut upstream).await?;
+            let most = match is_list {
+                true => self.limits.response_bytes,
+                false => self.buffer(),
+            };
+            let body = match &coded {
+                None => Some(came.clone()),
+                Some(coded) => coded.undo(came.clone(), most, self.limits.decompress_ratio)?,
+            };
+            match body {
+                Some(body) => {
+                    let read = Whole {
+                        coded: coded.map(|coded| (coded, came)),
+                        body,
+                        trailers: after,
+                        list: listing,
+                        card: card.as_ref(),
                         scan,
-                        &mut learner,
-                    )
-                    .await?;
-                let made = learner.as_ref().and_then(Learner::task);
-                self.standing.check(self.proxy, made)?;
-                if let Some(card) = card {
-                    card.answer(&mut head, &mut bytes);
+                    };
+                    let (mut bytes, trailers) =
+                        self.whole(&mut head.headers, read, &mut learner).await?;
+                    let made = learner.as_ref().and_then(Learner::task);
+                    self.standing.check(self.proxy, made)?;
+                    if let Some(card) = card {
+                        card.answer(&mut head, &mut bytes);
+                    }
+                    return Ok(Answered {
+                        head,
+                        body: Judged::Whole(bytes, trailers),
+                    });
                 }
-                return Ok(Answered {
-                    head,
-                    body: Judged::Whole(bytes, trailers),
-                });
+                None if is_list => {
+                    return Err(Refusal::new(Reason::ResponseTooLarge)
+                        .detail(format_args!("above {most} bytes once decoded")));
+                }
+                // More than may be kept, once decoded: it leaves while it is judged.
+                None => (ahead, trailers) = (Some(came), after),
             }
-            Some(scan) => {
-                headers::remove_digests(&mut head.headers);
-                Some(scan)
-            }
-            None => None,
-        };
+        }
+        if scan.is_some() || coded.is_some() {
+            headers::remove_digests(&mut head.headers);
+        }
+        let decoder = coded.map(|coded| {
+            coded.strip(&mut head.headers);
+            let mut decoder = coded.decoder(self.limits.decompress_ratio);
+            decoder.feed(ahead.unwrap_or_default());
+            decoder
+        });
         if messages.is_some() {
             // It may end early, and well.
             head.headers.remove(header::CONTENT_LENGTH);
         }
         let course = Box::new(Course {
             upstream,
+            decoder,
+            trailers,
             scan,
             carrier,
             agent: self.agent,
@@ -312,21 +351,35 @@ impl Answer<'_> {
         ))
     }
 
+    /// The whole body as it comes, and what follows it.
+    async fn collect(
+        &mut self,
+        upstream: &mut ResponseBody,
+    ) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
+        let started = clock::now();
+        let collected = collect(upstream, self.limits.response_bytes).await;
+        self.toll.waited_for_agent(clock::now() - started);
+        collected
+    }
+
     /// Judges a body of known length before its head leaves, so that a block is a clean refusal and a
     /// redaction has the right length.
     async fn whole(
         &mut self,
         headers: &mut HeaderMap,
-        mut upstream: ResponseBody,
-        (listing, card): (Option<(Listing, protocol::Carrier)>, Option<&AskedCard>),
-        mut scan: Option<Scan>,
+        read: Whole<'_>,
         learner: &mut Option<Learner>,
     ) -> Result<(Bytes, Option<Box<HeaderMap>>), Refusal> {
-        let started = clock::now();
-        let body = collect(&mut upstream, self.limits.response_bytes).await;
-        self.toll.waited_for_agent(clock::now() - started);
-        let (mut body, trailers) = body?;
-        if let Some(listing) = listing {
+        let Whole {
+            coded,
+            mut body,
+            trailers,
+            list,
+            card,
+            mut scan,
+        } = read;
+        let is_list = list.is_some() || card.is_some();
+        if let Some(listing) = list {
             body = self.filtered(headers, listing, body).await?;
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
         }
@@ -348,6 +401,15 @@ impl Answer<'_> {
             Some(scan) => self.scanned(headers, scan, body)?,
             None => body,
         };
+        if let Some((coded, came)) = coded {
+            let is_changed = is_list || scan.as_ref().is_some_and(Scan::changed);
+            let detectors = scan.as_ref().map(|_| &self.snapshot.detectors);
+            bytes = match !is_changed && coded.may_stay(&came, self.accepted, detectors) {
+                true => came,
+                false => coded.leave(headers, bytes),
+            };
+            coded.vary(headers);
+        }
         if let Some((card, cards)) = cards {
             // Last: what is signed must not change any more.
             let view = CardView {
@@ -395,6 +457,17 @@ impl Answer<'_> {
     }
 }
 
+/// A body that is read whole.
+struct Whole<'a> {
+    /// How it was coded, and the bytes that came.
+    coded: Option<(Coded, Bytes)>,
+    body: Bytes,
+    trailers: Option<Box<HeaderMap>>,
+    list: Option<(Listing, protocol::Carrier)>,
+    card: Option<&'a AskedCard>,
+    scan: Option<Scan>,
+}
+
 /// The whole body, up to so many bytes.
 async fn collect(
     upstream: &mut ResponseBody,
@@ -420,34 +493,6 @@ async fn collect(
     Ok((join(pieces), trailers))
 }
 
-/// Refuses what the scan could not read: it must not pass unread.
-fn refuse_unreadable(head: &response::Parts) -> Result<(), Refusal> {
-    if head.status == StatusCode::PARTIAL_CONTENT {
-        return Err(Refusal::new(Reason::UpstreamInvalid).detail("a 206 that nobody asked for"));
-    }
-    refuse_ambiguous(&head.headers)?;
-    let mut codings = head.headers.get_all(&GRPC_ENCODING).iter();
-    if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Refusal::new(Reason::UpstreamInvalid)
-            .detail("compressed messages although identity was asked for"));
-    }
-    let mut codings = head.headers.get_all(header::CONTENT_ENCODING).iter();
-    match codings.find(|coding| {
-        !coding
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"identity")
-    }) {
-        Some(coding) => Err(Refusal::new(Reason::UpstreamInvalid).detail(format_args!(
-            "content coding {coding:?} although identity was asked for"
-        ))),
-        None => Ok(()),
-    }
-}
-
-/// How messages are compressed (gRPC over HTTP/2, "Responses").
-static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
-
 /// What the messages of an answer over gRPC are.
 const fn reply(call: &Call) -> Reply {
     if !matches!(call.dialect, Dialect::A2a(..)) {
@@ -459,51 +504,6 @@ const fn reply(call: &Call) -> Reply {
         Operation::ListTasks => Reply::Tasks,
         Operation::AgentCard | Operation::Other | Operation::PushConfig => Reply::Unknown,
     }
-}
-
-/// Refuses a body that the caller may read as another kind of text than we.
-fn refuse_ambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let Some(first) = types.next() else {
-        return Ok(());
-    };
-    if types.next().is_some() {
-        return Err(Refusal::new(Reason::UpstreamInvalid).detail("several content types"));
-    }
-    let foreign = first
-        .as_bytes()
-        .split(|byte| *byte == b';')
-        .skip(1)
-        .filter_map(|parameter| parameter.trim_ascii().split_at_checked(b"charset=".len()))
-        .filter(|(name, _)| name.eq_ignore_ascii_case(b"charset="))
-        .any(|(_, charset)| is_unlike_ascii(charset));
-    if foreign {
-        return Err(Refusal::new(Reason::UpstreamInvalid)
-            .detail("a character set in which nothing can be found"));
-    }
-    Ok(())
-}
-
-/// Whether plain letters are other bytes in this character set. Those of the web are ASCII and more, but
-/// for these families.
-fn is_unlike_ascii(charset: &[u8]) -> bool {
-    let name = charset.trim_ascii().to_ascii_lowercase();
-    let name = name.strip_prefix(b"\"").unwrap_or(&name);
-    let families: [&[u8]; 8] = [
-        b"utf-16",
-        b"utf16",
-        b"utf-32",
-        b"utf32",
-        b"utf-7",
-        b"utf7",
-        b"ucs",
-        b"iso-10646",
-    ];
-    let ebcdic: [&[u8]; 3] = [b"ibm", b"cp037", b"ebcdic"];
-    families
-        .iter()
-        .chain(&ebcdic)
-        .any(|family| name.starts_with(family))
 }
 
 /// The pieces as one; a single piece is not copied.

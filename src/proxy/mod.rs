@@ -2,7 +2,7 @@
 //!
 //! Owns what one call passes through, in which order, and what its answer looks like; decides nothing
 //! itself. `connection` serves one connection, for one of the `agents`; `pipeline` one call, `answer` what the agent says before
-//! its head leaves, `screen` what leaves while it runs, `farewell`
+//! its head leaves, `readable` and `coded` whether and how that can be read, `screen` what leaves while it runs, `farewell`
 //! lets that arrive when the rest is cut, `card` says what is told of the agent, `hygiene` which fields travel, `trace` which trace a call is
 //! part of, and `reply` is the single place where a refusal
 //! gets its words. `upgrade` opens a WebSocket, `tunnel` is its life, and `relay` what the agent says in it.
@@ -12,6 +12,7 @@ mod answer;
 mod candidate;
 pub mod card;
 mod catalogue;
+mod coded;
 mod connection;
 mod decision;
 mod farewell;
@@ -29,6 +30,7 @@ mod panic;
 mod peer;
 mod pipeline;
 mod read;
+mod readable;
 mod redirect;
 mod relay;
 mod reply;

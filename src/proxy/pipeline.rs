@@ -12,6 +12,7 @@ use http_body::Body as _;
 
 use crate::audit::Outcome;
 use crate::clock;
+use crate::coding::Accepted;
 use crate::http1;
 use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
@@ -412,6 +413,8 @@ impl Walk<'_> {
         let card = cards.filter(|_| self.inlet.agent == Chosen::default());
         let card = card.and_then(|_| AgentCards::asked(&mut parts, &standing.case.call));
         let bodiless = parts.method == Method::HEAD;
+        let codings = parts.headers.get_all(header::ACCEPT_ENCODING).iter();
+        let accepted = Accepted::read(codings.map(HeaderValue::as_bytes));
         let is_read = card.is_some()
             || Listing::of(&standing.case.call).is_some()
             || Observer::is_for(&standing.case.call);
@@ -456,6 +459,7 @@ impl Walk<'_> {
             standing,
             card,
             bodiless,
+            accepted,
         };
         answer.judge(response, admission).await
     }

@@ -12,6 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::audit::{Outcome, Record};
 use crate::clock;
+use crate::coding::{CodingError, Decoder};
 use crate::ledger::{LedgerError, Named};
 use crate::model::{Principal, Reason, Refusal, TaskId};
 use crate::protocol::Observer;
@@ -22,6 +23,7 @@ use crate::upstream::ResponseBody;
 
 use super::Proxy;
 use super::agents::Chosen;
+use super::coded;
 use super::hold::{Due, Hold};
 use super::messages::Messages;
 use super::panic::caught;
@@ -99,6 +101,10 @@ impl Body for ReplyBody {
 /// An answer that is judged while it runs.
 pub(super) struct Course {
     pub(super) upstream: ResponseBody,
+    /// What undoes its coding.
+    pub(super) decoder: Option<Decoder>,
+    /// The agent's trailers, where they are there already.
+    pub(super) trailers: Option<Box<HeaderMap>>,
     pub(super) scan: Option<Scan>,
     pub(super) carrier: Carrier,
     /// Whose answer it is.
@@ -121,6 +127,8 @@ pub(super) struct Screen {
     released: VecDeque<Bytes>,
     // The agent's, until the end of the body; then what of them leaves.
     trailers: Option<Box<HeaderMap>>,
+    // Bytes that came, and what they stand for where they are coded.
+    came: u64,
     received: u64,
     // Since when the agent is waited for, and when the caller was given the last piece.
     waiting_since: Option<Instant>,
@@ -152,15 +160,22 @@ impl std::fmt::Debug for Screen {
 }
 
 impl Screen {
-    pub(super) fn new(proxy: Arc<Proxy>, course: Course, admission: Admission, toll: Toll) -> Self {
+    pub(super) fn new(
+        proxy: Arc<Proxy>,
+        mut course: Course,
+        admission: Admission,
+        toll: Toll,
+    ) -> Self {
         let hold = Hold::new(Arc::clone(&proxy));
+        let trailers = course.trailers.take();
         Self {
             proxy,
             course,
             toll,
             admission: Some(admission),
             released: VecDeque::new(),
-            trailers: None,
+            trailers,
+            came: 0,
             received: 0,
             waiting_since: None,
             given_at: None,
@@ -176,7 +191,9 @@ impl Screen {
 
     /// The length, where it cannot change on the way.
     fn size_hint(&self) -> SizeHint {
-        let may_end_early = self.course.scan.is_some() || self.course.messages.is_some();
+        let course = &self.course;
+        let may_end_early =
+            course.scan.is_some() || course.messages.is_some() || course.decoder.is_some();
         if !may_end_early && self.state == State::Running && self.released.is_empty() {
             return self.course.upstream.size_hint();
         }
@@ -218,6 +235,9 @@ impl Screen {
                 }
                 continue;
             }
+            if self.decode() {
+                continue;
+            }
             let Poll::Ready(frame) = Pin::new(&mut self.course.upstream).poll_frame(context) else {
                 let standing = &mut self.course.standing;
                 if standing.poll_change(&self.proxy, context).is_ready() {
@@ -231,7 +251,7 @@ impl Screen {
             }
             match frame {
                 Some(Ok(frame)) => match frame.into_data() {
-                    Ok(bytes) => self.take(bytes),
+                    Ok(bytes) => self.receive(bytes),
                     Err(frame) => self.trailers = frame.into_trailers().ok().map(Box::new),
                 },
                 Some(Err(error)) => {
@@ -266,16 +286,57 @@ impl Screen {
         Poll::Ready(Some(Err(Cut(reason))))
     }
 
-    /// One piece from the agent.
+    /// One piece as it comes.
+    fn receive(&mut self, bytes: Bytes) {
+        let Some(decoder) = &mut self.course.decoder else {
+            return self.take(bytes);
+        };
+        self.came += bytes.len() as u64;
+        decoder.feed(bytes);
+        // What stands for nothing costs all the same.
+        if self.came > self.course.limit {
+            self.cut_at_limit();
+        }
+    }
+
+    /// Takes the next piece out of what came coded. Nothing more is made than is taken. Whether there was one, or
+    /// the answer ends.
+    fn decode(&mut self) -> bool {
+        let Some(decoder) = &mut self.course.decoder else {
+            return false;
+        };
+        match decoder.piece() {
+            Ok(None) => return false,
+            Ok(Some(piece)) => self.take(piece),
+            Err(error) => self.undecodable(error),
+        }
+        true
+    }
+
+    fn undecodable(&mut self, error: CodingError) {
+        let refusal = coded::refusal(error);
+        match error {
+            CodingError::TooLarge { .. } => self.cut(&refusal, Outcome::Blocked),
+            CodingError::Broken(_) | CodingError::Trailing(_) | CodingError::Truncated(_) => {
+                self.upstream_failed(&refusal);
+            }
+        }
+    }
+
+    fn cut_at_limit(&mut self) {
+        let limit = self.course.limit;
+        let refusal =
+            Refusal::new(Reason::ResponseTooLarge).detail(format_args!("above {limit} bytes"));
+        self.cut(&refusal, Outcome::Blocked);
+    }
+
+    /// One piece of the answer.
     fn take(&mut self, bytes: Bytes) {
         #[cfg(test)]
         assert!(!bytes.starts_with(b"panic!"), "asked for by a test");
         self.received += bytes.len() as u64;
-        let limit = self.course.limit;
-        if self.received > limit {
-            let refusal =
-                Refusal::new(Reason::ResponseTooLarge).detail(format_args!("above {limit} bytes"));
-            return self.cut(&refusal, Outcome::Blocked);
+        if self.received > self.course.limit {
+            return self.cut_at_limit();
         }
         // Ownership is learned before the reader can know the id, so that its next call finds it.
         if let Some(learner) = &mut self.course.learner {
@@ -324,6 +385,10 @@ impl Screen {
     }
 
     fn upstream_ended(&mut self) {
+        let decoder = self.course.decoder.as_ref();
+        if let Some(Err(error)) = decoder.map(Decoder::finish) {
+            return self.undecodable(error);
+        }
         if let Some(scan) = &mut self.course.scan {
             let outlet = outlet(&mut self.course.messages, &mut self.released);
             let judged = scan.finish(outlet);

@@ -10,6 +10,7 @@
 pub(crate) mod agent_h2;
 pub(crate) mod cases;
 pub(crate) mod client;
+pub(crate) mod coded;
 pub(crate) mod frames;
 pub(crate) mod grpc;
 pub(crate) mod http1;

@@ -125,6 +125,10 @@ fn read_limit(entry: &Entry, report: &mut Diagnostics) -> Option<LimitOverride> 
         let depth = decode::number(&entry.value, "`jsonDepth`", 1..=128, report);
         limits.json_depth = depth.and_then(|depth| usize::try_from(depth).ok());
     }
+    if let Some(entry) = fields.take("decompressRatio") {
+        limits.decompress_ratio =
+            decode::number(&entry.value, "`decompressRatio`", 1..=10_000, report);
+    }
     fields.finish(report);
     Some(limits)
 }
@@ -152,6 +156,10 @@ fn conflict(left: &LimitOverride, right: &LimitOverride) -> Option<&'static str>
         ("time", differ(left.time, right.time)),
         ("idle", differ(left.idle, right.idle)),
         ("jsonDepth", differ(left.json_depth, right.json_depth)),
+        (
+            "decompressRatio",
+            differ(left.decompress_ratio, right.decompress_ratio),
+        ),
     ]
     .into_iter()
     .find_map(|(field, differs)| differs.then_some(field))

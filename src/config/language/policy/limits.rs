@@ -57,10 +57,10 @@ pub(in crate::config) static LIMIT: Record = Record::new(
         Field::new(
             "decompressRatio",
             Value::Number { least: 1, most: 10_000 },
-            "How many times its size a compressed body may become.",
+            "How many times its size the compressed body of an answer may become where lictor reads it, but for the first \
+             64 KiB; `response` then bounds what it becomes. Past it: 502, or the answer is cut.",
         )
-        .default("100")
-        .planned(),
+        .default("100"),
     ],
 )
 .hints(&[
