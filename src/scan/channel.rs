@@ -118,7 +118,7 @@ impl Desk {
 
     /// Whether a name may tell what its value is.
     pub(super) fn is_telling(&self, name: &[u8]) -> bool {
-        name.len() <= MAX_NAME_BYTES && !self.detectors.are_absent(name)
+        name.len() <= MAX_NAME_BYTES && self.detectors.are_told_by(name)
     }
 
     /// Whether a glance shows that a text which stands whole holds nothing, however it is read.

@@ -9,7 +9,9 @@ use crate::model::{Finding, LeakAction, Severity};
 
 use super::config::Config;
 use super::matcher::kind::{Check, Kind, Left, Shape};
-use super::matcher::{Found, Gate, Live, View, long_stretch, may_hold_card};
+use super::matcher::{
+    Found, Gate, Live, Numbers, View, long_stretch, may_hold_card, may_hold_number,
+};
 use super::packs;
 
 /// The compiled detectors. Immutable; one for each snapshot, shared by all answers.
@@ -22,6 +24,7 @@ pub struct Detectors {
     owners: Vec<(u16, &'static str)>,
     email: Option<u16>,
     card: Option<u16>,
+    numbers: Option<Numbers>,
     holds_heads: bool,
     hold_anything: bool,
 }
@@ -88,6 +91,7 @@ impl Detectors {
         Ok(Self {
             email: shaped(|shape| matches!(shape, Shape::Email)),
             card: shaped(|shape| matches!(shape, Shape::Card)),
+            numbers: numbers(&armed),
             holds_heads: armed
                 .iter()
                 .any(|armed| armed.holds() && matches!(armed.kind.left, Left::Head(..))),
@@ -125,6 +129,7 @@ impl Detectors {
                 .is_none_or(|(_, gate)| gate.passes_all(text))
             && (self.email.is_none() || !text.contains(&b'@'))
             && (self.card.is_none() || !may_hold_card(text))
+            && (self.numbers.is_none() || !may_hold_number(text))
             && long_stretch(text).is_none()
     }
 
@@ -134,6 +139,19 @@ impl Detectors {
 
     pub(super) fn armed(&self, index: u16) -> Option<&Armed> {
         self.armed.get(usize::from(index))
+    }
+
+    /// Whether a name may tell what its value is.
+    pub(super) fn are_told_by(&self, name: &[u8]) -> bool {
+        !self.are_absent(name)
+            || self
+                .numbers
+                .as_ref()
+                .is_some_and(|numbers| numbers.are_told_by(name))
+    }
+
+    pub(super) const fn numbers(&self) -> Option<&Numbers> {
+        self.numbers.as_ref()
     }
 
     pub(super) const fn email(&self) -> Option<u16> {
@@ -232,6 +250,17 @@ const fn lower(severity: Severity) -> Severity {
         Severity::High => Severity::Medium,
         Severity::Medium | Severity::Low => Severity::Low,
     }
+}
+
+fn numbers(armed: &[Armed]) -> Option<Numbers> {
+    Numbers::compile(
+        (0..)
+            .zip(armed)
+            .filter_map(|(index, armed)| match armed.kind.shape {
+                Shape::Number(number) => Some((index, number, armed)),
+                _ => None,
+            }),
+    )
 }
 
 fn automaton(owners: &[(u16, &'static str)]) -> Result<DFA, CompileError> {

@@ -73,7 +73,7 @@ pub(super) fn judge(kind: &Kind, anchor: &str, view: &View<'_>, cursor: Cursor) 
         Shape::Assigned { is_spaced } => assigned::judge(asked, view, cursor, is_spaced),
         Shape::Authority => authority::judge(view, cursor),
         // Judged where its digits end.
-        Shape::Card => Verdict::Dead,
+        Shape::Card | Shape::Number(_) => Verdict::Dead,
         Shape::Email => email::judge(view, cursor),
         Shape::Iban => iban::judge(kind, view, cursor),
         Shape::Jwt => jwt::judge(view, cursor),

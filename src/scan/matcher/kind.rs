@@ -2,6 +2,7 @@
 
 use crate::model::Severity;
 
+use super::number::Number;
 use super::set::Set;
 use super::view::View;
 
@@ -63,6 +64,8 @@ pub(in crate::scan) enum Shape {
     Jwt,
     /// A rest of a name, a sign, and these steps, with a byte outside of the set (or the end) behind them.
     Named(&'static [Step], Set),
+    /// A number of a person, an account or a device, anywhere.
+    Number(&'static Number),
     /// A value of exactly `length` bytes of the set somewhere in the next `within` bytes.
     Near { set: Set, length: u64, within: u64 },
     /// The rest of a PEM begin line and the key.
@@ -221,8 +224,9 @@ impl Kind {
     }
 
     /// Whether it says little of what was found, so that a more telling kind on the same bytes wins.
-    pub(in crate::scan) const fn is_generic(&self) -> bool {
+    pub(in crate::scan) fn is_generic(&self) -> bool {
         matches!(self.check, Check::BasicPair | Check::Opaque(_))
             || matches!(self.shape, Shape::Assigned { .. } | Shape::Email)
+            || matches!(self.shape, Shape::Number(number) if number.is_generic())
     }
 }

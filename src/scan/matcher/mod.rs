@@ -7,8 +7,8 @@
 //!
 //! How it works. One automaton over all anchors runs over every byte; its state number survives the
 //! seams. Behind an anchor a candidate is judged by a pure function of the bytes ([`judge`]): dead, a hit, or
-//! open, and then the bytes from its protected beginning are kept and judged on when more arrive. Cards
-//! and e-mail addresses stand before what finds them, so the run of digits or the word at the end
+//! open, and then the bytes from its protected beginning are kept and judged on when more arrive. Cards,
+//! other numbers ([`number`]) and e-mail addresses stand before what finds them, so the run of digits or the word at the end
 //! of a piece waits. Confirmed candidates wait until nothing can overlap them ([`settle`]); the ones
 //! without an end are swallowed ([`swallow`]). What stands inside of a swallowed secret is not looked
 //! for: it goes with it.
@@ -25,6 +25,7 @@ pub(in crate::scan) mod judge;
 mod jwt;
 pub(in crate::scan) mod kind;
 mod named;
+pub(in crate::scan) mod number;
 mod pem;
 pub(in crate::scan) mod seal;
 mod set;
@@ -40,6 +41,7 @@ pub(in crate::scan) use self::card::{is_card, may_hold_card};
 use self::encoded::Encoded;
 pub(in crate::scan) use self::encoded::long_stretch;
 pub(in crate::scan) use self::gate::Gate;
+pub(in crate::scan) use self::number::{Numbers, may_hold_number};
 pub(in crate::scan) use self::set::Set;
 
 use aho_corasick::Anchored;
@@ -74,6 +76,12 @@ pub(super) struct Matcher {
     barrier: u64,
     /// Up to where addresses and cards were looked for.
     swept: u64,
+    /// Where the next run of digits may begin that no number of a table was looked for with.
+    numbered: u64,
+    /// From where on bytes wait because they may be such a number.
+    number_hold: Option<u64>,
+    /// Those that were found and reach beyond `numbered`: whose, and where they end.
+    numbers: Vec<(u16, u64)>,
     live: Vec<Live>,
     found: Vec<Found>,
     swallow: Option<Box<Swallow>>,
@@ -457,6 +465,9 @@ impl Matcher {
         let end = swallow.found.end;
         self.barrier = end;
         self.swept = end;
+        self.numbered = end;
+        self.number_hold = None;
+        self.numbers.clear();
         self.encoded_from = self.encoded_from.max(end);
         self.state = None;
         if swallow.begun {
@@ -498,6 +509,7 @@ impl Matcher {
                 .chain(head.filter(|_| !view.ended()))
                 .chain(number.filter(|_| detectors.holds_cards()))
                 .chain(self.encoded_holds_from(detectors))
+                .chain(self.number_hold)
                 .fold(end, u64::min);
             settle(&mut self.found, floor, hits);
             // Letters that were of a word before they turned out to be of base64 have left.
@@ -512,7 +524,8 @@ impl Matcher {
                 .min(view.tail())
                 .min(self.swept)
                 // Whether a number may begin there depends on up to three bytes before it.
-                .min(number.map_or(end, |number| number.saturating_sub(3))),
+                .min(number.map_or(end, |number| number.saturating_sub(3)))
+                .min(self.numbers_need(detectors).unwrap_or(end)),
         };
         needed.max(view.start())
     }

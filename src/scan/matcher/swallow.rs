@@ -50,6 +50,7 @@ impl Swallow {
             | Shape::Authority
             | Shape::Card
             | Shape::Email
+            | Shape::Number(_)
             | Shape::Iban
             | Shape::Named(..)
             | Shape::Near { .. } => Mode::Set(Set::WORD),

@@ -1,4 +1,5 @@
-//! Looks for what stands before its anchor: e-mail addresses and card numbers.
+//! Looks for what stands before its anchor: e-mail addresses and card numbers. Other numbers have tables of their own
+//! ([`super::number`]).
 
 use memchr::memchr_iter;
 
@@ -18,6 +19,7 @@ impl Matcher {
             self.swept = self.swept.max(until);
             self.sweep_addresses(detectors, view, from, until);
             self.sweep_cards(detectors, view, from, until);
+            self.sweep_numbers(detectors, view, until);
         }
     }
 

@@ -4,7 +4,7 @@ use super::set::Set;
 
 /// How far back any judgement may look from where it stands, and so how much of a word is carried over
 /// a seam. INVARIANT: every look-behind stops at white space (cards: at the end of their
-/// grouping, which is kept besides) and within this many bytes; else the same text cut elsewhere could be
+/// grouping, which is kept besides; words before a number: as far as [`super::number`] keeps) and within this many bytes; else the same text cut elsewhere could be
 /// judged otherwise.
 pub(super) const LOOK_BEHIND: u64 = 192;
 

@@ -24,7 +24,7 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
     cards::KINDS
         .iter()
         .chain(credentials::kinds())
-        .chain(&pii::KINDS)
+        .chain(pii::kinds())
         .chain(&private_keys::KINDS)
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::string_slice, reason = "samples are ASCII")]
 
 use super::super::matcher::kind::{Check, Kind, Left, Shape, Step};
+use super::super::matcher::number::{Form, Needs, Number};
 use super::sample::{Draw, one};
 
 /// Texts that resemble a kind and are none of it.
@@ -150,6 +151,7 @@ pub(in crate::scan) fn near_misses(kind: &Kind, seed: u64) -> Vec<String> {
                 "0123456789abcdef0123456789abcdef01234567"
             ));
         }
+        Shape::Number(number) => misses.extend(beside_numbers(number, &valid)),
         Shape::Pem => {
             misses.push(valid.replace("PRIVATE KEY", "PUBLIC KEY"));
             misses.push(valid.replace("PRIVATE KEY", "CERTIFICATE"));
@@ -161,6 +163,54 @@ pub(in crate::scan) fn near_misses(kind: &Kind, seed: u64) -> Vec<String> {
         }
     }
     misses
+}
+
+/// What is not the number that it looks like.
+fn beside_numbers(number: &Number, valid: &str) -> Vec<String> {
+    let mut misses = vec![
+        "order 2026-1234-12345 (ref 12345678), invoice INV-123456".to_owned(),
+        "1795000000 1795000000123 2026-11-20T10:15:07.123456Z".to_owned(),
+        "550e8400-e29b-41d4-a716-446655440000".to_owned(),
+        "0.1234567890123456, 1.23456789e-05".to_owned(),
+        "+0100 and 10.0.0.1 of 1.2.3".to_owned(),
+    ];
+    let is_worded = number.words.iter().any(|word| {
+        valid.starts_with(word)
+            || valid.starts_with(&word.replace(' ', "_"))
+            || valid.get(1..).is_some_and(|rest| rest.starts_with(word))
+    });
+    let value = if is_worded || valid.starts_with('<') {
+        value(valid)
+    } else {
+        valid
+    };
+    let word = number.words.first().copied().unwrap_or("the number");
+    for after in ["x", "_1"] {
+        misses.push(format!("{word}: {value}{after}"));
+        misses.push(format!("{word}: 1{value}{after}"));
+    }
+    misses.extend(number.examples.iter().map(|example| (*example).to_owned()));
+    let is_bare = number
+        .forms
+        .iter()
+        .all(|Form(_, needs)| *needs != Needs::Nothing);
+    if is_bare {
+        misses.push(value.to_owned());
+        misses.push(format!("[redacted:{word}] {value}"));
+    }
+    misses
+}
+
+/// The number of a sample, without the word before it.
+fn value(sample: &str) -> &str {
+    let sample = sample.trim_end_matches("</dd>").trim_end_matches('"');
+    sample
+        .rsplit_once("<dd>")
+        .or_else(|| sample.rsplit_once('"'))
+        .or_else(|| sample.split_once(": "))
+        .or_else(|| sample.split_once('='))
+        .unwrap()
+        .1
 }
 
 /// What stands before the name of an option.

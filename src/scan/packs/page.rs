@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::super::matcher::kind::{Check, Kind, Left, Seal, Shape};
+use super::super::matcher::number::{Form, Needs};
 use super::kinds;
 
 /// Every detector of every pack, as a page in Markdown.
@@ -39,6 +40,20 @@ pub fn detectors_page() -> String {
 const SHOWN: usize = 3;
 
 fn found_by(kind: &Kind) -> String {
+    if let Shape::Number(number) = kind.shape {
+        let needs =
+            |wanted: fn(Needs) -> bool| number.forms.iter().any(|Form(_, needs)| wanted(*needs));
+        let words: Vec<&str> = number.words.iter().take(SHOWN).copied().collect();
+        let words = words.join(", ");
+        return match (
+            needs(|it| it == Needs::Nothing),
+            needs(|it| it != Needs::Nothing),
+        ) {
+            (true, false) => "its form".to_owned(),
+            (true, true) => format!("its form, or a word before it ({words})"),
+            (false, _) => format!("a word before it ({words})"),
+        };
+    }
     let anchors: Vec<String> = kind
         .anchors
         .iter()
@@ -56,7 +71,7 @@ fn found_by(kind: &Kind) -> String {
 const fn protected(kind: &Kind) -> &'static str {
     match (kind.shape, kind.left) {
         (Shape::Authority, _) => "the password",
-        (Shape::Card | Shape::Email, _) => "all of it",
+        (Shape::Card | Shape::Email | Shape::Number(_), _) => "all of it",
         (Shape::Assigned { .. } | Shape::Named(..) | Shape::Near { .. }, _) => {
             "the value; needs its name"
         }
@@ -80,6 +95,7 @@ fn checked(kind: &Kind) -> String {
         Check::Decodes(length, _) => format!("decodes to {length} bytes"),
         Check::Holds(part, _) => format!("holds `{part}`"),
         Check::None => match kind.shape {
+            Shape::Number(number) => number.checked.to_owned(),
             Shape::Card => "issuer, grouping, Luhn".to_owned(),
             Shape::Iban => "length of the country, remainder by 97".to_owned(),
             Shape::Jwt => "the header names an algorithm".to_owned(),

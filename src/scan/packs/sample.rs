@@ -6,8 +6,10 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use super::super::matcher::evidence;
 use super::super::matcher::judge::passes;
 use super::super::matcher::kind::{Check, Kind, Left, Seal, Shape, Step};
+use super::super::matcher::number::{Form, Needs, Number, Pattern, Writing};
 use super::super::matcher::seal::{self, BECH32, bech32};
 use super::super::matcher::{Set, is_card};
+use super::pii::wallets;
 use crate::model::iban;
 
 /// A valid, made-up sample of a detector (not of a pack): the same for the same seed. The checksums are right,
@@ -57,6 +59,7 @@ pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<Str
             let value = draw.text(set, usize::try_from(length).ok()?);
             passes(kind.check, anchor, value.as_bytes()).then(|| format!("{anchor} = {value}"))?
         }
+        Shape::Number(it) => number(kind.name, it, draw)?,
         Shape::Pem => pem(anchor, draw)?,
         Shape::Token(steps, _) => {
             let body = body(kind.check, anchor, steps, draw, is_shortest)?;
@@ -263,6 +266,61 @@ fn account(country: &str, draw: &mut Draw) -> Option<String> {
     Some(groups.join(" "))
 }
 
+/// A number in one of its forms, with a word before it if it needs one.
+fn number(name: &str, number: &Number, draw: &mut Draw) -> Option<String> {
+    let Form(writing, needs) = draw.choose(number.forms).copied()?;
+    let text = match (name, writing) {
+        // Chance makes no address whose sum is right.
+        ("pii.bitcoin", _) => wallets::drawn(draw),
+        ("pii.ethereum", _) => format!("0x{}", draw.text(Set::HEX, 40)),
+        (_, Writing::International) => format!("+4930{}", draw.text(Set::DIGIT, 7)),
+        (_, Writing::National) => format!("030 {}", draw.text(Set::DIGIT, 7)),
+        (_, Writing::As(pattern)) => {
+            let pattern: Vec<_> = Pattern::new(pattern).sets().collect();
+            (0..TRIES).find_map(|_| {
+                let text = written(&pattern, draw);
+                number.is_valid(text.as_bytes()).then_some(text)
+            })?
+        }
+    };
+    if !number.is_valid(text.as_bytes()) {
+        return None;
+    }
+    if needs == Needs::Nothing {
+        return Some(text);
+    }
+    let word = draw.choose(number.words).copied()?;
+    Some(match draw.below(4) {
+        0 => format!("{word}: {text}"),
+        1 => format!("\"{word}\": \"{text}\""),
+        2 => format!("<dt>{word}</dt><dd>{text}</dd>"),
+        _ => format!("{}={text}", word.replace(' ', "_")),
+    })
+}
+
+/// Two check digits come right once in a hundred draws, and a date in thirty.
+const TRIES: usize = 2000;
+
+fn written(pattern: &[(Vec<u8>, bool, bool)], draw: &mut Draw) -> String {
+    let mut text = String::new();
+    let mut separator = None;
+    for (members, may_be_missing, is_separator) in pattern {
+        if *may_be_missing && draw.below(2) == 0 {
+            continue;
+        }
+        let Some(drawn) = draw.choose(members).copied() else {
+            continue;
+        };
+        let byte = if *is_separator {
+            *separator.get_or_insert(drawn)
+        } else {
+            drawn
+        };
+        text.push(char::from(byte));
+    }
+    text
+}
+
 fn jwt(draw: &mut Draw) -> String {
     let payload = format!(
         "{{\"sub\":\"{}\",\"exp\":{}}}",
@@ -312,14 +370,14 @@ impl Draw {
         (mixed ^ (mixed >> 31)) % bound
     }
 
-    fn choose<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+    pub(super) fn choose<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         let bound = u64::try_from(from.len())
             .ok()
             .filter(|length| *length > 0)?;
         from.get(usize::try_from(self.below(bound)).ok()?)
     }
 
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
+    pub(super) fn bytes(&mut self, length: usize) -> Vec<u8> {
         (0..length)
             .filter_map(|_| u8::try_from(self.below(256)).ok())
             .collect()

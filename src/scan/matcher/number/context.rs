@@ -1,0 +1,229 @@
+//! The words before a number, which say what it is.
+//!
+//! Words are compared whole: `public` and `duplicate` are no `lic`. `date_of_birth`, `dateOfBirth` and `Date of birth` are
+//! the same three words. How far back is looked is a matter of bytes alone, so no cutting changes what is seen.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::super::view::View;
+
+/// How far back a word may stand that says what a checked number is.
+pub(super) const WIDE: u64 = 96;
+/// How far back it may stand where nothing else speaks for a number.
+const NEAR: u64 = 48;
+/// What must be kept before a number: a word that began earlier is none, and whether one did takes two more bytes.
+pub(super) const REACH: u64 = WIDE + 4;
+
+/// Words, by which number they speak for.
+#[derive(Debug)]
+pub(super) struct Words {
+    automaton: AhoCorasick,
+    owners: Vec<u16>,
+}
+
+/// Which numbers the words before an offset speak for: looked for once, and only if something asks.
+#[derive(Debug)]
+pub(super) struct Before<'a> {
+    words: Option<&'a Words>,
+    start: u64,
+    wide: Option<Vec<u16>>,
+    near: Option<Vec<u16>>,
+}
+
+impl Words {
+    pub(super) fn new<'a>(words: impl Iterator<Item = (u16, &'a str)>) -> Option<Self> {
+        let (owners, patterns): (Vec<u16>, Vec<Vec<u8>>) =
+            words.map(|(owner, word)| (owner, pattern(word))).unzip();
+        let automaton = AhoCorasick::builder()
+            .match_kind(MatchKind::Standard)
+            .build(patterns)
+            .ok()?;
+        Some(Self { automaton, owners })
+    }
+
+    /// Whether a name holds any of the words.
+    pub(super) fn tell(&self, name: &[u8]) -> bool {
+        self.automaton.is_match(&*normal(name, false))
+    }
+
+    fn of(&self, text: &[u8]) -> Vec<u16> {
+        let found = self.automaton.find_overlapping_iter(text);
+        found
+            .filter_map(|found| self.owners.get(found.pattern().as_usize()).copied())
+            .collect()
+    }
+}
+
+impl<'a> Before<'a> {
+    pub(super) const fn new(words: Option<&'a Words>, start: u64) -> Self {
+        Self {
+            words,
+            start,
+            wide: None,
+            near: None,
+        }
+    }
+
+    /// Whether a word for this number stands before it.
+    pub(super) fn speaks_for(&mut self, view: &View<'_>, number: u16, is_near: bool) -> bool {
+        let Some(words) = self.words else {
+            return false;
+        };
+        let start = self.start;
+        let seen = if is_near {
+            self.near.get_or_insert_with(|| {
+                let text = before(view, start, NEAR);
+                words.of(behind_last_number(&text))
+            })
+        } else {
+            self.wide
+                .get_or_insert_with(|| words.of(&before(view, start, WIDE)))
+        };
+        seen.contains(&number)
+    }
+}
+
+/// Words of a script without spaces stand in longer words; all others stand alone.
+fn pattern(word: &str) -> Vec<u8> {
+    if word.bytes().next().is_some_and(|first| first >= 0xE0) {
+        word.as_bytes().to_vec()
+    } else {
+        normal(word.as_bytes(), false)
+    }
+}
+
+/// The last `most` bytes before an offset as words in small letters, with a space before and behind each.
+fn before(view: &View<'_>, start: u64, most: u64) -> Vec<u8> {
+    let from = start.saturating_sub(most);
+    let mut raw: Vec<u8> = (from..start).rev().map_while(|at| view.at(at)).collect();
+    raw.reverse();
+    let is_cut = raw.len() as u64 == most && view.before(from).is_some_and(is_of_word);
+    hide_marks(&mut raw);
+    let line = second_last_line(&raw);
+    normal(raw.get(line..).unwrap_or_default(), is_cut && line == 0)
+}
+
+/// A word may stand in the line before its number, but not before that.
+fn second_last_line(raw: &[u8]) -> usize {
+    let mut ends = memchr::memrchr_iter(b'\n', raw);
+    ends.nth(1).map_or(0, |end| end + 1)
+}
+
+/// What a redaction put there says nothing: what is redacted twice is to stay as it is.
+fn hide_marks(raw: &mut [u8]) {
+    const BEGIN: &[u8] = b"[redacted:";
+    let mut from = None;
+    // The beginning of the first mark may be out of sight.
+    let mut is_cut = true;
+    for at in 0..raw.len() {
+        let Some((_, rest)) = raw.split_at_checked(at) else {
+            return;
+        };
+        let begins = rest.starts_with(BEGIN);
+        let Some(byte) = rest.first().copied() else {
+            return;
+        };
+        if begins {
+            from = Some(at);
+        } else if byte == b']' {
+            let start = from.take().or_else(|| is_cut.then_some(0));
+            if let Some(mark) = start.and_then(|start| raw.get_mut(start..at)) {
+                mark.fill(b' ');
+            }
+        }
+        is_cut &= is_of_word(byte) || matches!(byte, b'.' | b'-' | b':');
+    }
+}
+
+const fn is_of_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte >= 0x80
+}
+
+/// Words in small letters, with a space before and behind each. A capital behind a small letter begins one, and so does the
+/// last capital of a row before a small letter (`SSNNumber`).
+fn normal(text: &[u8], is_cut: bool) -> Vec<u8> {
+    let mut words = Vec::with_capacity(text.len() + 8);
+    let mut skips = is_cut;
+    let mut last = 0_u8;
+    words.push(b' ');
+    for (at, byte) in text.iter().copied().enumerate() {
+        let next = text.get(at + 1).copied().unwrap_or_default();
+        let is_escape = last == b'\\' && matches!(byte, b'n' | b'r' | b't');
+        if !is_of_word(byte) || is_escape {
+            skips = false;
+            if words.last() != Some(&b' ') {
+                words.push(b' ');
+            }
+        } else {
+            let begins = byte.is_ascii_uppercase()
+                && (last.is_ascii_lowercase()
+                    || (last.is_ascii_uppercase() && next.is_ascii_lowercase()));
+            if begins && words.last() != Some(&b' ') {
+                words.push(b' ');
+            }
+            if !skips {
+                words.push(byte.to_ascii_lowercase());
+            }
+        }
+        last = byte;
+    }
+    if words.last() != Some(&b' ') {
+        words.push(b' ');
+    }
+    words
+}
+
+/// A word speaks for the first number behind it.
+fn behind_last_number(words: &[u8]) -> &[u8] {
+    let mut from = 0;
+    let mut at = 0;
+    for word in words.split(|byte| *byte == b' ') {
+        at += word.len() + 1;
+        if word.len() >= 4 && word.iter().all(u8::is_ascii_digit) {
+            from = at - 1;
+        }
+    }
+    words.get(from..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn speaks(text: &str, word: &str) -> bool {
+        let words = Words::new(std::iter::once((3, word))).unwrap();
+        let view = View::new(text.as_bytes(), 0, 0, true);
+        Before::new(Some(&words), text.len() as u64).speaks_for(&view, 3, false)
+    }
+
+    #[test]
+    fn words_are_compared_whole_however_they_are_put_together() {
+        for text in [
+            "her date of birth is ",
+            "\"dateOfBirth\": \"",
+            "DATE_OF_BIRTH=",
+            "<dt>Date of birth</dt>\n<dd>",
+            "userDateOfBirth: ",
+            "x\\ndate-of-birth ",
+        ] {
+            assert!(speaks(text, "date of birth"), "{text}");
+        }
+        assert!(speaks("the SSNNumber=", "ssn"));
+        assert!(speaks("driver's license ", "driver's license"));
+        assert!(speaks("私のマイナンバーは", "マイナンバー"));
+        for text in ["public ", "duplicate ", "policy ", "lics "] {
+            assert!(!speaks(text, "lic"), "{text}");
+        }
+    }
+
+    #[test]
+    fn marks_and_what_stands_too_far_say_nothing() {
+        assert!(!speaks("[redacted:pii.ssn] ", "ssn"));
+        assert!(!speaks("acted:pii.ssn] ", "ssn"));
+        assert!(speaks("[a] ssn] ", "ssn"));
+        assert!(!speaks("ssn\n\n", "ssn"));
+        assert!(speaks("ssn\n", "ssn"));
+        assert!(!speaks(&format!("ssn{}", " ".repeat(96)), "ssn"));
+        assert!(speaks(&format!("ssn{}", " ".repeat(93)), "ssn"));
+    }
+}
