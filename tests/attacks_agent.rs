@@ -350,6 +350,44 @@ async fn an_agent_cannot_speak_for_lictor_nor_for_its_next_answer() {
 }
 
 #[tokio::test]
+async fn a_caller_is_given_its_session_and_no_other_secret_in_a_field() {
+    let token = secrets::github_token(5);
+    let jwt = lictor::scan::sample("credentials.jwt", 5).unwrap();
+    let session = "session=9vXq2LmT7sRfBz4KcWn8YhJd3PgA6eUo";
+    let cookies = format!("set-cookie: t={jwt}; HttpOnly\r\nset-cookie: {session}\r\n");
+    let hidden = token.replace('_', "%5F");
+    let upstream = agent(vec![
+        ("login", sized(&format!("{JSON}{cookies}"), "{}")),
+        ("debug", sized(&format!("{JSON}x-debug: t={jwt}\r\n"), "{}")),
+        (
+            "key",
+            sized(&format!("{JSON}set-cookie: k={token}\r\n"), "{}"),
+        ),
+        (
+            "moved",
+            sized(&format!("{JSON}location: /x?k={hidden}\r\n"), "{}"),
+        ),
+    ])
+    .await;
+    for action in ["redact", "block"] {
+        let lictor = Lictor::spawn(&policy(action), upstream.address).await;
+        let mut client = lictor.client().await;
+        let got = client.get("/login").await;
+        let set = got.values("set-cookie").collect::<Vec<_>>();
+        assert_eq!(set, [&format!("t={jwt}; HttpOnly"), session], "{action}");
+        for (path, field) in [
+            ("debug", "x-debug"),
+            ("key", "set-cookie"),
+            ("moved", "location"),
+        ] {
+            let got = client.get(&format!("/{path}")).await;
+            assert_eq!(got.field(field), None, "{action} {path}");
+            assert_eq!(got.status() == 200, action == "redact", "{action} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_endless_answer_takes_no_memory() {
     let flood = |head: &str, first: &str, fill: &str| {
         let piece = fill.repeat(65_536 / fill.len());

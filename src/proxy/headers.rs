@@ -9,7 +9,7 @@ use http::request;
 
 use crate::identity::PROOF_FIELD;
 use crate::model::{Finding, LeakAction, Principal, Reason, Refusal, RequestId};
-use crate::scan::{Detectors, scan_text};
+use crate::scan::{Detectors, may_be_session, scan_text};
 use crate::upstream::strip_hop_by_hop;
 
 use super::connection::Inlet;
@@ -234,7 +234,10 @@ fn scan(
     let mut doomed = Vec::new();
     for (name, value) in headers.iter().filter(|(name, _)| !is_framing(name)) {
         let line = [name.as_str().as_bytes(), b": ", value.as_bytes()].concat();
-        let findings = scan_text(detectors, &line);
+        let mut findings = scan_text(detectors, &line);
+        if *name == header::SET_COOKIE {
+            findings.retain(|finding| !may_be_session(finding.detector));
+        }
         if findings
             .iter()
             .any(|finding| finding.action >= LeakAction::Redact)

@@ -50,7 +50,29 @@ pub fn describe(name: &str) -> Option<&'static str> {
         .map(|kind| kind.description)
 }
 
+/// Whether a detector finds what a session may well be named by. Whoever begins one is given it in `Set-Cookie`, where it
+/// is no leak.
+pub fn may_be_session(name: &str) -> bool {
+    const NAMES: [&str; 4] = ["gitlab-session", "jwe", "jwt", "session-cookie"];
+    let name = name.strip_prefix("credentials.");
+    name.is_some_and(|name| NAMES.contains(&name) || name.starts_with("generic-"))
+}
+
 /// Whether a policy may name it.
 pub(super) fn is_known(name: &str) -> bool {
     known_names().contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_session_is_known() {
+        let count = known_names()
+            .iter()
+            .filter(|name| may_be_session(name))
+            .count();
+        assert_eq!(count, 4 + 6);
+    }
 }
