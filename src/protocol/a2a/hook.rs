@@ -36,6 +36,9 @@ impl Method {
         if !self.may_register() || body.trim_ascii().is_empty() {
             return Ok(None);
         }
+        if !self.registers() && !may_name_a_hook(body) {
+            return Ok(None);
+        }
         let params = match self.registers() {
             true => Level::Registered,
             false => Level::Sent,
@@ -47,6 +50,19 @@ impl Method {
             .map_err(|_| ParamsError::Ambiguous)?;
         found.registration()
     }
+}
+
+/// Whether a member of a message may be a configuration of notifications: each is named by that word, in whatever letters.
+/// Most messages have none, and to look for the word costs a fraction of reading them.
+fn may_name_a_hook(body: &[u8]) -> bool {
+    let is_named = |at: usize| {
+        let before = body.get(..at).unwrap_or_default().iter().rev();
+        let letters = before.filter(|byte| **byte != b'_').take(4);
+        letters.map(u8::to_ascii_lowercase).eq(*b"iton")
+    };
+    memchr::memchr2_iter(b'f', b'F', body).any(is_named)
+        // A name may be written with escapes, which only reading undoes.
+        || memchr::memmem::find(body, b"\\u").is_some()
 }
 
 /// Where in the document we are.
@@ -321,6 +337,25 @@ mod tests {
                 format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
             assert_eq!(read(method, true, &request), expected, "{request}");
         }
+    }
+
+    #[test]
+    fn the_word_is_found_in_whatever_letters() {
+        for name in [
+            "pushNotification",
+            "PUSHNOTIFICATIONCONFIG",
+            "task_push_no_ti_fication_config",
+            r"pushNoti\u0066ication",
+        ] {
+            let body = format!(r#"{{"configuration":{{"{name}":{CONFIG}}}}}"#);
+            assert!(may_name_a_hook(body.as_bytes()), "{body}");
+            let plain = name == "pushNotification" || name.contains('\\');
+            let read = read("SendMessage", false, &body);
+            assert_eq!(read.is_ok(), plain, "{body} {read:?}");
+        }
+        assert!(!may_name_a_hook(
+            br#"{"f":"if iton notion of fit","F":"\n"}"#
+        ));
     }
 
     #[test]
