@@ -14,8 +14,8 @@ use super::statement::{Compiled, Deny, Grant, Statements, holders};
 use super::tenants::TenantTable;
 use super::tools::Tools;
 use crate::model::{
-    Action, ActionPattern, Binding, Operation, Ownership, Principal, Protocol, Protocols, Reason,
-    Refusal, RuleRef, ShadowVerdict,
+    Action, ActionPattern, Ownership, Principal, Protocol, Protocols, Reason, Refusal, RuleRef,
+    ShadowVerdict,
 };
 
 /// All statements of one version of the policy, compiled.
@@ -295,11 +295,6 @@ fn nothing_allows(principal: &Principal) -> Refusal {
 /// that right learns nothing of objects.
 fn guarded<'set>(question: &Question<'_>, rule: &'set Arc<RuleRef>) -> Step<&'set Arc<RuleRef>> {
     let refuse = |reason| Err(Box::new(Refusal::new(reason).rule(Arc::clone(rule))));
-    // Lists over gRPC are not filtered by owner yet, so one that passes would show what others own.
-    let over_grpc = question.call.dialect.binding() == Some(Binding::Grpc);
-    if question.call.operation == Operation::ListTasks && over_grpc {
-        return refuse(Reason::OperationUnsupported);
-    }
     if question.facts.session == Ownership::NotMine {
         return refuse(Reason::SessionNotFound);
     }

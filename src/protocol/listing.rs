@@ -7,10 +7,12 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::a2a::grpc::PREFIX_BYTES;
 use super::envelope::is_spelling;
 use super::json::{Flaw, Reader};
 use super::observer::Carrier;
 use crate::model::{Action, Binding, Call, Dialect, Members, Operation, Protocol};
+use crate::protobuf::{Fields, Wire, put_number};
 
 /// How deeply an answer's JSON may be nested. Schemas of tools are nested, but not so deeply.
 const DEPTH: usize = 120;
@@ -35,6 +37,8 @@ pub enum Listing {
 pub enum Tasks {
     /// `ListTasks` over JSON-RPC.
     A2a,
+    /// `ListTasks` over gRPC.
+    A2aGrpc,
     /// `GET /tasks`.
     A2aRest,
     /// `tasks/list` of MCP.
@@ -47,7 +51,7 @@ pub enum UnreadableList {
     /// Another spelling of a member, which some readers take for it.
     #[error("the list can be read in two ways")]
     Ambiguous,
-    /// No JSON, or not only one document.
+    /// No JSON, or not only one document; or not one message.
     #[error("the list cannot be read")]
     Broken,
 }
@@ -72,7 +76,7 @@ pub trait Viewer {
 }
 
 impl Listing {
-    /// The list that answers this call. Over gRPC there is none that can be filtered yet.
+    /// The list that answers this call.
     pub fn of(call: &Call) -> Option<Self> {
         match (call.dialect, call.operation, &*call.action.method) {
             (Dialect::A2a(_, Binding::JsonRpc), Operation::ListTasks, _) => {
@@ -80,6 +84,9 @@ impl Listing {
             }
             (Dialect::A2a(_, Binding::Rest), Operation::ListTasks, _) => {
                 Some(Self::Tasks(Tasks::A2aRest))
+            }
+            (Dialect::A2a(_, Binding::Grpc), Operation::ListTasks, _) => {
+                Some(Self::Tasks(Tasks::A2aGrpc))
             }
             (Dialect::Mcp(_), Operation::ListTasks, _) => Some(Self::Tasks(Tasks::Mcp)),
             (Dialect::Mcp(_), _, "prompts/list") => Some(Self::Prompts),
@@ -118,11 +125,11 @@ impl Listing {
         if body.trim_ascii().is_empty() {
             return Ok(None);
         }
-        match carrier {
-            Carrier::Json => Ok(self.document(body, viewer)?.map(String::into_bytes)),
-            Carrier::EventStream => self.events(body, viewer),
-            // No list over gRPC is asked for: see `Listing::of`.
-            Carrier::Grpc => Err(UnreadableList::Broken),
+        match (self, carrier) {
+            (Self::Tasks(Tasks::A2aGrpc), Carrier::Grpc) => message(body, viewer),
+            (Self::Tasks(Tasks::A2aGrpc), _) | (_, Carrier::Grpc) => Err(UnreadableList::Broken),
+            (_, Carrier::Json) => Ok(self.document(body, viewer)?.map(String::into_bytes)),
+            (_, Carrier::EventStream) => self.events(body, viewer),
         }
     }
 
@@ -154,7 +161,7 @@ impl Listing {
         let (array, key) = match self {
             Self::Prompts => ("prompts", "name"),
             Self::Resources => ("resources", "uri"),
-            Self::Tasks(Tasks::A2a | Tasks::A2aRest) => ("tasks", "id"),
+            Self::Tasks(Tasks::A2a | Tasks::A2aGrpc | Tasks::A2aRest) => ("tasks", "id"),
             Self::Tasks(Tasks::Mcp) => ("tasks", "taskId"),
             Self::Templates => ("resourceTemplates", "uriTemplate"),
             Self::Tools => ("tools", "name"),
@@ -210,6 +217,57 @@ impl Listing {
             }
         }
         Ok(changed.then(|| filtered.into_bytes()))
+    }
+}
+
+/// `ListTasksResponse` of A2A 1.0 without the tasks that the viewer does not see, as the one message of an answer.
+fn message(body: &[u8], viewer: &impl Viewer) -> Result<Option<Vec<u8>>, UnreadableList> {
+    const TASKS: u32 = 1;
+    const TOTAL_SIZE: u32 = 4;
+    let Some(([0, length @ ..], list)) = body.split_first_chunk::<PREFIX_BYTES>() else {
+        return Err(UnreadableList::Broken);
+    };
+    if usize::try_from(u32::from_be_bytes(*length)) != Ok(list.len()) {
+        return Err(UnreadableList::Broken);
+    }
+    let mut filtered = vec![0; PREFIX_BYTES];
+    let (mut fields, mut rest) = (Fields::of(list), list);
+    let mut is_changed = false;
+    while let Some(field) = fields.next() {
+        let (bytes, behind) = rest
+            .split_at_checked(rest.len() - fields.left())
+            .ok_or(UnreadableList::Broken)?;
+        rest = behind;
+        match field.map_err(|_| UnreadableList::Broken)? {
+            (TASKS, Wire::Bytes(task)) if is_seen_task(task, viewer) => {
+                filtered.extend_from_slice(bytes);
+            }
+            (TASKS, _) => is_changed = true,
+            (TOTAL_SIZE, Wire::Number(total)) if viewer.owned() < total => {
+                is_changed = true;
+                put_number(&mut filtered, TOTAL_SIZE, viewer.owned());
+            }
+            _ => filtered.extend_from_slice(bytes),
+        }
+    }
+    let length = u32::try_from(filtered.len() - PREFIX_BYTES);
+    let length = length.map_err(|_| UnreadableList::Broken)?;
+    if let Some(prefix) = filtered.get_mut(1..PREFIX_BYTES) {
+        prefix.copy_from_slice(&length.to_be_bytes());
+    }
+    Ok(is_changed.then_some(filtered))
+}
+
+/// A task without an id, or with two, is nobody's.
+fn is_seen_task(task: &[u8], viewer: &impl Viewer) -> bool {
+    const ID: u32 = 1;
+    let mut ids =
+        Fields::of(task).filter(|field| !matches!(field, Ok((number, _)) if *number != ID));
+    match (ids.next(), ids.next()) {
+        (Some(Ok((_, Wire::Bytes(id)))), None) => {
+            std::str::from_utf8(id).is_ok_and(|id| viewer.sees(id))
+        }
+        _ => false,
     }
 }
 
@@ -321,6 +379,7 @@ fn with_data(to: &mut String, event: &str, data: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protobuf::put;
 
     /// Sees what begins with `a`, and owns two tasks.
     struct Somebody;
@@ -385,6 +444,45 @@ mod tests {
                 Ok(Some(expected.to_owned())),
                 "{body}"
             );
+        }
+    }
+
+    #[test]
+    fn lists_over_grpc_show_the_callers_tasks() {
+        let list = |tasks: &[&[u8]], total: u64| {
+            let mut list = Vec::new();
+            tasks.iter().for_each(|task| put(&mut list, 1, task));
+            put(&mut list, 2, b"next");
+            put_number(&mut list, 3, 50);
+            put_number(&mut list, 4, total);
+            let length = u32::try_from(list.len()).unwrap();
+            [&[0], &length.to_be_bytes()[..], &list].concat()
+        };
+        let task = |ids: &[&str]| {
+            let mut task = Vec::new();
+            ids.iter().for_each(|id| put(&mut task, 1, id.as_bytes()));
+            put(&mut task, 2, b"context");
+            task
+        };
+        let filter =
+            |body: &[u8]| Listing::Tasks(Tasks::A2aGrpc).filter(Carrier::Grpc, body, &Somebody);
+        let (own, other) = (task(&["a1"]), task(&["b"]));
+        let clean = list(&[&own, &own], 2);
+        assert_eq!(filter(&clean), Ok(None));
+        assert_eq!(filter(b""), Ok(None));
+        let (none, two, broken) = (task(&[]), task(&["a", "a2"]), b"\x0a\x09a".to_vec());
+        for foreign in [&other, &none, &two, &broken] {
+            let filtered = filter(&list(&[foreign, &own, foreign], 7));
+            assert_eq!(filtered, Ok(Some(list(&[&own], 2))));
+        }
+        let compressed = [&[1], &clean[1..]].concat();
+        for body in [
+            &clean[..7],
+            b"\0\0",
+            &[&clean[..], b"x"].concat(),
+            &compressed,
+        ] {
+            assert_eq!(filter(body), Err(UnreadableList::Broken));
         }
     }
 

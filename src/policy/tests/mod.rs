@@ -368,17 +368,6 @@ fn objects_of_others_are_not_found_but_only_for_who_may_ask() {
 }
 
 #[test]
-fn lists_of_tasks_over_grpc_do_not_pass_even_when_granted() {
-    let mut list = call("ListTasks", None);
-    assert!(decide(analyst(), &ana(), &list).is_allow());
-    list.dialect = Dialect::A2a(A2aVersion::V1_0, Binding::Grpc);
-    let granted = decide(analyst(), &ana(), &list);
-    assert_eq!(reason(&granted), Some(Reason::OperationUnsupported));
-    let not_granted = decide(Config::default(), &ana(), &list);
-    assert_eq!(reason(&not_granted), Some(Reason::DefaultDeny));
-}
-
-#[test]
 fn the_most_specific_limit_wins_field_by_field() {
     let limit = |pattern: &str, request_bytes, seconds: Option<u64>| {
         let change = LimitOverride {

@@ -12,7 +12,7 @@ use crate::model::{A2aVersion, ContextId, Hook, Operation, TaskId};
 use crate::protobuf::{Fields, Flaw, Wire};
 
 /// The bytes before each message: whether it is compressed, and its length (gRPC over HTTP/2, "Requests").
-pub(super) const PREFIX_BYTES: usize = 5;
+pub(in super::super) const PREFIX_BYTES: usize = 5;
 
 /// What the path asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
