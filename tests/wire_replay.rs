@@ -89,6 +89,7 @@ const RESPONSE_MAY_GAIN: &[&str] = &[
     "lictor-decision-id",
     "ratelimit",
     "ratelimit-policy",
+    "x-accel-buffering",
     REQUEST_ID,
 ];
 

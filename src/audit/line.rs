@@ -16,7 +16,7 @@
 //! `time` is when the call began. Of `durationUs`, `upstreamUs` was waiting for the agent, `downstreamUs`
 //! for the caller, and `lictorUs` is what is left: ours. `tenant` is on every line of a call; it is
 //! `unknown` where the call ended before anybody knew who called. `findings` are equal ones counted
-//! together and at most 64; `findingsTotal` counts them all. `groups` are the first 64; where a caller has more, `groupsTotal`
+//! together and at most 64; `findingsTotal` counts them all. `scrubbedErrors` counts the errors of the agent that left in other words. `groups` are the first 64; where a caller has more, `groupsTotal`
 //! counts them. `beside` are the callers whom weaker credentials of the same call prove.
 //!
 //! `facts` are there when the policy was asked, and only then. With `agent`, `identity`, `principal`, `tenant`, `groups`, `source`,
@@ -292,6 +292,9 @@ fn course(line: &mut Object<'_>, record: &Record) {
     line.number("downstreamUs", micros(record.downstream));
     line.number("lictorUs", micros(record.lictor(record.duration)));
     line.number("heldBytesMax", record.held_bytes_max);
+    if record.scrubbed_errors > 0 {
+        line.number("scrubbedErrors", record.scrubbed_errors);
+    }
     line.objects("findings", &record.findings, finding);
     line.number("findingsTotal", record.findings_total);
     let outcome = record.outcome.unwrap_or(Outcome::Aborted);

@@ -158,6 +158,8 @@ pub struct Call {
     pub downstream_us: u64,
     pub lictor_us: u64,
     pub held_bytes_max: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scrubbed_errors: Option<u64>,
     pub findings: Vec<Finding>,
     pub findings_total: u64,
     pub outcome: String,

@@ -87,6 +87,8 @@ pub struct Record {
     pub downstream: Duration,
     /// The most bytes that were held back at once.
     pub held_bytes_max: u64,
+    /// How many errors of the agent left in other words; what they said is recorded nowhere.
+    pub scrubbed_errors: u64,
     pub(super) outcome: Option<Outcome>,
     pub(super) findings: Vec<Counted>,
     pub(super) findings_total: u64,

@@ -2,7 +2,7 @@
 //!
 //! Owns the grammar of what callers send (paths, JSON-RPC, A2A and MCP over it, A2A over REST and over gRPC, model APIs), the
 //! rendering of refusals ([`refusal`], [`terminal_event`], [`terminal_trailers`]) and the reading of ids, lists and cards out of
-//! answers ([`Observer`], [`Listing`], [`Card`]). It
+//! answers ([`Observer`], [`Listing`], [`Card`]), and the agent's own errors without what tells of its inside ([`Scrubber`]). It
 //! judges nobody: whether a well-formed call may pass is the policy's business, who owns the task that
 //! it names is the ledger's, and which status a refusal has is the proxy's. The bytes that were read
 //! are the bytes to forward; nothing here rewrites them, but for a path where the policy asks for its normal
@@ -31,6 +31,7 @@ mod path;
 mod reply;
 mod routed;
 mod rpc;
+mod scrub;
 mod sniff;
 mod sse;
 mod version;
@@ -53,3 +54,4 @@ pub use observer::{Carrier, Learned, Observer};
 pub use reply::{
     PublicError, Rendered, Voice, grpc_status, refusal, terminal_event, terminal_trailers,
 };
+pub use scrub::{Document, ErrorEvents, Scrubber, Words};

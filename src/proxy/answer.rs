@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{self, HeaderMap, HeaderValue};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -15,7 +15,7 @@ use crate::coding::Accepted;
 use crate::ledger::{Ledger, Named};
 use crate::model::{Call, Dialect, Operation, Reason, Refusal, RequestId, TaskId};
 use crate::policy::Limits;
-use crate::protocol::{self, Listing, Observer};
+use crate::protocol::{self, Listing, Observer, Scrubber};
 use crate::quota::Admission;
 use crate::scan::{Carrier, Reply, Scan};
 use crate::telemetry::chain;
@@ -30,6 +30,7 @@ use super::messages::Messages;
 use super::readable::refuse_unreadable;
 use super::reply::{self, Addressee};
 use super::screen::{self, Course, Learner};
+use super::scrub::{self, Errors};
 use super::snapshot::Snapshot;
 use super::standing::Standing;
 use super::toll::Toll;
@@ -92,7 +93,7 @@ impl Answer<'_> {
             );
         // What has no body tells of the coding of another answer.
         let coded = (!is_bodiless).then(|| Coded::of(&head.headers));
-        let coded = coded.transpose().map(Option::flatten);
+        let mut coded = coded.transpose().map(Option::flatten);
         if !detectors.is_empty() {
             refuse_unreadable(&head)?;
             coded.as_ref().map_err(Refusal::clone)?;
@@ -106,6 +107,15 @@ impl Answer<'_> {
                 body: Judged::Whole(Bytes::new(), None),
             });
         }
+        let scrubs = self.snapshot.hygiene.scrubs_agent_errors();
+        let scrubber = scrubs.then(|| scrub::scrubber(&self.standing.case, self.toll));
+        let failure = match &scrubber {
+            Some(scrubber) => {
+                let scrubbed = self.scrubbed(&mut head, &mut upstream, &mut coded, scrubber);
+                scrubbed.await?
+            }
+            None => None,
+        };
         let content_type = head
             .headers
             .get(header::CONTENT_TYPE)
@@ -133,18 +143,27 @@ impl Answer<'_> {
         let card = self.card(&head, content_type)?;
         let mut learner = self.learner(content_type);
         let is_list = listing.is_some() || card.is_some();
+        let is_error = head.status.as_u16() >= 400;
+        let errors = scrubber.filter(|_| !is_error && coded.is_ok());
+        let mut errors = errors.and_then(|scrubber| Errors::of(&scrubber, head.status, carrier));
+        let is_rewritten = errors.as_ref().is_some_and(Errors::change_bodies);
         let coded = match coded {
             Err(refusal) if is_list => return Err(refusal),
             // Nobody reads it, so that it leaves as it came.
             Err(_) => None,
-            Ok(coded) => coded.filter(|_| is_list || learner.is_some() || !detectors.is_empty()),
+            Ok(coded) => coded
+                .filter(|_| is_list || is_rewritten || learner.is_some() || !detectors.is_empty()),
         };
         let length = upstream.size_hint().exact();
         let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(detectors), carrier));
         let mut ahead = None;
         let mut trailers = None;
-        if is_list || self.is_whole(scan.is_some(), length, &upstream) {
-            let (came, after) = self.collect(&mut upstream).await?;
+        let is_buffered = scan.is_some() || matches!(errors, Some(Errors::Document(_)));
+        if is_list || failure.is_some() || self.is_whole(is_buffered, length, &upstream) {
+            let (came, after) = match failure {
+                Some(failure) => failure,
+                None => self.collect(&mut upstream).await?,
+            };
             let most = match is_list {
                 true => self.limits.response_bytes,
                 false => self.buffer(),
@@ -161,6 +180,7 @@ impl Answer<'_> {
                         trailers: after,
                         list: listing,
                         card: card.as_ref(),
+                        errors: errors.as_mut(),
                         scan,
                     };
                     let (mut bytes, trailers) =
@@ -192,9 +212,14 @@ impl Answer<'_> {
             decoder.feed(ahead.unwrap_or_default());
             decoder
         });
-        if messages.is_some() {
-            // It may end early, and well.
+        if messages.is_some() || is_rewritten {
+            // It may end early, and well, or say something else.
             head.headers.remove(header::CONTENT_LENGTH);
+        }
+        if carrier == Carrier::Sse && !head.headers.contains_key(&ACCEL_BUFFERING) {
+            // nginx in front of us keeps what is small to itself, else, and comments are small.
+            let no = HeaderValue::from_static("no");
+            head.headers.insert(ACCEL_BUFFERING.clone(), no);
         }
         let course = Box::new(Course {
             upstream,
@@ -204,6 +229,7 @@ impl Answer<'_> {
             carrier,
             agent: self.agent,
             learner,
+            errors,
             addressee,
             standing: self.standing,
             limit: self.limits.response_bytes,
@@ -351,6 +377,48 @@ impl Answer<'_> {
         ))
     }
 
+    /// An answer that says of itself that it is an error is read whole; one that cannot be read, or is too long for
+    /// that, is replaced like one that tells too much.
+    async fn scrubbed(
+        &mut self,
+        head: &mut response::Parts,
+        upstream: &mut ResponseBody,
+        coded: &mut Result<Option<Coded>, Refusal>,
+        scrubber: &Scrubber,
+    ) -> Result<Option<(Bytes, Option<Box<HeaderMap>>)>, Refusal> {
+        if scrubber.speaks_grpc() && scrubber.fields(&mut head.headers) {
+            self.toll.scrubbed(1);
+        }
+        if !head.status.is_client_error() && !head.status.is_server_error() {
+            return Ok(None);
+        }
+        let most = self.buffer();
+        let started = clock::now();
+        let collected = collect(upstream, most).await;
+        self.toll.waited_for_agent(clock::now() - started);
+        let (came, trailers) = match collected {
+            Ok((came, trailers)) => (Some(came), trailers),
+            Err(refusal) if refusal.reason == Reason::ResponseTooLarge => (None, None),
+            Err(refusal) => return Err(refusal),
+        };
+        let ratio = self.limits.decompress_ratio;
+        let read = came.clone().and_then(|came| match coded {
+            Ok(None) => Some(came),
+            Ok(Some(coded)) => coded.undo(came, most, ratio).ok().flatten(),
+            Err(_) => None,
+        });
+        let body = match scrub::failure(scrubber, head, read.as_deref()) {
+            None => came.unwrap_or_default(),
+            Some(scrubbed) => {
+                *coded = Ok(None);
+                self.toll.scrubbed(1);
+                reply::name_decision(&mut head.headers, self.toll.decision());
+                scrubbed
+            }
+        };
+        Ok(Some((body, trailers)))
+    }
+
     /// The whole body as it comes, and what follows it.
     async fn collect(
         &mut self,
@@ -376,9 +444,22 @@ impl Answer<'_> {
             trailers,
             list,
             card,
+            mut errors,
             mut scan,
         } = read;
-        let is_list = list.is_some() || card.is_some();
+        let mut is_changed = list.is_some() || card.is_some();
+        if let Some(errors) = errors.as_deref_mut() {
+            let mut pieces = VecDeque::new();
+            let scrubbed = errors.feed(body, &mut pieces) + errors.finish(&mut pieces);
+            body = join(pieces);
+            if scrubbed > 0 {
+                is_changed = true;
+                self.toll.scrubbed(scrubbed);
+                headers::remove_digests(headers);
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+                reply::name_decision(headers, self.toll.decision());
+            }
+        }
         if let Some(listing) = list {
             body = self.filtered(headers, listing, body).await?;
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
@@ -402,7 +483,7 @@ impl Answer<'_> {
             None => body,
         };
         if let Some((coded, came)) = coded {
-            let is_changed = is_list || scan.as_ref().is_some_and(Scan::changed);
+            let is_changed = is_changed || scan.as_ref().is_some_and(Scan::changed);
             let detectors = scan.as_ref().map(|_| &self.snapshot.detectors);
             bytes = match !is_changed && coded.may_stay(&came, self.accepted, detectors) {
                 true => came,
@@ -421,7 +502,10 @@ impl Answer<'_> {
             bytes = cards.tell(card, bytes, headers, &view)?;
         }
         let trailers = match trailers {
-            Some(trailers) => {
+            Some(mut trailers) => {
+                if let Some(errors) = errors {
+                    self.toll.scrubbed(errors.trailers(&mut trailers));
+                }
                 let mut found = Vec::new();
                 let detectors = scan.as_ref().map(Scan::detectors);
                 let judged = self.names.judge_trailers(trailers, detectors, &mut found);
@@ -465,6 +549,7 @@ struct Whole<'a> {
     trailers: Option<Box<HeaderMap>>,
     list: Option<(Listing, protocol::Carrier)>,
     card: Option<&'a AskedCard>,
+    errors: Option<&'a mut Errors>,
     scan: Option<Scan>,
 }
 
@@ -492,6 +577,9 @@ async fn collect(
     }
     Ok((join(pieces), trailers))
 }
+
+/// Whether nginx collects an answer before it passes it on (nginx, "proxy_buffering").
+static ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What the messages of an answer over gRPC are.
 const fn reply(call: &Call) -> Reply {

@@ -226,6 +226,15 @@ pub(super) const fn catalogue(reason: Reason) -> Entry {
     }
 }
 
+/// What takes the place of an agent's own error. It is no refusal: the call was allowed, and the agent has answered. Over
+/// JSON-RPC the agent's code stays.
+pub(super) const AGENT_ERROR: Entry = entry(
+    StatusCode::INTERNAL_SERVER_ERROR,
+    -31020,
+    "AGENT_ERROR",
+    "The agent could not complete this call.",
+);
+
 /// Whether nothing of the answer may tell that lictor gave it: what is somebody else's looks like what
 /// does not exist.
 pub(super) const fn is_silent(reason: Reason) -> bool {
@@ -284,6 +293,10 @@ the sentence. Names and codes are stable: programs may tell by them what to do.
 const FORMS: &str = "
 A request that is not well-formed has the code that JSON-RPC itself has for it (-32700, -32600, -32602), and a head of MCP 2026-07-28 that contradicts its body -32020. A
 task that is somebody else's, or nobody's, is `TASK_NOT_FOUND` in the agent's own words, without a mark of lictor; to clients of MCP its code is -32602.
+
+An error of the agent's own is no refusal and has no reason. Where it told of the agent's inside ([dialects.md](dialects.md#errors-of-the-agent)), the caller reads
+`AGENT_ERROR`, \"The agent could not complete this call.\" and the decision, under the agent's status, over JSON-RPC and gRPC also under its code. Where the
+dialect leaves the code to us, it is -31020.
 
 The HTTP status is the one of the table also inside JSON-RPC. Clients that read errors of JSON-RPC only in answers with 200 get them so with
 `http: { jsonRpcStatus: ok }`; 401 stays, since it asks for a credential.

@@ -36,6 +36,7 @@ mod relay;
 mod reply;
 pub mod resource;
 mod screen;
+mod scrub;
 mod snapshot;
 mod spoofable;
 mod standing;

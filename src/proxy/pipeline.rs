@@ -42,7 +42,7 @@ use super::standing::{Case, Standing};
 use super::toll::Toll;
 use super::trace::Trace;
 use super::tunnel::Tunnel;
-use super::{Parts, Proxy, upgrade};
+use super::{Parts, Proxy, scrub, upgrade};
 
 /// Bytes that somebody unknown may make us read before we know what is asked.
 const UNAUTHENTICATED_BODY_BYTES: usize = 64 * 1024;
@@ -417,6 +417,8 @@ impl Walk<'_> {
         let accepted = Accepted::read(codings.map(HeaderValue::as_bytes));
         let is_read = card.is_some()
             || Listing::of(&standing.case.call).is_some()
+            || (self.snapshot.hygiene.scrubs_agent_errors()
+                && scrub::reads(standing.case.call.dialect))
             || Observer::is_for(&standing.case.call);
         let sent = clock::now();
         let mut handshake = self.handshake.take();

@@ -111,6 +111,7 @@ fn public<T>(
             _ => addressee.code.filter(|_| own).unwrap_or(entry.code),
         },
         reason: entry.name,
+        kept: None,
         message: refusal.say.as_deref().unwrap_or(entry.sentence),
         decision: Some(&decision.to_string()),
         request_id: request_id.as_str(),
@@ -266,6 +267,11 @@ pub(super) fn end_messages(
 pub(super) fn close_reason(refusal: &Refusal, decision: DecisionId) -> String {
     let sentence = catalogue(refusal.reason).sentence;
     format!("{sentence} ({decision})")
+}
+
+/// Names the decision in an answer of the agent that is not all its own.
+pub(super) fn name_decision(headers: &mut HeaderMap, decision: DecisionId) {
+    insert(headers, DECISION_ID, &decision.to_string());
 }
 
 /// What every answer of an agent carries besides its own fields.

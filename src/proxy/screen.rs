@@ -28,6 +28,7 @@ use super::hold::{Due, Hold};
 use super::messages::Messages;
 use super::panic::caught;
 use super::reply::{self, Addressee};
+use super::scrub::Errors;
 use super::standing::Standing;
 use super::toll::Toll;
 
@@ -114,6 +115,8 @@ pub(super) struct Course {
     pub(super) standing: Standing,
     /// Bytes that the agent may send.
     pub(super) limit: u64,
+    /// What takes the agent's own errors out, if that is done.
+    pub(super) errors: Option<Errors>,
     /// For an answer of gRPC, which ends in trailers.
     pub(super) messages: Option<Messages>,
 }
@@ -130,6 +133,10 @@ pub(super) struct Screen {
     // Bytes that came, and what they stand for where they are coded.
     came: u64,
     received: u64,
+    // What came and is not judged yet, whether the agent has said all, and whether that was looked through for errors.
+    arrived: VecDeque<Bytes>,
+    ending: bool,
+    scrubbed: bool,
     // Since when the agent is waited for, and when the caller was given the last piece.
     waiting_since: Option<Instant>,
     given_at: Option<Instant>,
@@ -177,6 +184,9 @@ impl Screen {
             trailers,
             came: 0,
             received: 0,
+            arrived: VecDeque::new(),
+            ending: false,
+            scrubbed: false,
             waiting_since: None,
             given_at: None,
             hold,
@@ -192,8 +202,11 @@ impl Screen {
     /// The length, where it cannot change on the way.
     fn size_hint(&self) -> SizeHint {
         let course = &self.course;
-        let may_end_early =
-            course.scan.is_some() || course.messages.is_some() || course.decoder.is_some();
+        let errors = course.errors.as_ref();
+        let may_end_early = course.scan.is_some()
+            || course.messages.is_some()
+            || course.decoder.is_some()
+            || errors.is_some_and(Errors::change_bodies);
         if !may_end_early && self.state == State::Running && self.released.is_empty() {
             return self.course.upstream.size_hint();
         }
@@ -235,7 +248,15 @@ impl Screen {
                 }
                 continue;
             }
+            if let Some(bytes) = self.arrived.pop_front() {
+                self.take(bytes);
+                continue;
+            }
             if self.decode() {
+                continue;
+            }
+            if self.ending {
+                self.end_of_body();
                 continue;
             }
             let Poll::Ready(frame) = Pin::new(&mut self.course.upstream).poll_frame(context) else {
@@ -257,7 +278,7 @@ impl Screen {
                 Some(Err(error)) => {
                     self.upstream_failed(&Refusal::new(error.reason()).detail(chain(&error)))
                 }
-                None => self.upstream_ended(),
+                None => self.ending = true,
             }
         }
     }
@@ -289,7 +310,7 @@ impl Screen {
     /// One piece as it comes.
     fn receive(&mut self, bytes: Bytes) {
         let Some(decoder) = &mut self.course.decoder else {
-            return self.take(bytes);
+            return self.plain(bytes);
         };
         self.came += bytes.len() as u64;
         decoder.feed(bytes);
@@ -307,7 +328,7 @@ impl Screen {
         };
         match decoder.piece() {
             Ok(None) => return false,
-            Ok(Some(piece)) => self.take(piece),
+            Ok(Some(piece)) => self.plain(piece),
             Err(error) => self.undecodable(error),
         }
         true
@@ -330,14 +351,25 @@ impl Screen {
         self.cut(&refusal, Outcome::Blocked);
     }
 
-    /// One piece of the answer.
-    fn take(&mut self, bytes: Bytes) {
+    /// One piece of the answer, without its coding.
+    fn plain(&mut self, bytes: Bytes) {
         #[cfg(test)]
         assert!(!bytes.starts_with(b"panic!"), "asked for by a test");
         self.received += bytes.len() as u64;
         if self.received > self.course.limit {
             return self.cut_at_limit();
         }
+        match &mut self.course.errors {
+            None => self.take(bytes),
+            Some(errors) => {
+                let scrubbed = errors.feed(bytes, &mut self.arrived);
+                self.toll.scrubbed(scrubbed);
+            }
+        }
+    }
+
+    /// One piece, without the agent's own errors.
+    fn take(&mut self, bytes: Bytes) {
         // Ownership is learned before the reader can know the id, so that its next call finds it.
         if let Some(learner) = &mut self.course.learner {
             let named = learner.observe(&bytes);
@@ -384,6 +416,18 @@ impl Screen {
         self.judged(judged);
     }
 
+    /// The agent has said all: what was held back to see whether it is an error comes first.
+    fn end_of_body(&mut self) {
+        match &mut self.course.errors {
+            Some(errors) if !self.scrubbed => {
+                self.scrubbed = true;
+                let scrubbed = errors.finish(&mut self.arrived);
+                self.toll.scrubbed(scrubbed);
+            }
+            Some(_) | None => self.upstream_ended(),
+        }
+    }
+
     fn upstream_ended(&mut self) {
         let decoder = self.course.decoder.as_ref();
         if let Some(Err(error)) = decoder.map(Decoder::finish) {
@@ -407,9 +451,13 @@ impl Screen {
 
     /// After the body was found good.
     fn judge_trailers(&mut self) {
-        let Some(trailers) = self.trailers.take() else {
+        let Some(mut trailers) = self.trailers.take() else {
             return;
         };
+        if let Some(errors) = &self.course.errors {
+            let scrubbed = errors.trailers(&mut trailers);
+            self.toll.scrubbed(scrubbed);
+        }
         let mut found = Vec::new();
         let detectors = self.course.scan.as_ref().map(Scan::detectors);
         let names = &self.proxy.parts().identity_headers;

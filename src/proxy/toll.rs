@@ -132,6 +132,14 @@ impl Toll {
         self.record().downstream += time;
     }
 
+    /// So many errors of the agent were written anew.
+    pub(super) fn scrubbed(&mut self, errors: u64) {
+        if errors > 0 {
+            self.proxy.parts().calls.scrubbed.inc_by(errors);
+            self.record().scrubbed_errors += errors;
+        }
+    }
+
     pub(super) fn found(&mut self, findings: Vec<Finding>) {
         for finding in findings {
             self.proxy.parts().calls.found(&finding);

@@ -31,6 +31,8 @@ pub struct CallMetrics {
     pub held_bytes: Gauge,
     /// Cards of the agent that were not what they were when they were last seen.
     pub card_changes: Counter,
+    /// Errors of the agent that were written anew.
+    pub scrubbed: Counter,
     /// Calls and answers that ended by a bug of ours.
     pub panics: Counter,
     in_flight: Gauge,
@@ -107,6 +109,10 @@ impl CallMetrics {
             card_changes: registry.counter(
                 "lictor_agent_card_changes_total",
                 "Changes of the agent's card that were seen.",
+            )?,
+            scrubbed: registry.counter(
+                "lictor_agent_errors_scrubbed_total",
+                "Errors of the agent that told of its inside, or were its own fault, and left in other words.",
             )?,
             panics: registry.counter(
                 "lictor_panics_total",

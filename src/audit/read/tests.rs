@@ -89,6 +89,7 @@ fn full() -> Record {
         upstream: Duration::from_micros(3),
         downstream: Duration::from_micros(4),
         held_bytes_max: 5,
+        scrubbed_errors: 2,
         outcome: Some(Outcome::Refused),
         time: Timestamp::from_microsecond(1_795_772_096_000_042).unwrap(),
         duration: Duration::from_micros(100),

@@ -13,7 +13,7 @@ use super::{defined_twice, rule_ref, set};
 use crate::config::decode::{self, Fields, bad_value};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{
-    CORS, HTTP, JSON_RPC_STATUS, PATHS, SECURITY_HEADERS, SERVER, TRACE_CONTEXT,
+    AGENT_ERRORS, CORS, HTTP, JSON_RPC_STATUS, PATHS, SECURITY_HEADERS, SERVER, TRACE_CONTEXT,
 };
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
@@ -36,6 +36,7 @@ pub(super) struct RawHttp {
     paths: Option<(Span, Paths)>,
     trace_context: Option<(Span, TraceContext)>,
     rpc_status: Option<(Span, RpcStatus)>,
+    passes_agent_errors: Option<(Span, bool)>,
     protected_resource: Option<(Span, RawResource)>,
     push: Option<(Span, RawPush)>,
     sign_responses: Option<(Span, SignedAnswers)>,
@@ -152,6 +153,11 @@ impl RawHttp {
             let word = decode::word(&entry.value, "`server`", SERVER, &words, report);
             set(&mut self.hides_server, entry, word, report);
         }
+        if let Some(entry) = fields.take("agentErrors") {
+            let words = [("scrub", false), ("pass", true)];
+            let word = decode::word(&entry.value, "`agentErrors`", AGENT_ERRORS, &words, report);
+            set(&mut self.passes_agent_errors, entry, word, report);
+        }
         if let Some(entry) = fields.take("paths") {
             let words = [("refuse", Paths::Refuse), ("normalise", Paths::Normalise)];
             let word = decode::word(&entry.value, "`paths`", PATHS, &words, report);
@@ -234,6 +240,8 @@ impl RawHttp {
             paths: value(self.paths).unwrap_or(default.paths),
             trace_context: value(self.trace_context).unwrap_or(default.trace_context),
             rpc_status: value(self.rpc_status).unwrap_or(default.rpc_status),
+            passes_agent_errors: value(self.passes_agent_errors)
+                .unwrap_or(default.passes_agent_errors),
         }
     }
 

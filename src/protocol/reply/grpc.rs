@@ -10,9 +10,9 @@ use super::{A2A_DOMAIN, Metadata, OWN_DOMAIN, PublicError, Voice, whole_seconds}
 use crate::model::{A2aVersion, Dialect};
 use crate::protobuf::{put, put_number};
 
-const STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
-const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
+pub(in super::super) const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+pub(in super::super) const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+pub(in super::super) const DETAILS: HeaderName = HeaderName::from_static("grpc-status-details-bin");
 /// What is taken instead of what was refused (gRPC, "Compression").
 const ACCEPT_ENCODING: HeaderName = HeaderName::from_static("grpc-accept-encoding");
 
@@ -35,12 +35,23 @@ pub(super) fn fields(dialect: Dialect, error: &PublicError<'_>) -> HeaderMap {
     };
     put(MESSAGE, &message);
     if !(is_of_0_3 && is_silent) {
-        put(DETAILS, &STANDARD_NO_PAD.encode(status(code, error)));
+        put(
+            DETAILS,
+            &STANDARD_NO_PAD.encode(status(code.number(), error)),
+        );
     }
     if error.status == UNSUPPORTED_MEDIA_TYPE {
         put(ACCEPT_ENCODING, "identity");
     }
     fields
+}
+
+/// The fields that say an error under a status that stays.
+pub(in super::super) fn told(number: u16, error: &PublicError<'_>) -> [(HeaderName, String); 2] {
+    [
+        (MESSAGE, escape(error.message)),
+        (DETAILS, STANDARD_NO_PAD.encode(status(number, error))),
+    ]
 }
 
 const UNSUPPORTED_MEDIA_TYPE: u16 = 415;
@@ -57,10 +68,20 @@ pub(super) const fn code(status: u16, code: i32) -> Code {
 }
 
 /// `google.rpc.Status`, with an `ErrorInfo` and, where it helps to wait, a `RetryInfo`.
-fn status(code: Code, error: &PublicError<'_>) -> Vec<u8> {
+fn status(number: u16, error: &PublicError<'_>) -> Vec<u8> {
     let mut status = Vec::with_capacity(192);
-    put_number(&mut status, 1, code.number().into());
+    put_number(&mut status, 1, number.into());
     put(&mut status, 2, error.message.as_bytes());
+    if let Some(reason) = error.kept {
+        let mut info = Vec::with_capacity(64);
+        put(&mut info, 1, reason.as_bytes());
+        put(&mut info, 2, A2A_DOMAIN.as_bytes());
+        put_any(
+            &mut status,
+            "type.googleapis.com/google.rpc.ErrorInfo",
+            &info,
+        );
+    }
     put_any(
         &mut status,
         "type.googleapis.com/google.rpc.ErrorInfo",

@@ -4,7 +4,7 @@
 //! form. Whatever stands in a refusal is written by a JSON writer, so no text breaks out of its place.
 
 mod failed;
-mod grpc;
+pub(super) mod grpc;
 mod model;
 mod problem;
 mod rpc;
@@ -39,6 +39,8 @@ pub struct PublicError<'a> {
     pub code: i32,
     /// The stable word, e.g. `RATE_LIMIT_EXCEEDED`.
     pub reason: &'a str,
+    /// A reason of the agent's that stands beside it, where the dialect has such (A2A 1.0, section 9.5).
+    pub kept: Option<&'static str>,
     /// The sentence for a human.
     pub message: &'a str,
     /// The decision, for whoever asks why.

@@ -50,15 +50,22 @@ pub(super) fn json(error: &PublicError<'_>) -> String {
 }
 
 pub(super) fn details<'a>(error: &PublicError<'a>) -> Vec<Detail<'a>> {
-    let mut details = vec![Detail::ErrorInfo {
+    let info = |reason, domain, metadata| Detail::ErrorInfo {
         kind: "type.googleapis.com/google.rpc.ErrorInfo",
-        reason: error.reason,
-        domain: match error.voice {
-            Voice::Agent => A2A_DOMAIN,
-            Voice::Lictor => OWN_DOMAIN,
-        },
-        metadata: Metadata::of(error),
-    }];
+        reason,
+        domain,
+        metadata,
+    };
+    let mut details = Vec::with_capacity(2);
+    if let Some(reason) = error.kept {
+        // First: clients take the first that they find.
+        details.push(info(reason, A2A_DOMAIN, Metadata::default()));
+    }
+    let domain = match error.voice {
+        Voice::Agent => A2A_DOMAIN,
+        Voice::Lictor => OWN_DOMAIN,
+    };
+    details.push(info(error.reason, domain, Metadata::of(error)));
     if let Some(delay) = error.retry_after {
         details.push(Detail::RetryInfo {
             kind: "type.googleapis.com/google.rpc.RetryInfo",

@@ -210,6 +210,7 @@ fn a_refusal_says_what_and_why_and_when() {
         status: 429,
         code: -31003,
         reason: "RATE_LIMIT_EXCEEDED",
+        kept: None,
         message: "100 % \u{e4}\r\ngrpc-status: 0",
         decision: Some("d-1"),
         request_id: "r-1",

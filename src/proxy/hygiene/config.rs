@@ -33,6 +33,8 @@ pub struct Config {
     pub trace_context: TraceContext,
     /// The HTTP status of refusals inside JSON-RPC.
     pub rpc_status: RpcStatus,
+    /// Whether the agent's own errors leave as they are.
+    pub passes_agent_errors: bool,
 }
 
 impl Default for Config {
@@ -48,6 +50,7 @@ impl Default for Config {
             paths: Paths::Refuse,
             trace_context: TraceContext::Continue,
             rpc_status: RpcStatus::Http,
+            passes_agent_errors: false,
         }
     }
 }

@@ -38,6 +38,7 @@ pub struct Hygiene {
     paths: Paths,
     trace_context: TraceContext,
     rpc_status: RpcStatus,
+    passes_agent_errors: bool,
 }
 
 /// What a request tells of the page that it comes from.
@@ -76,12 +77,18 @@ impl Hygiene {
             paths: config.paths,
             trace_context: config.trace_context,
             rpc_status: config.rpc_status,
+            passes_agent_errors: config.passes_agent_errors,
         }
     }
 
     /// The HTTP status of refusals inside JSON-RPC.
     pub(super) const fn rpc_status(&self) -> RpcStatus {
         self.rpc_status
+    }
+
+    /// Whether the agent's own errors are written anew, without what tells of its inside.
+    pub(super) const fn scrubs_agent_errors(&self) -> bool {
+        !self.passes_agent_errors
     }
 
     /// Whether paths are put into their normal form before they are judged.

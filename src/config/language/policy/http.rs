@@ -23,6 +23,12 @@ pub(in crate::config) static HTTP: Record = Record::new(
         .otherwise("the agent's card passes as it is")
         .examples(&["{ publicUrl: \"https://agents.example/quotes\" }"]),
         Field::new(
+            "agentErrors",
+            Value::Word(AGENT_ERRORS),
+            "What becomes of the agent's own errors, which tell of its code, its files, its hosts and its databases.",
+        )
+        .default("scrub"),
+        Field::new(
             "cors",
             Value::Record(&CORS),
             "Which pages of other origins may call and read answers (Fetch, section 3.2). Where it is written, lictor speaks for the \
@@ -110,6 +116,7 @@ pub(in crate::config) static HTTP: Record = Record::new(
 .hints(&[
     ("allowedOrigins", "origins"),
     ("card", "agentCard"),
+    ("errors", "agentErrors"),
     ("hsts", "securityHeaders"),
     ("path", "paths"),
     ("pushNotifications", "push"),
@@ -220,6 +227,15 @@ pub(in crate::config) static PATHS: &[Word] = &[
         "normalise",
         "It is put into its normal form, and that is judged and forwarded. What has none is refused.",
     ),
+];
+
+pub(in crate::config) static AGENT_ERRORS: &[Word] = &[
+    Word::new(
+        "scrub",
+        "Of what is the agent's own fault the caller learns that it happened, and under which decision it is recorded. What is the caller's \
+         stays, unless it shows a stack trace or the like.",
+    ),
+    Word::new("pass", "They leave as they are."),
 ];
 
 pub(in crate::config) static JSON_RPC_STATUS: &[Word] = &[

@@ -16,7 +16,7 @@ mod tenants;
 mod tools;
 
 pub(in crate::config) use self::http::{
-    CORS, HTTP, JSON_RPC_STATUS, PATHS, PROTECTED_RESOURCE, SECURITY_HEADERS, SERVER,
+    AGENT_ERRORS, CORS, HTTP, JSON_RPC_STATUS, PATHS, PROTECTED_RESOURCE, SECURITY_HEADERS, SERVER,
     SIGN_RESPONSES, TRACE_CONTEXT,
 };
 pub(in crate::config) use actions::LEAK_ACTIONS;
