@@ -15,10 +15,10 @@ use lictor::identity::signature::{
 };
 use serde_json::{Value, json};
 
-use support::eventually;
 use support::http1::Message;
 use support::lictor::{Lictor, Setup};
 use support::upstream::Upstream;
+use support::{eventually, secrets};
 
 mod support;
 
@@ -63,6 +63,10 @@ fn jwks(key: &SigningKey, kid: &str, more: &Value) -> String {
 
 impl Stage {
     async fn new() -> Self {
+        Self::under(POLICY).await
+    }
+
+    async fn under(policy: &str) -> Self {
         let upstream = Upstream::json(json!({})).await;
         let setup = Setup::new(upstream.address);
         let home = setup.home().to_owned();
@@ -79,7 +83,7 @@ impl Stage {
         let minter = TokenMinter::generate(TokenAlgorithm::EdDsa).unwrap();
         fs::write(home.join("jwks.json"), minter.jwks()).unwrap();
         Self {
-            lictor: setup.policy(POLICY).start().await,
+            lictor: setup.policy(policy).start().await,
             upstream,
             desk,
             edge,
@@ -577,6 +581,22 @@ async fn content_is_held_until_it_was_compared_within_the_limit() {
     let seen = stage.seen();
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].body.len(), 60_000);
+}
+
+#[tokio::test]
+async fn what_somebody_signed_is_refused_and_not_redacted() {
+    let leaks = "leaks: { direction: request, packs: { credentials: redact } }\n";
+    let stage = Stage::under(&format!("{POLICY}{leaks}")).await;
+    let mut call = stage.call("n-redact-1");
+    assert_eq!(stage.send(&call).await.status(), 200);
+    call.nonce = Some("n-redact-2".to_owned());
+    call.body = json!({ "key": secrets::github_token(46) })
+        .to_string()
+        .into_bytes();
+    let got = stage.send(&call).await;
+    assert_eq!(got.status(), 403, "{got:?}");
+    assert_eq!(stage.record(2).await["reason"], "request-leak");
+    assert_eq!(stage.seen().len(), 1);
 }
 
 #[tokio::test]

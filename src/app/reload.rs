@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task;
@@ -19,7 +20,7 @@ use crate::proxy::hygiene::Hygiene;
 use crate::proxy::resource::ProtectedResource;
 use crate::proxy::{Candidate, Proxy, Snapshot};
 use crate::push::Hooks;
-use crate::scan;
+use crate::scan::{self, Detectors};
 use crate::telemetry::ControlMetrics;
 
 use super::StartError;
@@ -76,7 +77,16 @@ impl Compiler {
             fingerprint_key: self.fingerprint_key,
             ..policies.leaks
         };
-        let judges = Judges::compile(policies.policy, policies.quotas, &leaks)?;
+        let directions = policies.directions;
+        let requests = leaks.clone().where_wanted(directions.requests);
+        let answers = leaks.where_wanted(directions.answers);
+        let judges = Judges::compile(policies.policy, policies.quotas, &answers)?;
+        let request_detectors = match requests == answers {
+            true => Arc::clone(&judges.detectors),
+            false => {
+                Arc::new(Detectors::compile(&requests).context("the detectors do not compile")?)
+            }
+        };
         let report = judges.rehearse(&self.agent, &policies.rehearsal, "");
         if report.failures().next().is_some() {
             return Err(Rejected::Tests(report.to_string()));
@@ -92,6 +102,7 @@ impl Compiler {
             policy: Arc::new(judges.policy),
             quotas: Arc::new(judges.quotas),
             detectors: judges.detectors,
+            request_detectors,
             hygiene: Arc::new(Hygiene::compile(policies.http)),
             resource: policies
                 .resource

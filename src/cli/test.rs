@@ -61,7 +61,8 @@ pub(super) fn test(arguments: &Test) -> u8 {
     let named = operator.as_ref().map(|operator| &*operator.agent_name);
     let agent = arguments.agent.as_deref().or(named);
     let tests = &policies.rehearsal;
-    let judges = app::Judges::compile(policies.policy, policies.quotas, &policies.leaks);
+    let leaks = policies.leaks.where_wanted(policies.directions.answers);
+    let judges = app::Judges::compile(policies.policy, policies.quotas, &leaks);
     let judges = match judges {
         Ok(judges) => judges,
         Err(error) => {

@@ -50,6 +50,8 @@ pub struct Policies {
     pub identity: identity::Config,
     /// For `scan`. The fingerprint key is zero: it is state and no policy, so the caller puts it in.
     pub leaks: scan::Config,
+    /// Which way that is looked for.
+    pub directions: scan::Directions,
     /// For `proxy::hygiene::Hygiene::compile`.
     pub http: hygiene::Config,
     /// Where clients find out who issues tokens.
@@ -163,6 +165,7 @@ fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Polic
         quotas: checked.quotas,
         identity: checked.identity,
         leaks: checked.leaks,
+        directions: checked.directions,
         http: checked.http,
         resource: checked.resource,
         card: checked.card,

@@ -57,7 +57,7 @@ leaks:
   packs: { credentials: block, pii: redact, pii.email: flag }
   hold: { bytes: 8KiB, time: 5s, atBound: release }
   buffer: 2MiB
-  direction: response
+  direction: [response, request]
 "#,
     );
     let identity = &policies.identity.identities[0];
@@ -105,6 +105,7 @@ leaks:
     assert_eq!(policies.leaks.hold.bytes, 8 << 10);
     assert_eq!(policies.leaks.hold.at_bound, AtBound::Release);
     assert_eq!(policies.leaks.buffer_bytes, 2 << 20);
+    assert!(policies.directions.answers && policies.directions.requests);
     assert_eq!((policies.files, policies.rules), (1, 1));
     assert!(policies.warnings.is_empty());
 }

@@ -102,6 +102,8 @@ reasons! {
     PushUnsupported "push-unsupported" Downstream,
     /// A rate quota is spent.
     RateLimited "rate-limited" Downstream,
+    /// The scan blocked the request.
+    RequestLeak "request-leak" Downstream,
     /// The request's body did not arrive in time.
     RequestTimeout "request-timeout" Downstream,
     /// The request's body is above its limit.

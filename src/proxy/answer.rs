@@ -595,7 +595,7 @@ const fn reply(call: &Call) -> Reply {
 }
 
 /// The pieces as one; a single piece is not copied.
-fn join(mut pieces: VecDeque<Bytes>) -> Bytes {
+pub(super) fn join(mut pieces: VecDeque<Bytes>) -> Bytes {
     if pieces.len() <= 1 {
         return pieces.pop_front().unwrap_or_default();
     }

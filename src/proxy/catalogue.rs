@@ -150,6 +150,12 @@ pub(super) const fn catalogue(reason: Reason) -> Entry {
             "RATE_LIMIT_EXCEEDED",
             "Too many requests. Please wait before trying again.",
         ),
+        Reason::RequestLeak => entry(
+            StatusCode::FORBIDDEN,
+            -31020,
+            "SECRET_IN_REQUEST",
+            "The request holds something that may not be sent to this service.",
+        ),
         Reason::RequestTimeout => entry(
             StatusCode::REQUEST_TIMEOUT,
             -31010,

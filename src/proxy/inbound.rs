@@ -121,7 +121,7 @@ pub(super) enum Inbound {
     Buffered(Bytes),
     /// Nothing.
     Empty,
-    /// Read whole, because its digest is signed. Nothing in it decides.
+    /// Read whole, because its digest is signed or it is searched. Nothing in it decides.
     Held(Bytes),
     /// Passed on as it comes, because nothing in it decides.
     Streamed {
@@ -132,14 +132,14 @@ pub(super) enum Inbound {
 }
 
 impl Inbound {
-    /// Reads as much of the body as the judgement needs, and at most `most` bytes of it; all of it where its digest is
-    /// signed.
+    /// Reads as much of the body as the judgement needs, and at most `most` bytes of it; all of it where `reads_whole`, since
+    /// its digest is signed or it is searched.
     pub(super) async fn read(
         head: &Head,
         mut body: CallerBody,
         most: usize,
         idle: Duration,
-        is_signed: bool,
+        reads_whole: bool,
     ) -> Result<Self, Refusal> {
         if body.is_end_stream() {
             return Ok(Self::Empty);
@@ -149,7 +149,7 @@ impl Inbound {
             return Ok(Self::Empty);
         };
         let whole = match head.wants_body(Some(&first)) {
-            protocol::Body::None | protocol::Body::Stream if !is_signed => {
+            protocol::Body::None | protocol::Body::Stream if !reads_whole => {
                 return Ok(Self::Streamed {
                     first,
                     rest: body,

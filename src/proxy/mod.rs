@@ -1,7 +1,7 @@
 //! The order of the rooms.
 //!
 //! Owns what one call passes through, in which order, and what its answer looks like; decides nothing
-//! itself. `connection` serves one connection, for one of the `agents`; `pipeline` one call, `answer` what the agent says before
+//! itself. `connection` serves one connection, for one of the `agents`; `pipeline` one call, `search` reads what callers send, `answer` what the agent says before
 //! its head leaves, `readable` and `coded` whether and how that can be read, `screen` what leaves while it runs, `farewell`
 //! lets that arrive when the rest is cut, `card` says what is told of the agent, `hygiene` which fields travel, `trace` which trace a call is
 //! part of, and `reply` is the single place where a refusal
@@ -37,6 +37,7 @@ mod reply;
 pub mod resource;
 mod screen;
 mod scrub;
+mod search;
 mod snapshot;
 mod spoofable;
 mod standing;

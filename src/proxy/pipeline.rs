@@ -42,7 +42,7 @@ use super::standing::{Case, Standing};
 use super::toll::Toll;
 use super::trace::Trace;
 use super::tunnel::Tunnel;
-use super::{Parts, Proxy, scrub, upgrade};
+use super::{Parts, Proxy, scrub, search, upgrade};
 
 /// Bytes that somebody unknown may make us read before we know what is asked.
 const UNAUTHENTICATED_BODY_BYTES: usize = 64 * 1024;
@@ -288,7 +288,10 @@ impl Walk<'_> {
         // Who is not known is told so in the words of the call, if those could be read at all.
         let caller = caller.and_then(|caller| check_content(caller, inbound.as_ref().ok()));
         let Caller {
-            principal, beside, ..
+            principal,
+            beside,
+            content,
+            ..
         } = caller
             .map_err(|refusal| (self.addressee(head.clone(), inbound.as_ref().ok()), refusal))?;
         let record = self.toll.record();
@@ -296,13 +299,36 @@ impl Walk<'_> {
         record.beside = beside;
         let inbound = inbound.map_err(|refusal| (self.addressee(head.clone(), None), refusal))?;
         self.toll.record().request_bytes = inbound.length().unwrap_or_default();
+        // Before anything is read out of it: what is judged is what the agent gets.
+        let (inbound, leak) = self.search(&mut parts.headers, inbound, content.is_some());
         let depth = self.snapshot.policy.json_depth();
         let call = head.into_call(inbound.judged(), depth).map_err(malformed)?;
         self.toll.call(&call);
 
         let addressee = Addressee::of(&call);
-        let answered = self.judged(parts, inbound, principal, call).await;
+        let answered = self.judged(parts, inbound, principal, call, leak).await;
         answered.map_err(|refusal| (addressee, refusal))
+    }
+
+    /// What of the request may go on, and why it may not, which only somebody who may call at all is told.
+    fn search(
+        &mut self,
+        headers: &mut HeaderMap,
+        inbound: Inbound,
+        is_signed: bool,
+    ) -> (Inbound, Option<Refusal>) {
+        let detectors = &self.snapshot.request_detectors;
+        if detectors.is_empty() {
+            return (inbound, None);
+        }
+        if self.handshake.is_some() {
+            let refusal = Refusal::new(Reason::OperationUnsupported);
+            let refusal = refusal.detail("what callers say in a WebSocket is not searched");
+            return (inbound, Some(refusal));
+        }
+        let searched = search::search(detectors, headers, inbound, is_signed);
+        self.toll.found(searched.found);
+        (searched.inbound, searched.refusal)
     }
 
     /// This call is one of those in flight.
@@ -343,8 +369,9 @@ impl Walk<'_> {
             allowed.min(UNAUTHENTICATED_BODY_BYTES)
         };
         let is_signed = caller.as_ref().is_ok_and(|caller| caller.content.is_some());
+        let reads_whole = is_signed || !self.snapshot.request_detectors.is_empty();
         let idle = self.inlet.bounds.body_idle;
-        Inbound::read(head, body, most, idle, is_signed).await
+        Inbound::read(head, body, most, idle, reads_whole).await
     }
 
     /// Whom to answer when the call is refused before it is known.
@@ -365,6 +392,7 @@ impl Walk<'_> {
         inbound: Inbound,
         principal: Arc<Principal>,
         call: Call,
+        leak: Option<Refusal>,
     ) -> Result<Answered, Refusal> {
         let limits = self.snapshot.policy.limits(&call.action);
         let mut case = Case {
@@ -386,7 +414,8 @@ impl Walk<'_> {
         if let Some(answered) = self.metadata(&parts, &case)? {
             return Ok(answered);
         }
-        let admission = match self.admit(&case, &limits) {
+        let admitted = self.admit(&case, &limits);
+        let admission = match admitted.and_then(|admission| leak.map_or(Ok(admission), Err)) {
             Ok(admission) => admission,
             Err(refusal) => {
                 let ledger = &self.agent().ledger;

@@ -10,29 +10,33 @@ use crate::model::{Reason, Refusal};
 /// # Errors
 /// When that is so.
 pub(super) fn refuse_unreadable(head: &response::Parts) -> Result<(), Refusal> {
-    if head.status == StatusCode::PARTIAL_CONTENT {
-        return Err(Refusal::new(Reason::UpstreamInvalid).detail("a 206 that nobody asked for"));
-    }
-    refuse_ambiguous(&head.headers)?;
-    let mut codings = head.headers.get_all(&GRPC_ENCODING).iter();
+    let why = match head.status {
+        StatusCode::PARTIAL_CONTENT => Some("a 206 that nobody asked for"),
+        _ => unreadable(&head.headers),
+    };
+    why.map_or(Ok(()), |why| {
+        Err(Refusal::new(Reason::UpstreamInvalid).detail(why))
+    })
+}
+
+/// Why a body with this head cannot be read as its reader does, if that is so.
+pub(super) fn unreadable(headers: &HeaderMap) -> Option<&'static str> {
+    let mut codings = headers.get_all(&GRPC_ENCODING).iter();
     if codings.any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Refusal::new(Reason::UpstreamInvalid)
-            .detail("compressed messages although identity was asked for"));
+        return Some("compressed messages although identity was asked for");
     }
-    Ok(())
+    ambiguous(headers)
 }
 
 /// How messages are compressed (gRPC over HTTP/2, "Responses").
 static GRPC_ENCODING: HeaderName = HeaderName::from_static("grpc-encoding");
 
-/// Refuses a body that the caller may read as another kind of text than we.
-fn refuse_ambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
+/// Why a body may be read as another kind of text than we read it, if that is so.
+fn ambiguous(headers: &HeaderMap) -> Option<&'static str> {
     let mut types = headers.get_all(header::CONTENT_TYPE).iter();
-    let Some(first) = types.next() else {
-        return Ok(());
-    };
+    let first = types.next()?;
     if types.next().is_some() {
-        return Err(Refusal::new(Reason::UpstreamInvalid).detail("several content types"));
+        return Some("several content types");
     }
     let foreign = first
         .as_bytes()
@@ -41,11 +45,7 @@ fn refuse_ambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
         .filter_map(|parameter| parameter.trim_ascii().split_at_checked(b"charset=".len()))
         .filter(|(name, _)| name.eq_ignore_ascii_case(b"charset="))
         .any(|(_, charset)| is_unlike_ascii(charset));
-    if foreign {
-        return Err(Refusal::new(Reason::UpstreamInvalid)
-            .detail("a character set in which nothing can be found"));
-    }
-    Ok(())
+    foreign.then_some("a character set in which nothing can be found")
 }
 
 /// Whether plain letters are other bytes in this character set. Those of the web are ASCII and more, but

@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub quotas: Arc<Quotas>,
     /// What must not leave.
     pub detectors: Arc<Detectors>,
+    /// What must not come.
+    pub request_detectors: Arc<Detectors>,
     /// Which fields travel, and which pages may ask.
     pub hygiene: Arc<Hygiene>,
     /// Where clients find out who issues tokens.

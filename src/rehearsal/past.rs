@@ -91,6 +91,7 @@ pub const fn was_allowed(reason: Option<Reason>, passed: bool) -> bool {
         | Reason::PushDenied
         | Reason::PushUnsupported
         | Reason::RateLimited
+        | Reason::RequestLeak
         | Reason::RequestTimeout
         | Reason::RequestTooLarge
         | Reason::ResponseTooLarge

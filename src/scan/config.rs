@@ -19,6 +19,39 @@ pub struct Config {
     pub fingerprint_key: [u8; 32],
 }
 
+impl Config {
+    /// The same where it is wanted, and else one that looks for nothing.
+    #[must_use]
+    pub fn where_wanted(self, is_wanted: bool) -> Self {
+        match is_wanted {
+            true => self,
+            false => Self {
+                actions: BTreeMap::new(),
+                ..self
+            },
+        }
+    }
+}
+
+/// Which way is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Directions {
+    /// What the agent answers.
+    pub answers: bool,
+    /// What callers send.
+    pub requests: bool,
+}
+
+impl Default for Directions {
+    /// Answers alone: what leaves the agent is what it may leak.
+    fn default() -> Self {
+        Self {
+            answers: true,
+            requests: false,
+        }
+    }
+}
+
 /// How much may be held back, and what happens at the bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hold {

@@ -35,7 +35,7 @@ mod whole;
 
 pub use body::{Blocked, Carrier, Scan};
 pub use channel::Placed;
-pub use config::{AtBound, Config, Hold};
+pub use config::{AtBound, Config, Directions, Hold};
 pub use detectors::{CompileError, Detectors};
 #[doc(hidden)]
 pub use fuzz::{fuzz_chunking, fuzz_detectors, fuzz_plant};

@@ -9,7 +9,7 @@ use crate::config::language::policy::{AT_BOUND, DIRECTION, HOLD, LEAK_ACTIONS, L
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
 use crate::model::{LeakAction, Mode};
-use crate::scan::{self, AtBound, Hold};
+use crate::scan::{self, AtBound, Directions, Hold};
 
 /// `leaks` as it is written.
 #[derive(Default)]
@@ -17,12 +17,24 @@ pub(super) struct RawLeaks {
     packs: super::Named<LeakAction>,
     hold: Option<(Span, Hold)>,
     buffer: Option<(Span, u64)>,
+    directions: Option<(Span, Directions)>,
 }
 
 /// Bodies of known length up to this are judged before the head leaves, unless the policy says otherwise.
 const DEFAULT_BUFFER_BYTES: usize = 1 << 20;
 const MAX_BUFFER_BYTES: u64 = 64 << 20;
 const MAX_HOLD_BYTES: u64 = 1 << 20;
+
+#[derive(Clone, Copy)]
+enum Direction {
+    Request,
+    Response,
+}
+
+const DIRECTIONS: &[(&str, Direction)] = &[
+    ("response", Direction::Response),
+    ("request", Direction::Request),
+];
 
 const ACTIONS: &[(&str, LeakAction)] = &[
     ("allow", LeakAction::Allow),
@@ -52,8 +64,19 @@ impl Draft {
             let buffer = decode::bytes(&entry.value, "`buffer`", MAX_BUFFER_BYTES, report);
             set(&mut self.leaks.buffer, entry, buffer, report);
         }
-        read_direction(&mut fields, report);
+        if let Some(entry) = fields.take("direction") {
+            let directions = read_directions(entry, report);
+            set(&mut self.leaks.directions, entry, directions, report);
+        }
         fields.finish(report);
+    }
+
+    /// Which way is searched.
+    pub(super) fn directions(&self) -> Directions {
+        let directions = self.leaks.directions;
+        directions
+            .map(|(_, directions)| directions)
+            .unwrap_or_default()
     }
 
     pub(super) fn check_leaks(&self, known: &[&str], report: &mut Diagnostics) -> scan::Config {
@@ -134,14 +157,18 @@ fn is_known(name: &str, known: &[&str]) -> bool {
     })
 }
 
-/// `response` is what this version does; `request` would look enforced and not be.
-fn read_direction(fields: &mut Fields<'_>, report: &mut Diagnostics) {
-    let Some(entry) = fields.take("direction") else {
-        return;
+fn read_directions(entry: &Entry, report: &mut Diagnostics) -> Option<Directions> {
+    let mut directions = Directions {
+        answers: false,
+        requests: false,
     };
     for node in decode::one_or_more(&entry.value, "`direction`", report) {
-        let _only = word(node, "`direction`", DIRECTION, &[("response", ())], report);
+        match word(node, "`direction`", DIRECTION, DIRECTIONS, report)? {
+            Direction::Response => directions.answers = true,
+            Direction::Request => directions.requests = true,
+        }
     }
+    Some(directions)
 }
 
 fn read_hold(entry: &Entry, report: &mut Diagnostics) -> Option<Hold> {

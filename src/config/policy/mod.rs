@@ -67,6 +67,7 @@ pub(super) struct Checked {
     pub(super) quotas: quota::Config,
     pub(super) identity: identity::Config,
     pub(super) leaks: scan::Config,
+    pub(super) directions: scan::Directions,
     pub(super) http: hygiene::Config,
     pub(super) resource: Option<protected::Config>,
     pub(super) card: Option<card::Config>,
@@ -160,6 +161,7 @@ impl Draft {
             self.check_tenant(tenant, *at, report);
         }
         let leaks = self.check_leaks(known_detectors, report);
+        let directions = self.directions();
         let policy = self.check_policy(report);
         let quotas = self.check_quotas(report);
         let rehearsal = self.check_proof(known_detectors, report);
@@ -182,6 +184,7 @@ impl Draft {
                 answers,
             },
             leaks,
+            directions,
             http,
             resource,
             card,

@@ -6,7 +6,7 @@ use crate::config::language::{Choice, Field, Key, Map, Record, Value, Word};
 
 pub(in crate::config) static LEAKS: Record = Record::new(
     "leaks",
-    "What is looked for in answers, and what is done with it.",
+    "What is looked for in answers, or in requests, and what is done with it.",
     &[
         Field::new(
             "packs",
@@ -87,7 +87,10 @@ pub(in crate::config) static PACKS: Record = Record::new(
 
 pub(in crate::config) static DIRECTION: &[Word] = &[
     Word::new("response", "What the agent answers."),
-    Word::new("request", "What callers send.").planned(),
+    Word::new(
+        "request",
+        "What callers send in bodies, which are then read whole before they go on. WebSockets are refused.",
+    ),
 ];
 
 pub(in crate::config) static HOLD: Record = Record::new(
