@@ -8,7 +8,7 @@ use super::evidence;
 use super::kind::{Check, Kind, Shape, Step};
 use super::set::Set;
 use super::view::View;
-use super::{assigned, authority, email, iban, jwt, named, pem, seal};
+use super::{assigned, authority, email, iban, jwt, mrz, named, pem, seal};
 
 /// How far a candidate has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +75,7 @@ pub(super) fn judge(kind: &Kind, anchor: &str, view: &View<'_>, cursor: Cursor) 
         // Judged where its digits end.
         Shape::Card | Shape::Number(_) => Verdict::Dead,
         Shape::Email => email::judge(view, cursor),
+        Shape::Mrz => mrz::judge(view, cursor),
         Shape::Iban => iban::judge(kind, view, cursor),
         Shape::Jwt => jwt::judge(view, cursor),
         Shape::Named(steps, after) => named::judge(asked, view, cursor, steps, after),

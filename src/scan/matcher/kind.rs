@@ -62,6 +62,8 @@ pub(in crate::scan) enum Shape {
     Iban,
     /// `header.payload.signature` after the `eyJ` of the header.
     Jwt,
+    /// The lines of a document for machines.
+    Mrz,
     /// A rest of a name, a sign, and these steps, with a byte outside of the set (or the end) behind them.
     Named(&'static [Step], Set),
     /// A number of a person, an account or a device, anywhere.

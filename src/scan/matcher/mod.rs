@@ -24,6 +24,7 @@ mod iban;
 pub(in crate::scan) mod judge;
 mod jwt;
 pub(in crate::scan) mod kind;
+mod mrz;
 mod named;
 pub(in crate::scan) mod number;
 mod pem;
@@ -41,6 +42,7 @@ pub(in crate::scan) use self::card::{is_card, may_hold_card};
 use self::encoded::Encoded;
 pub(in crate::scan) use self::encoded::long_stretch;
 pub(in crate::scan) use self::gate::Gate;
+pub(in crate::scan) use self::mrz::check_digit;
 pub(in crate::scan) use self::number::{Numbers, may_hold_number};
 pub(in crate::scan) use self::set::Set;
 

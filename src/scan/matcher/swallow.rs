@@ -52,6 +52,7 @@ impl Swallow {
             | Shape::Email
             | Shape::Number(_)
             | Shape::Iban
+            | Shape::Mrz
             | Shape::Named(..)
             | Shape::Near { .. } => Mode::Set(Set::WORD),
         };

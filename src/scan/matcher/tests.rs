@@ -160,7 +160,13 @@ fn the_gate_knows_short_anchors_for_countries_only() {
 fn no_kind_takes_its_near_misses() {
     for kind in kinds() {
         let detectors = armed(&[(kind.name, LeakAction::Redact)]);
-        for seed in 0..3 {
+        // Of numbers there are many kinds, and their look-alikes are mostly the same.
+        let seeds = if matches!(kind.shape, Shape::Number(_)) {
+            1
+        } else {
+            3
+        };
+        for seed in 0..seeds {
             let misses = near_misses(kind, seed);
             assert!(misses.len() >= 3);
             for (miss, (before, after)) in misses

@@ -4,6 +4,7 @@ mod cards;
 mod credentials;
 #[cfg(test)]
 mod near_misses;
+mod network;
 mod page;
 mod pii;
 mod private_keys;
@@ -24,6 +25,7 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static Kind> {
     cards::KINDS
         .iter()
         .chain(credentials::kinds())
+        .chain(&network::KINDS)
         .chain(pii::kinds())
         .chain(&private_keys::KINDS)
 }

@@ -113,6 +113,12 @@ pub(in crate::scan) fn near_misses(kind: &Kind, seed: u64) -> Vec<String> {
             ]
             .map(str::to_owned),
         ),
+        Shape::Mrz => {
+            misses.push(valid.replace('\n', ""));
+            misses.push(valid[..valid.len() - 1].to_owned());
+            misses.push(format!("{valid}<<"));
+            misses.push("IDENTIFICATION".to_owned());
+        }
         Shape::Iban => {
             let last = if valid.ends_with('7') { '8' } else { '7' };
             misses.push(format!("{}{last}", &valid[..valid.len() - 1]));

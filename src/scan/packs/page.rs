@@ -76,13 +76,13 @@ const fn protected(kind: &Kind) -> &'static str {
             "the value; needs its name"
         }
         (
-            Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..),
+            Shape::Iban | Shape::Jwt | Shape::Mrz | Shape::Pem | Shape::Token(..),
             Left::Any | Left::Option | Left::Part | Left::WordStart,
         ) => "what follows",
-        (Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..), Left::Head(..)) => {
+        (Shape::Iban | Shape::Jwt | Shape::Mrz | Shape::Pem | Shape::Token(..), Left::Head(..)) => {
             "what stands before from its 17th byte on, and what follows"
         }
-        (Shape::Iban | Shape::Jwt | Shape::Pem | Shape::Token(..), Left::Run(..)) => {
+        (Shape::Iban | Shape::Jwt | Shape::Mrz | Shape::Pem | Shape::Token(..), Left::Run(..)) => {
             "what follows, not what stands before"
         }
     }
@@ -97,6 +97,7 @@ fn checked(kind: &Kind) -> String {
         Check::None => match kind.shape {
             Shape::Number(number) => number.checked.to_owned(),
             Shape::Card => "issuer, grouping, Luhn".to_owned(),
+            Shape::Mrz => "check digits of number, birth, expiry and all".to_owned(),
             Shape::Iban => "length of the country, remainder by 97".to_owned(),
             Shape::Jwt => "the header names an algorithm".to_owned(),
             Shape::Authority | Shape::Email => "no placeholder".to_owned(),

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
+use super::super::matcher::check_digit;
 use super::super::matcher::evidence;
 use super::super::matcher::judge::passes;
 use super::super::matcher::kind::{Check, Kind, Left, Seal, Shape, Step};
@@ -50,6 +51,7 @@ pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<Str
             draw.choose(&["com", "de", "co.uk", "io"])?
         ),
         Shape::Iban => account(anchor, draw)?,
+        Shape::Mrz => document(anchor, draw),
         Shape::Jwt => jwt(draw),
         Shape::Named(steps, _) => {
             let value = body(kind.check, anchor, steps, draw, is_shortest)?;
@@ -266,12 +268,32 @@ fn account(country: &str, draw: &mut Draw) -> Option<String> {
     Some(groups.join(" "))
 }
 
+/// Two lines as in a passport.
+fn document(anchor: &str, draw: &mut Draw) -> String {
+    let digit = |text: &str| char::from(check_digit(text.as_bytes()));
+    let checked = |text: String| format!("{text}{}", digit(&text));
+    let name = format!("{}<<{}", draw.text(Set::UPPER, 7), draw.text(Set::UPPER, 5));
+    let first = format!("{anchor}TO{name}");
+    let number = checked(draw.text(Set::UPPER_ALNUM, 9));
+    let birth = checked(format!("7{}0412", draw.below(10)));
+    let expiry = checked(format!("3{}1130", draw.below(10)));
+    let rest = format!("{}1", "<".repeat(14));
+    let all = format!("{number}{birth}{expiry}{rest}");
+    let last = digit(&all);
+    format!("{first:<<44}\n{number}UTO{birth}F{expiry}{rest}{last}")
+}
+
 /// A number in one of its forms, with a word before it if it needs one.
 fn number(name: &str, number: &Number, draw: &mut Draw) -> Option<String> {
     let Form(writing, needs) = draw.choose(number.forms).copied()?;
     let text = match (name, writing) {
-        // Chance makes no address whose sum is right.
+        // Chance makes no address whose sum or whose form is right.
         ("pii.bitcoin", _) => wallets::drawn(draw),
+        ("network.ipv6", _) => format!(
+            "2a02:{}::{}",
+            draw.text(Set::HEX, 4),
+            draw.text(Set::HEX, 4)
+        ),
         ("pii.ethereum", _) => format!("0x{}", draw.text(Set::HEX, 40)),
         (_, Writing::International) => format!("+4930{}", draw.text(Set::DIGIT, 7)),
         (_, Writing::National) => format!("030 {}", draw.text(Set::DIGIT, 7)),

@@ -77,6 +77,7 @@ pub(in crate::config) static PACKS: Record = Record::new(
         pack("credentials", "Keys and tokens of clouds, registries, model makers and other services, JWTs, passwords in URLs."),
         pack("private-keys", "PEM and OpenSSH private keys, also encoded."),
         pack("pii", "E-mail addresses, telephone and bank account numbers, dates of birth, and what states number people with."),
+        pack("network", "Public addresses of machines: IPv4, IPv6, and of network cards. No other pack finds them."),
         pack("cards", "Numbers of payment cards, checked by issuer, length and check digit."),
     ],
 )

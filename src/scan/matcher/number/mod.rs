@@ -26,12 +26,21 @@ pub(in crate::scan) struct Number {
     pub(in crate::scan) forms: &'static [Form],
     /// Words that say what they are. Compared whole, in small letters, however they are put together.
     pub(in crate::scan) words: &'static [&'static str],
-    /// What letters and digits have to pass, without what stands between them.
-    pub(in crate::scan) check: fn(&[u8]) -> bool,
+    /// What it has to pass.
+    pub(in crate::scan) asked: Asked,
     /// What that is, for people.
     pub(in crate::scan) checked: &'static str,
     /// Those that documentation uses, and nobody has.
     pub(in crate::scan) examples: &'static [&'static str],
+}
+
+/// What a number has to pass.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::scan) enum Asked {
+    /// This, of all that is written.
+    AsWritten(fn(&[u8]) -> bool),
+    /// This, of its letters and digits without what stands between them.
+    Compact(fn(&[u8]) -> bool),
 }
 
 /// A way of writing a number, and what must stand before it.
@@ -111,22 +120,25 @@ impl Number {
             .all(|Form(_, needs)| *needs == Needs::Close)
     }
 
-    /// Whether letters and digits in a row are one.
+    /// Whether a text in one of the forms is one.
     pub(in crate::scan) fn is_valid(&self, text: &[u8]) -> bool {
-        let compact: Vec<u8> = text
-            .iter()
-            .copied()
-            .filter(u8::is_ascii_alphanumeric)
-            .collect();
-        // It is found by its first digit.
-        let is_found = compact.iter().take(MAX_LETTERS + 1).any(u8::is_ascii_digit);
-        is_found
-            && !is_typed(&compact)
-            && !self
-                .examples
-                .iter()
-                .any(|example| example.as_bytes() == compact)
-            && (self.check)(&compact)
+        let is_example = |text: &[u8]| self.examples.iter().any(|it| it.as_bytes() == text);
+        match self.asked {
+            Asked::AsWritten(check) => !is_example(text) && check(text),
+            Asked::Compact(check) => {
+                let compact: Vec<u8> = text
+                    .iter()
+                    .copied()
+                    .filter(u8::is_ascii_alphanumeric)
+                    .collect();
+                // It is found by its first digit.
+                let mut letters = compact.iter().take(MAX_LETTERS + 1);
+                letters.any(u8::is_ascii_digit)
+                    && !is_typed(&compact)
+                    && !is_example(&compact)
+                    && check(&compact)
+            }
+        }
     }
 }
 

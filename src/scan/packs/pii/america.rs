@@ -1,8 +1,8 @@
 //! Numbers that states of America give out.
 
 use super::super::super::matcher::kind::{Check, Kind, Left, Shape};
-use super::super::super::matcher::number::Number;
 use super::super::super::matcher::number::check::{digits, is_ymd, last_is, luhn, parts, weighted};
+use super::super::super::matcher::number::{Asked, Number};
 use super::{free, word};
 
 numbers! {

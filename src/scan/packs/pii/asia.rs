@@ -1,10 +1,10 @@
 //! Numbers that states of Asia, Africa and Oceania give out.
 
 use super::super::super::matcher::kind::{Check, Kind, Left, Shape};
-use super::super::super::matcher::number::Number;
 use super::super::super::matcher::number::check::{
     is_day, is_ymd, last_is, luhn, parts, value, verhoeff, weighted,
 };
+use super::super::super::matcher::number::{Asked, Number};
 use super::{free, word};
 
 numbers! {

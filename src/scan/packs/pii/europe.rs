@@ -1,10 +1,10 @@
 //! Numbers that states of Europe give out, but for those of its north and east.
 
 use super::super::super::matcher::kind::{Check, Kind, Left, Shape};
-use super::super::super::matcher::number::Number;
 use super::super::super::matcher::number::check::{
     digits, ean, is_day, is_dmy, last_is, luhn, mod11_10, parts, value, weighted,
 };
+use super::super::super::matcher::number::{Asked, Number};
 use super::{free, word};
 
 numbers! {

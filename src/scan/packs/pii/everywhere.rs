@@ -3,7 +3,7 @@
 use super::super::super::matcher::kind::{Check, Kind, Left, Shape};
 use super::super::super::matcher::number::check::{digits, is_day, parts};
 use super::super::super::matcher::number::{
-    Form, Needs, Number, Writing, is_international, is_national,
+    Asked, Form, Needs, Number, Writing, is_international, is_national,
 };
 use super::{close, free, word};
 

@@ -29,7 +29,7 @@ macro_rules! numbers {
             shape: Shape::Number(&Number {
                 forms: &[$($form),+],
                 words: &[$($word),*],
-                check: $check,
+                asked: Asked::Compact($check),
                 checked: $checked,
                 examples: &[$($($example),+)?],
             }),
@@ -74,7 +74,7 @@ const fn close(pattern: &'static str) -> Form {
     Form(Writing::As(pattern), Needs::Close)
 }
 
-static KINDS: [Kind; 2] = [
+static KINDS: [Kind; 3] = [
     Kind {
         name: "pii.email",
         mark: "[redacted:pii.email]",
@@ -83,6 +83,29 @@ static KINDS: [Kind; 2] = [
         anchors: &[],
         left: Left::Any,
         shape: Shape::Email,
+        check: Check::None,
+    },
+    Kind {
+        name: "pii.mrz",
+        mark: "[redacted:pii.mrz]",
+        description: "lines of a passport or an identity card for machines (ICAO Doc 9303)",
+        severity: Severity::High,
+        // The kind of the document, and the first letter of the state.
+        anchors: &[
+            "P<A", "P<B", "P<C", "P<D", "P<E", "P<F", "P<G", "P<H", "P<I", "P<J", "P<K", "P<L",
+            "P<M", "P<N", "P<O", "P<P", "P<Q", "P<R", "P<S", "P<T", "P<U", "P<V", "P<W", "P<X",
+            "P<Y", "P<Z", "I<A", "I<B", "I<C", "I<D", "I<E", "I<F", "I<G", "I<H", "I<I", "I<J",
+            "I<K", "I<L", "I<M", "I<N", "I<O", "I<P", "I<Q", "I<R", "I<S", "I<T", "I<U", "I<V",
+            "I<W", "I<X", "I<Y", "I<Z", "IDA", "IDB", "IDC", "IDD", "IDE", "IDF", "IDG", "IDH",
+            "IDI", "IDJ", "IDK", "IDL", "IDM", "IDN", "IDO", "IDP", "IDQ", "IDR", "IDS", "IDT",
+            "IDU", "IDV", "IDW", "IDX", "IDY", "IDZ", "A<A", "A<B", "A<C", "A<D", "A<E", "A<F",
+            "A<G", "A<H", "A<I", "A<J", "A<K", "A<L", "A<M", "A<N", "A<O", "A<P", "A<Q", "A<R",
+            "A<S", "A<T", "A<U", "A<V", "A<W", "A<X", "A<Y", "A<Z", "C<A", "C<B", "C<C", "C<D",
+            "C<E", "C<F", "C<G", "C<H", "C<I", "C<J", "C<K", "C<L", "C<M", "C<N", "C<O", "C<P",
+            "C<Q", "C<R", "C<S", "C<T", "C<U", "C<V", "C<W", "C<X", "C<Y", "C<Z",
+        ],
+        left: Left::WordStart,
+        shape: Shape::Mrz,
         check: Check::None,
     },
     Kind {

@@ -1,10 +1,10 @@
 //! Numbers that states of the north and the east of Europe give out. Most hold the date of birth.
 
 use super::super::super::matcher::kind::{Check, Kind, Left, Shape};
-use super::super::super::matcher::number::Number;
 use super::super::super::matcher::number::check::{
     digits, is_day, is_dmy, last_is, luhn, parts, value, weighted,
 };
+use super::super::super::matcher::number::{Asked, Number};
 use super::{free, word};
 
 numbers! {

@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::super::super::matcher::kind::{Check, Kind, Left, Shape};
-use super::super::super::matcher::number::Number;
+use super::super::super::matcher::number::{Asked, Number};
 use super::super::super::matcher::seal;
 use super::super::sample::Draw;
 use super::free;
