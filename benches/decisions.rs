@@ -75,6 +75,7 @@ fn decide(criterion: &mut Criterion) {
         context: None,
         session: None,
         hook: None,
+        addressed: None,
     };
     let facts = Facts::default();
     let calls = [

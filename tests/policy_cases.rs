@@ -200,6 +200,7 @@ fn call(text: &str) -> Call {
         context: None,
         session: None,
         hook: None,
+        addressed: None,
     }
 }
 

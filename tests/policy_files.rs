@@ -100,6 +100,7 @@ fn call(method: &'static str) -> Call {
         context: None,
         session: None,
         hook: None,
+        addressed: None,
     }
 }
 

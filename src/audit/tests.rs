@@ -101,6 +101,7 @@ async fn a_record_says_all_that_is_known_of_a_call() {
         context: ContextId::new("c-1").ok(),
         session: None,
         hook: None,
+        addressed: None,
     });
     record.facts = Some(Facts {
         task: Ownership::Mine,

@@ -56,6 +56,7 @@ pub(super) fn call(operation: Operation) -> Call {
         context: None,
         session: None,
         hook: None,
+        addressed: None,
     }
 }
 

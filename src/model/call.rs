@@ -195,4 +195,15 @@ pub struct Call {
     pub session: Option<SessionId>,
     /// Where it wants news of its task pushed to.
     pub hook: Option<Box<Hook>>,
+    /// To whom of the agent's tenants it is addressed (A2A).
+    pub addressed: Option<Box<Addressed>>,
+}
+
+/// What a call says of the tenant that it is for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addressed {
+    /// Every tenant that its parameters name. What is no text is an empty one, which no tenant has for a name.
+    pub tenants: Vec<Box<str>>,
+    /// What its path has before an operation of REST, if it has anything there.
+    pub before: Option<Box<str>>,
 }

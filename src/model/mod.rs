@@ -22,7 +22,7 @@ pub use action::{
     A2A_METHODS, Action, ActionError, ActionPattern, Glob, LLM_METHODS, MCP_METHODS, Protocol,
     Protocols,
 };
-pub use call::{A2aVersion, Binding, Call, Dialect, LlmApi, McpEra, Operation, RpcId};
+pub use call::{A2aVersion, Addressed, Binding, Call, Dialect, LlmApi, McpEra, Operation, RpcId};
 pub use fact::{Facts, Ownership};
 pub use finding::{Finding, LeakAction, Severity};
 pub use hook::{Hook, HookError, HookHost, HookSecret, HookUrl};

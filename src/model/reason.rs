@@ -122,6 +122,8 @@ reasons! {
     TaskNotFound "task-not-found" Downstream,
     /// The tenant's time is over.
     TenantExpired "tenant-expired" Downstream,
+    /// The call names another tenant than its caller's, or none where it has to.
+    TenantMismatch "tenant-mismatch" Downstream,
     /// The credential names no tenant, or one that the policy does not serve.
     TenantUnknown "tenant-unknown" Downstream,
     /// The body's content coding cannot be read, so it cannot be judged.

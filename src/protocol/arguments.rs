@@ -116,6 +116,7 @@ mod tests {
             context: None,
             session: None,
             hook: None,
+            addressed: None,
         }
     }
 

@@ -58,6 +58,8 @@ pub(super) struct Envelope<'a> {
     pub(super) push_task: Value<'a>,
     /// The name of a push configuration, in the protobuf of A2A 0.3.
     pub(super) push_name: Value<'a>,
+    /// The tenant of a push configuration, in A2A 1.0.
+    pub(super) push_tenant: Value<'a>,
     pub(super) skill: Value<'a>,
     /// The elements of `referenceTaskIds`, and the member itself.
     pub(super) references: Vec<Value<'a>>,
@@ -196,6 +198,7 @@ impl<'a> Envelope<'a> {
             Field::Parent => &mut self.params_parent,
             Field::PushName => &mut self.push_name,
             Field::PushTask => &mut self.push_task,
+            Field::PushTenant => &mut self.push_tenant,
             Field::RefName => &mut self.ref_name,
             Field::RefUri => &mut self.ref_uri,
             Field::References => &mut self.references_member,
@@ -259,6 +262,7 @@ enum Field {
     PushConfiguration,
     PushName,
     PushTask,
+    PushTenant,
     Ref,
     RefName,
     RefUri,
@@ -320,7 +324,11 @@ impl Level {
                 ("uri", Field::Uri),
             ],
             Self::Prompt => &[("model", Field::Model)],
-            Self::PushConfiguration => &[("name", Field::PushName), ("taskId", Field::PushTask)],
+            Self::PushConfiguration => &[
+                ("name", Field::PushName),
+                ("taskId", Field::PushTask),
+                ("tenant", Field::PushTenant),
+            ],
             Self::Ref => &[("name", Field::RefName), ("uri", Field::RefUri)],
             Self::Request => &[
                 ("id", Field::Id),

@@ -305,6 +305,7 @@ impl Head {
             context: objects.context,
             session: None,
             hook: objects.hook,
+            addressed: objects.addressed,
         }
     }
 
@@ -329,6 +330,7 @@ impl Head {
             context: None,
             session: None,
             hook: None,
+            addressed: None,
         }
     }
 

@@ -86,6 +86,7 @@ impl Head {
             context: None,
             session: None,
             hook: None,
+            addressed: None,
         })
     }
 }

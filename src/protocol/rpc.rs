@@ -194,6 +194,7 @@ impl Head {
             context: None,
             session: None,
             hook: None,
+            addressed: None,
         }
     }
 

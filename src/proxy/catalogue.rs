@@ -193,7 +193,7 @@ pub(super) const fn catalogue(reason: Reason) -> Entry {
             "This service is restarting. Please try again.",
         ),
         Reason::TaskNotFound => entry(StatusCode::OK, -32001, "TASK_NOT_FOUND", "Task not found"),
-        Reason::TenantExpired | Reason::TenantUnknown => entry(
+        Reason::TenantExpired | Reason::TenantMismatch | Reason::TenantUnknown => entry(
             StatusCode::FORBIDDEN,
             -31002,
             "PERMISSION_DENIED",

@@ -567,6 +567,8 @@ impl Walk<'_> {
         }
         let permit = decision.into_permit()?;
         self.toll.allowed(permit.rule());
+        let hygiene = &self.snapshot.hygiene;
+        hygiene.check_tenant(&case.call, &case.principal.tenant)?;
         // Only now it is known how long the call may take.
         if clock::now() >= self.started + limits.time {
             return Err(Refusal::new(Reason::RequestTimeout)

@@ -157,6 +157,8 @@ impl Standing {
                 "identity `{identity}` does not vouch for the caller any more"
             )));
         }
-        snapshot.policy.decide(&question).into_permit().map(drop)
+        snapshot.policy.decide(&question).into_permit().map(drop)?;
+        let tenant = &self.case.principal.tenant;
+        snapshot.hygiene.check_tenant(&self.case.call, tenant)
     }
 }

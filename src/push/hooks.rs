@@ -164,6 +164,7 @@ mod tests {
             context: None,
             session: None,
             hook: Some(Box::new(Hook::new(url, None, [], None).unwrap())),
+            addressed: None,
         }
     }
 
@@ -245,6 +246,7 @@ mod tests {
         assert_eq!(refused.reason, Reason::PushUnsupported);
         let plain = Call {
             hook: None,
+            addressed: None,
             ..call("https://1.1.1.1/")
         };
         assert!(hooks.judge(&plain).unwrap().is_none());

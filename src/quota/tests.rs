@@ -56,6 +56,7 @@ fn call(method: &'static str, name: Option<&str>) -> Call {
         context: None,
         session: None,
         hook: None,
+        addressed: None,
     }
 }
 

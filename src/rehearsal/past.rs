@@ -97,6 +97,7 @@ pub const fn was_allowed(reason: Option<Reason>, passed: bool) -> bool {
         | Reason::ResponseTooLarge
         | Reason::Revoked
         | Reason::ShuttingDown
+        | Reason::TenantMismatch
         | Reason::UnsupportedCoding
         | Reason::UpstreamInvalid
         | Reason::UpstreamTimeout

@@ -139,6 +139,7 @@ fn call(action: Action) -> Call {
         context: None,
         session: None,
         hook: None,
+        addressed: None,
     }
 }
 

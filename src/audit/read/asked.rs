@@ -122,6 +122,7 @@ impl Call {
             context: None,
             session: None,
             hook: None,
+            addressed: None,
         })
     }
 

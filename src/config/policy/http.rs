@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::Method;
 use http::header::HeaderName;
 
+use super::a2a_tenant::{self, RawTenant};
 use super::agent_card::{self, RawCard};
 use super::push::{self, RawPush};
 use super::resource::{self, RawResource};
@@ -26,6 +27,7 @@ use crate::proxy::hygiene::{
 /// `http` as it is written, in all files together.
 #[derive(Default)]
 pub(super) struct RawHttp {
+    tenant: Option<(Span, RawTenant)>,
     agent_card: Option<(Span, RawCard)>,
     cors: Option<(Span, RawCors)>,
     origins: Option<(Span, Vec<Placed<Origin>>)>,
@@ -86,6 +88,10 @@ impl RawHttp {
         };
         if fields.is_empty(report) {
             return;
+        }
+        if let Some(entry) = fields.take("a2aTenant") {
+            let tenant = a2a_tenant::read(entry, report);
+            set(&mut self.tenant, entry, tenant, report);
         }
         if let Some(entry) = fields.take("agentCard") {
             let card = agent_card::read(entry, report);
@@ -240,6 +246,7 @@ impl RawHttp {
             paths: value(self.paths).unwrap_or(default.paths),
             trace_context: value(self.trace_context).unwrap_or(default.trace_context),
             rpc_status: value(self.rpc_status).unwrap_or(default.rpc_status),
+            tenant: a2a_tenant::check(self.tenant, report),
             passes_agent_errors: value(self.passes_agent_errors)
                 .unwrap_or(default.passes_agent_errors),
         }

@@ -1,5 +1,6 @@
 //! Policy files: sections become each room's checked config.
 
+mod a2a_tenant;
 mod agent_card;
 mod audit;
 mod condition;

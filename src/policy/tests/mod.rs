@@ -93,6 +93,7 @@ pub(super) fn call(method: &'static str, name: Option<&str>) -> Call {
         context: None,
         session: None,
         hook: None,
+        addressed: None,
     }
 }
 

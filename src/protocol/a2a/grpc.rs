@@ -7,7 +7,9 @@ use http::Method as Verb;
 
 use super::super::envelope::is_spelling;
 use super::schema::{Field, Level, METHODS_OF_0_3, METHODS_OF_1_0};
-use super::{MAX_REFERENCES, Method, Objects, ParamsError, References, needs_task, skill_name};
+use super::{
+    MAX_REFERENCES, Method, Objects, ParamsError, References, addressed, needs_task, skill_name,
+};
 use crate::model::{A2aVersion, ContextId, Hook, Operation, TaskId};
 use crate::protobuf::{Fields, Flaw, Wire};
 
@@ -101,6 +103,13 @@ impl Route {
         let references = references.found;
         Ok(Objects {
             hook: named.hook()?,
+            addressed: addressed(
+                // What is no text is nobody's name.
+                [named.tenant, named.config_tenant].map(|bytes| {
+                    bytes.map(|bytes| Box::from(std::str::from_utf8(bytes).unwrap_or_default()))
+                }),
+                None,
+            ),
             skill: named.skill.map(skill_name).transpose()?.flatten(),
             references,
             task: about,
@@ -133,6 +142,8 @@ struct Named<'a> {
     config_name: Option<&'a [u8]>,
     config_task: Option<&'a [u8]>,
     references: Vec<&'a [u8]>,
+    tenant: Option<&'a [u8]>,
+    config_tenant: Option<&'a [u8]>,
     skill: Option<&'a str>,
     hook_url: Option<&'a [u8]>,
     hook_token: Option<&'a [u8]>,
@@ -191,6 +202,8 @@ impl<'a> Named<'a> {
             }
             Field::Reference => self.references.extend(text),
             Field::Task => self.task = text,
+            Field::Tenant => self.tenant = text,
+            Field::TenantOfConfig => self.config_tenant = text,
         }
         Ok(())
     }

@@ -10,8 +10,8 @@ mod schema;
 use std::borrow::Cow;
 
 use crate::model::{
-    A2A_METHODS, A2aVersion, Action, ContextId, Hook, HookError, NameError, Operation, Protocol,
-    TaskId,
+    A2A_METHODS, A2aVersion, Action, Addressed, ContextId, Hook, HookError, NameError, Operation,
+    Protocol, TaskId,
 };
 
 use super::envelope::{Envelope, Value};
@@ -41,6 +41,7 @@ pub(super) struct Objects {
     pub(super) context: Option<ContextId>,
     /// What it registers, where the binding was read as far as that.
     pub(super) hook: Option<Box<Hook>>,
+    pub(super) addressed: Option<Box<Addressed>>,
 }
 
 impl Objects {
@@ -169,6 +170,10 @@ impl Method {
                 envelope.params_session,
             ])?,
             hook: None,
+            addressed: addressed(
+                [envelope.params_tenant, envelope.push_tenant].map(tenant),
+                None,
+            ),
         })
     }
 
@@ -283,6 +288,27 @@ fn text(value: Value<'_>) -> Result<Option<Cow<'_, str>>, ParamsError> {
         }
         Value::Number(_) | Value::Object | Value::Other => Err(ParamsError::IdNotText),
     }
+}
+
+/// The tenant that a place names. What cannot be compared is nobody's name.
+fn tenant(value: Value<'_>) -> Option<Box<str>> {
+    match text(value) {
+        Ok(text) => text.map(Box::from),
+        Err(_) => Some(Box::default()),
+    }
+}
+
+/// To whom a call is addressed, if it says so anywhere.
+fn addressed(
+    tenants: impl IntoIterator<Item = Option<Box<str>>>,
+    before: Option<&str>,
+) -> Option<Box<Addressed>> {
+    let addressed = Addressed {
+        tenants: tenants.into_iter().flatten().collect(),
+        before: before.filter(|before| !before.is_empty()).map(Box::from),
+    };
+    let is_said = !addressed.tenants.is_empty() || addressed.before.is_some();
+    is_said.then(|| Box::new(addressed))
 }
 
 /// The skill that a message asks for. What is not a text is no skill: an allow that names one does not

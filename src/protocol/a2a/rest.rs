@@ -10,7 +10,10 @@ use http::Method as Verb;
 use super::super::envelope::{Envelope, is_spelling};
 use super::super::path;
 use super::super::version::Asserted;
-use super::{Method, Objects, ParamsError, References, context, needs_task, skill, task, text};
+use super::{
+    Method, Objects, ParamsError, References, addressed, context, needs_task, skill, task, tenant,
+    text,
+};
 use crate::model::{A2aVersion, ContextId, Operation, TaskId};
 
 /// What method and path ask for.
@@ -19,6 +22,8 @@ pub(in super::super) struct Route {
     pub(in super::super) method: Method,
     /// The task that the path names.
     task: Option<Box<str>>,
+    /// What stands before the operation, without the version.
+    before: Box<str>,
     query: Option<Box<str>>,
 }
 
@@ -42,8 +47,13 @@ impl Route {
                 }
             }),
         };
+        let before = match before.split_last() {
+            Some((last, before)) if version == A2aVersion::V0_3 && is("v1", last) => before,
+            _ => before,
+        };
         let (Called::Legacy(canonical) | Called::Named(canonical)) = canonical;
         Some(Self {
+            before: before.join("/").into_boxed_str(),
             method: Method { canonical, version },
             task: task.map(Box::from),
             query: query.map(Box::from),
@@ -103,6 +113,12 @@ impl Route {
             task: named,
             context: context.or(query.context),
             hook: None,
+            addressed: addressed(
+                [tenant(envelope.params_tenant), tenant(envelope.push_tenant)]
+                    .into_iter()
+                    .chain(query.tenants.into_iter().map(Some)),
+                Some(&self.before),
+            ),
         })
     }
 }
@@ -229,6 +245,7 @@ pub(super) fn resource(name: &str) -> Option<Result<TaskId, ParamsError>> {
 struct Query {
     tasks: Vec<TaskId>,
     context: Option<ContextId>,
+    tenants: Vec<Box<str>>,
 }
 
 impl Query {
@@ -249,6 +266,8 @@ impl Query {
                     return Err(ParamsError::TwoContexts);
                 }
                 read.context = Some(context);
+            } else if spells("tenant") {
+                read.tenants.push(Box::from(&*value));
             } else if spells("id") || spells("taskId") {
                 read.tasks.push(TaskId::new(&value)?);
             } else if (spells("name") || spells("parent"))

@@ -9,6 +9,8 @@ pub(super) enum Level {
     Empty,
     /// `id` is the task (`GetTaskRequest` and others of 1.0), or `task_id` is, at the same number.
     ByTask,
+    /// `GetExtendedAgentCardRequest` of 1.0.
+    Card,
     /// `TaskPushNotificationConfig` of 1.0, as a request.
     Config,
     /// The same within the configuration of a message.
@@ -59,6 +61,9 @@ pub(super) enum Field {
     Name,
     Reference,
     Task,
+    Tenant,
+    /// Of a push configuration within a message.
+    TenantOfConfig,
 }
 
 impl Field {
@@ -82,6 +87,8 @@ impl Field {
             Self::HookScheme => 14,
             Self::HookToken => 15,
             Self::HookUrl => 16,
+            Self::Tenant => 17,
+            Self::TenantOfConfig => 18,
         }
     }
 }
@@ -92,14 +99,17 @@ impl Level {
         match self {
             Self::Authentication => &[(1, Field::HookScheme), (2, Field::HookCredentials)],
             Self::Empty => &[],
-            Self::ByTask => &[(2, Field::Task)],
+            Self::ByTask => &[(1, Field::Tenant), (2, Field::Task)],
+            Self::Card => &[(1, Field::Tenant)],
             Self::Config => &[
+                (1, Field::Tenant),
                 (3, Field::Task),
                 (4, Field::HookUrl),
                 (5, Field::HookToken),
                 (6, Field::HookAuthentication(Self::Authentication)),
             ],
             Self::ConfigOfMessage => &[
+                (1, Field::TenantOfConfig),
                 (3, Field::ConfigTask),
                 (4, Field::HookUrl),
                 (5, Field::HookToken),
@@ -113,8 +123,8 @@ impl Level {
                 (3, Field::HookToken),
                 (4, Field::HookAuthentication(Self::Authentication)),
             ],
-            Self::ListConfigs => &[(1, Field::Task)],
-            Self::ListTasks => &[(2, Field::Context)],
+            Self::ListConfigs => &[(1, Field::Task), (4, Field::Tenant)],
+            Self::ListTasks => &[(1, Field::Tenant), (2, Field::Context)],
             Self::MessageOf0_3 => &[
                 (2, Field::Context),
                 (3, Field::MessageTask),
@@ -133,6 +143,7 @@ impl Level {
                 (2, Field::Configuration(Self::ConfigurationOf0_3)),
             ],
             Self::SendOf1_0 => &[
+                (1, Field::Tenant),
                 (2, Field::Message(Self::MessageOf1_0)),
                 (3, Field::Configuration(Self::ConfigurationOf1_0)),
             ],
@@ -188,7 +199,7 @@ pub(super) const METHODS_OF_1_0: &[(&str, &str, Level)] = &[
         "DeleteTaskPushNotificationConfig",
         Level::ByTask,
     ),
-    ("GetExtendedAgentCard", "GetExtendedAgentCard", Level::Empty),
+    ("GetExtendedAgentCard", "GetExtendedAgentCard", Level::Card),
     ("GetTask", "GetTask", Level::ByTask),
     (
         "GetTaskPushNotificationConfig",

@@ -35,6 +35,7 @@ fn scrubber(dialect: Dialect) -> Scrubber {
         context: None,
         session: None,
         hook: None,
+        addressed: None,
     };
     let words = Words {
         code: -31020,

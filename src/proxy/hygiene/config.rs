@@ -11,6 +11,7 @@ use crate::model::{Binding, Dialect, RuleRef};
 use super::origin::Origins;
 use super::removal::FieldPattern;
 use super::security::Security;
+use super::tenant::TenantRule;
 
 /// What the policy says of header fields and of web pages that call.
 #[derive(Debug, Clone)]
@@ -35,6 +36,8 @@ pub struct Config {
     pub rpc_status: RpcStatus,
     /// Whether the agent's own errors leave as they are.
     pub passes_agent_errors: bool,
+    /// Which tenant a call of A2A may name; `None` is any.
+    pub tenant: Option<TenantRule>,
 }
 
 impl Default for Config {
@@ -51,6 +54,7 @@ impl Default for Config {
             trace_context: TraceContext::Continue,
             rpc_status: RpcStatus::Http,
             passes_agent_errors: false,
+            tenant: None,
         }
     }
 }

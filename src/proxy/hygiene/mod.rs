@@ -10,6 +10,7 @@ mod cors;
 mod origin;
 mod removal;
 mod security;
+mod tenant;
 
 use std::sync::Arc;
 
@@ -17,12 +18,13 @@ use http::header::{self, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Response, StatusCode, response};
 
-use crate::model::{Reason, Refusal, RuleRef};
+use crate::model::{Call, Reason, Refusal, RuleRef, TenantId};
 
 pub use config::{Config, CorsConfig, Guard, Paths, RpcStatus, TraceContext};
 pub use origin::{Origin, OriginError, Origins};
 pub use removal::{Direction, FieldPattern, FieldPatternError};
 pub use security::Security;
+pub use tenant::TenantRule;
 
 use cors::Cors;
 use removal::Removal;
@@ -39,6 +41,7 @@ pub struct Hygiene {
     trace_context: TraceContext,
     rpc_status: RpcStatus,
     passes_agent_errors: bool,
+    tenant: Option<TenantRule>,
 }
 
 /// What a request tells of the page that it comes from.
@@ -78,6 +81,7 @@ impl Hygiene {
             trace_context: config.trace_context,
             rpc_status: config.rpc_status,
             passes_agent_errors: config.passes_agent_errors,
+            tenant: config.tenant,
         }
     }
 
@@ -89,6 +93,15 @@ impl Hygiene {
     /// Whether the agent's own errors are written anew, without what tells of its inside.
     pub(super) const fn scrubs_agent_errors(&self) -> bool {
         !self.passes_agent_errors
+    }
+
+    /// Judges the tenant that a call names.
+    ///
+    /// # Errors
+    /// When it is not the caller's.
+    pub(super) fn check_tenant(&self, call: &Call, tenant: &TenantId) -> Result<(), Refusal> {
+        let rule = self.tenant.as_ref();
+        rule.map_or(Ok(()), |rule| rule.check(call, tenant))
     }
 
     /// Whether paths are put into their normal form before they are judged.

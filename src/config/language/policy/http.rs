@@ -1,5 +1,6 @@
 //! `http`.
 
+use super::a2a_tenant::WORD_OR_TENANT;
 use super::agent_card::AGENT_CARD;
 use super::push::PUSH_OR_REFUSE;
 use crate::config::language::text::{FIELD_NAME, FIELD_PATTERN, METHOD, ORIGIN, TEXT, URL};
@@ -14,6 +15,13 @@ pub(in crate::config) static HTTP: Record = Record::new(
     "http",
     "Header fields, and web pages. Lists of removed fields add up over all files; each of the other settings may be written once.",
     &[
+        Field::new(
+            "a2aTenant",
+            WORD_OR_TENANT,
+            "Which tenant a call of A2A may name, in whatever version and binding: where an agent serves several by that name, it must be the caller's own.",
+        )
+        .default("pass")
+        .examples(&["match", "{ may: require, basePath: /agents/quotes }"]),
         Field::new(
             "agentCard",
             Value::Record(&AGENT_CARD),
@@ -123,6 +131,7 @@ pub(in crate::config) static HTTP: Record = Record::new(
     ("rpcStatus", "jsonRpcStatus"),
     ("removeHeaders", "removeResponseHeaders"),
     ("security", "securityHeaders"),
+    ("tenant", "a2aTenant"),
     ("tracing", "traceContext"),
     ("webhooks", "push"),
 ]);

@@ -1,5 +1,6 @@
 //! The shape of a policy.
 
+mod a2a_tenant;
 mod actions;
 mod agent_card;
 mod audit;
@@ -19,6 +20,7 @@ pub(in crate::config) use self::http::{
     AGENT_ERRORS, CORS, HTTP, JSON_RPC_STATUS, PATHS, PROTECTED_RESOURCE, SECURITY_HEADERS, SERVER,
     SIGN_RESPONSES, TRACE_CONTEXT,
 };
+pub(in crate::config) use a2a_tenant::{A2A_TENANT, NAMED_TENANT};
 pub(in crate::config) use actions::LEAK_ACTIONS;
 pub(in crate::config) use agent_card::{AGENT_CARD, CARD_KEYS, SIGN_CARD, UNSIGNED, VERIFY_CARD};
 pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};
