@@ -16,7 +16,7 @@ use super::matcher::{Hit, Matcher, Part};
 use super::tape::Tape;
 
 /// Shorter texts hold nothing that a detector knows: `a@b.co` is the shortest.
-const MIN_SECRET_BYTES: usize = 6;
+pub(super) const MIN_SECRET_BYTES: usize = 6;
 
 /// A longer name tells nothing that its first bytes would not.
 const MAX_NAME_BYTES: usize = 128;
