@@ -41,12 +41,26 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     (
         "scan",
         &["!", "model", "protobuf"],
-        &["tokio", "hyper", "std::fs", "std::net", "async fn"],
+        &[
+            "tokio",
+            "hyper",
+            "std::fs",
+            "std::net::Tcp",
+            "std::net::Udp",
+            "async fn",
+        ],
     ),
     (
         "coding",
         &["!"],
-        &["tokio", "hyper", "std::fs", "std::net", "async fn"],
+        &[
+            "tokio",
+            "hyper",
+            "std::fs",
+            "std::net::Tcp",
+            "std::net::Udp",
+            "async fn",
+        ],
     ),
     ("identity", &[], &[]),
     ("protocol", &[], &["tokio", "std::fs"]),

@@ -8,6 +8,7 @@ use std::path::Path;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use support::eventually;
 use support::grpc;
 use support::http1::Message;
 use support::lictor::{EVERYBODY, Lictor, Setup};
@@ -311,13 +312,13 @@ async fn a_bad_address_is_refused_in_every_shape() {
         assert_eq!(answer.status(), 200, "{shape:?}: {}", answer.text());
     }
     assert_eq!(registered(&agent).len(), SHAPES.len());
-    let records = lictor.audit();
-    let denied: Vec<_> = records
-        .iter()
-        .filter(|record| record["reason"] == "push-denied")
-        .collect();
     let bad = BAD.iter().filter(|(_, status)| *status == 403).count();
-    assert_eq!(denied.len(), bad * SHAPES.len());
+    let denied = eventually("a record of each refusal", async || {
+        let mut denied = lictor.audit();
+        denied.retain(|record| record["reason"] == "push-denied");
+        (denied.len() == bad * SHAPES.len()).then_some(denied)
+    })
+    .await;
     let of_name = denied.iter().find(|record| {
         record["detail"]
             .as_str()

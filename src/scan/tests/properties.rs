@@ -16,14 +16,14 @@ use crate::scan::{AtBound, Carrier, Detectors, known_names, sample};
 
 static REDACT: LazyLock<Arc<Detectors>> = LazyLock::new(|| {
     armed(
-        &["cards", "credentials", "pii", "private-keys"],
+        &["cards", "credentials", "network", "pii", "private-keys"],
         LeakAction::Redact,
         AtBound::Block,
     )
 });
 static BLOCK: LazyLock<Arc<Detectors>> = LazyLock::new(|| {
     armed(
-        &["cards", "credentials", "pii", "private-keys"],
+        &["cards", "credentials", "network", "pii", "private-keys"],
         LeakAction::Block,
         AtBound::Block,
     )

@@ -137,16 +137,19 @@ impl Groups {
         if self.is_open {
             return Fit::Open;
         }
-        let mut ends = self.ends.iter().rev();
-        let end = ends.find(|(_, count)| self.digits.get(..*count).is_some_and(is_number));
-        match end {
-            None => Fit::No,
-            Some((end, _)) => match card::continues(view, *end) {
-                None => Fit::Open,
-                Some(true) => Fit::No,
-                Some(false) => Fit::To(*end),
-            },
+        for (nth, (end, count)) in self.ends.iter().enumerate().rev() {
+            if !self.digits.get(..*count).is_some_and(is_number) {
+                continue;
+            }
+            match card::continues(view, *end) {
+                None => return Fit::Open,
+                Some(false) => return Fit::To(*end),
+                // Written without groups it is over at a blank, whatever number stands behind that.
+                Some(true) if nth == 0 && view.at(*end) == Some(b' ') => return Fit::To(*end),
+                Some(true) => {}
+            }
         }
+        Fit::No
     }
 }
 
