@@ -5,7 +5,7 @@ use super::channel::{Desk, Segment};
 use super::escape::Unescaped;
 use super::event::{Data, Event, Kind};
 use super::fields::Map;
-use super::texts::{Piece, Texts};
+use super::texts::{Piece, Said, Texts};
 
 /// Takes data apart, in buffers that are used again for the next.
 #[derive(Debug, Default)]
@@ -62,38 +62,22 @@ impl DataReader {
             leaf.read(data, &mut self.text);
             map.segments(&self.text.segments, &mut self.segments);
             let text = leaf.text(data, &self.text);
-            let name = self.event.name(leaf, data);
-            if !name.is_empty() && desk.is_telling(name) {
-                texts.named(desk, name, text, &self.segments)?;
-            }
-            let piece = |whole, restarts| Piece {
+            let said = Said {
+                kind: leaf.kind,
                 key: leaf.channel,
+                name: self.event.name(leaf, data),
                 text,
                 segments: &self.segments,
-                whole,
-                restarts,
             };
-            match leaf.kind {
-                Kind::Name => texts.name(desk, text, &self.segments)?,
-                Kind::Number => {
-                    texts.name(desk, text, &self.segments)?;
-                    if let Some(only) = self.segments.first() {
-                        desk.tape.quote(only.raw, only.raw + text.len() as u64);
-                    }
-                }
-                Kind::Piece { restarts, .. } => {
-                    texts.piece(desk, piece(self.stands_whole, restarts))?;
-                }
-                Kind::Whole => texts.piece(desk, piece(true, false))?,
+            texts.said(desk, &said, self.stands_whole)?;
+            if leaf.kind == Kind::Number
+                && let Some(only) = self.segments.first()
+            {
+                desk.tape.quote(only.raw, only.raw + text.len() as u64);
             }
         }
-        // Several parts of one event are one text, so it ends behind the last of them.
-        for leaf in &self.event.leaves {
-            if matches!(leaf.kind, Kind::Piece { ends: true, .. }) {
-                texts.end(desk, leaf.channel)?;
-            }
-        }
-        Ok(())
+        let leaves = self.event.leaves.iter();
+        texts.end_said(desk, leaves.map(|leaf| (leaf.kind, leaf.channel)))
     }
 
     /// Data that is not JSON, as it stands.

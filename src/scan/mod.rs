@@ -18,6 +18,7 @@ mod escape;
 mod event;
 mod fields;
 mod fuzz;
+mod gather;
 mod grpc;
 mod json;
 mod known;

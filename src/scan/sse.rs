@@ -6,13 +6,14 @@
 
 use std::collections::VecDeque;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use memchr::memchr2;
 
 use super::Blocked;
 use super::channel::{Channel, Desk, Segment};
 use super::data::DataReader;
 use super::fields::{Fields, Map};
+use super::gather::Gathered;
 use super::texts::Texts;
 
 /// A larger event is refused: it would have to be held whole.
@@ -60,11 +61,11 @@ impl SseCarrier {
         input: Bytes,
         released: &mut VecDeque<Bytes>,
     ) -> Result<(), Blocked> {
-        self.lines.push(input);
+        self.lines.gathered.push(input);
         while let Some(event) = self.lines.next_event() {
             self.take(desk, &event, released)?;
         }
-        if self.lines.pending() > MAX_EVENT_BYTES {
+        if self.lines.gathered.bytes().len() > MAX_EVENT_BYTES {
             Err(Blocked::EventTooLarge)
         } else {
             Ok(())
@@ -162,35 +163,15 @@ impl Reader {
 /// Cuts a stream into events.
 #[derive(Debug, Default)]
 struct Lines {
-    buffer: Bytes,
-    /// The beginning of an event that came in more than one piece.
-    begun: BytesMut,
+    gathered: Gathered,
     /// Where the search goes on, and where the line there begins, from the event's beginning.
     at: usize,
     line: usize,
 }
 
 impl Lines {
-    fn push(&mut self, input: Bytes) {
-        if self.begun.is_empty() && self.buffer.is_empty() {
-            self.buffer = input;
-        } else {
-            self.begun.extend_from_slice(&self.buffer);
-            self.begun.extend_from_slice(&input);
-            self.buffer = Bytes::new();
-        }
-    }
-
-    fn pending(&self) -> usize {
-        self.begun.len() + self.buffer.len()
-    }
-
     fn next_event(&mut self) -> Option<Bytes> {
-        let bytes = if self.begun.is_empty() {
-            &self.buffer[..]
-        } else {
-            &self.begun[..]
-        };
+        let bytes = self.gathered.bytes();
         loop {
             let Some(found) = bytes
                 .get(self.at..)
@@ -214,26 +195,14 @@ impl Lines {
             if is_blank {
                 let length = std::mem::take(&mut self.at);
                 self.line = 0;
-                return Some(self.cut(length));
+                return Some(self.gathered.cut(length));
             }
         }
-    }
-
-    fn cut(&mut self, length: usize) -> Bytes {
-        if self.begun.is_empty() {
-            return self.buffer.split_to(length);
-        }
-        self.begun.split_to(length).freeze()
     }
 
     /// What is left when the body ends.
     fn rest(&mut self) -> Option<Bytes> {
         (self.at, self.line) = (0, 0);
-        let rest = if self.begun.is_empty() {
-            std::mem::take(&mut self.buffer)
-        } else {
-            std::mem::take(&mut self.begun).freeze()
-        };
-        (!rest.is_empty()).then_some(rest)
+        self.gathered.rest()
     }
 }

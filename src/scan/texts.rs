@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 
 use super::Blocked;
 use super::channel::{Channel, Desk, Segment};
+use super::event::Kind;
 use super::known::Known;
 
 /// Texts that may be open at the same time.
@@ -37,6 +38,18 @@ pub(super) struct Piece<'a> {
     pub(super) whole: bool,
     /// What was said before is replaced.
     pub(super) restarts: bool,
+}
+
+/// What stands at one place of an event.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) kind: Kind,
+    /// Which text it is a piece of.
+    pub(super) key: u64,
+    /// What it is called, if anything.
+    pub(super) name: &'a [u8],
+    pub(super) text: &'a [u8],
+    pub(super) segments: &'a [Segment],
 }
 
 /// A text that goes on over events.
@@ -82,7 +95,7 @@ impl Texts {
     }
 
     /// A text by itself, with its name before it.
-    pub(super) fn named(
+    fn named(
         &mut self,
         desk: &mut Desk,
         name: &[u8],
@@ -90,6 +103,47 @@ impl Texts {
         segments: &[Segment],
     ) -> Result<(), Blocked> {
         self.own.read_named(desk, self.name, name, text, segments)
+    }
+
+    /// What an event or a message says at one place. `stands_whole`: whoever sends a text sends it whole, as far as
+    /// its keys do not tell.
+    pub(super) fn said(
+        &mut self,
+        desk: &mut Desk,
+        said: &Said<'_>,
+        stands_whole: bool,
+    ) -> Result<(), Blocked> {
+        let Said { text, segments, .. } = *said;
+        if !said.name.is_empty() && desk.is_telling(said.name) {
+            self.named(desk, said.name, text, segments)?;
+        }
+        let (whole, restarts) = match said.kind {
+            Kind::Name | Kind::Number => return self.name(desk, text, segments),
+            Kind::Piece { restarts, .. } => (stands_whole, restarts),
+            Kind::Whole => (true, false),
+        };
+        let piece = Piece {
+            key: said.key,
+            text,
+            segments,
+            whole,
+            restarts,
+        };
+        self.piece(desk, piece)
+    }
+
+    /// Ends the texts of an event that have ended in it: several parts of one event are one text, so behind the last.
+    pub(super) fn end_said(
+        &mut self,
+        desk: &mut Desk,
+        said: impl Iterator<Item = (Kind, u64)>,
+    ) -> Result<(), Blocked> {
+        for (kind, key) in said {
+            if matches!(kind, Kind::Piece { ends: true, .. }) {
+                self.end(desk, key)?;
+            }
+        }
+        Ok(())
     }
 
     /// A piece of a text that goes on over events.

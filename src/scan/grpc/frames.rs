@@ -1,8 +1,9 @@
 //! Cuts a body into messages.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::super::Blocked;
+use super::super::gather::Gathered;
 
 /// The bytes before each message: whether it is compressed, and its length.
 pub(super) const PREFIX_BYTES: usize = 5;
@@ -12,30 +13,16 @@ const MAX_MESSAGE_BYTES: usize = 4 << 20;
 
 /// What came and is not a whole message yet.
 #[derive(Debug, Default)]
-pub(super) struct Frames {
-    buffer: Bytes,
-    /// The beginning of a message that came in more than one piece.
-    begun: BytesMut,
-}
+pub(super) struct Frames(Gathered);
 
 impl Frames {
     pub(super) fn push(&mut self, input: Bytes) {
-        if self.begun.is_empty() && self.buffer.is_empty() {
-            self.buffer = input;
-        } else {
-            self.begun.extend_from_slice(&self.buffer);
-            self.begun.extend_from_slice(&input);
-            self.buffer = Bytes::new();
-        }
+        self.0.push(input);
     }
 
     /// The next message, with its prefix.
     pub(super) fn next(&mut self) -> Result<Option<Bytes>, Blocked> {
-        let bytes = if self.begun.is_empty() {
-            &self.buffer[..]
-        } else {
-            &self.begun[..]
-        };
+        let bytes = self.0.bytes();
         let Some([flag, length @ ..]) = bytes.first_chunk::<PREFIX_BYTES>() else {
             return Ok(None);
         };
@@ -47,23 +34,11 @@ impl Frames {
             return Err(Blocked::MessageTooLarge);
         }
         let whole = PREFIX_BYTES + length;
-        if bytes.len() < whole {
-            return Ok(None);
-        }
-        Ok(Some(if self.begun.is_empty() {
-            self.buffer.split_to(whole)
-        } else {
-            self.begun.split_to(whole).freeze()
-        }))
+        Ok((bytes.len() >= whole).then(|| self.0.cut(whole)))
     }
 
     /// What is left when the body ends.
     pub(super) fn rest(&mut self) -> Option<Bytes> {
-        let rest = if self.begun.is_empty() {
-            std::mem::take(&mut self.buffer)
-        } else {
-            std::mem::take(&mut self.begun).freeze()
-        };
-        (!rest.is_empty()).then_some(rest)
+        self.0.rest()
     }
 }

@@ -19,9 +19,8 @@ use bytes::Bytes;
 use super::Blocked;
 use super::channel::{Channel, Desk, Segment};
 use super::data::DataReader;
-use super::event::Kind;
 use super::fields::Map;
-use super::texts::{Piece, Texts};
+use super::texts::{Said, Texts};
 
 use self::frames::{Frames, PREFIX_BYTES};
 use self::message::Reader;
@@ -153,29 +152,16 @@ impl GrpcCarrier {
         for leaf in self.reader.leaves() {
             let text = bytes.get(leaf.start..leaf.end).unwrap_or_default();
             let segments = [Segment::plain(raw + leaf.start as u64, text.len())];
-            let name = bytes.get(leaf.name.0..leaf.name.1).unwrap_or_default();
-            if !name.is_empty() && desk.is_telling(name) {
-                texts.named(desk, name, text, &segments)?;
-            }
-            let piece = |whole, restarts| Piece {
+            let said = Said {
+                kind: leaf.kind,
                 key: leaf.channel,
+                name: bytes.get(leaf.name.0..leaf.name.1).unwrap_or_default(),
                 text,
                 segments: &segments,
-                whole,
-                restarts,
             };
-            match leaf.kind {
-                Kind::Name | Kind::Number => texts.name(desk, text, &segments)?,
-                Kind::Piece { restarts, .. } => texts.piece(desk, piece(false, restarts))?,
-                Kind::Whole => texts.piece(desk, piece(true, false))?,
-            }
+            texts.said(desk, &said, false)?;
         }
-        // Several parts of one message are one text, so it ends behind the last of them.
-        for leaf in self.reader.leaves() {
-            if matches!(leaf.kind, Kind::Piece { ends: true, .. }) {
-                texts.end(desk, leaf.channel)?;
-            }
-        }
-        Ok(())
+        let leaves = self.reader.leaves().iter();
+        texts.end_said(desk, leaves.map(|leaf| (leaf.kind, leaf.channel)))
     }
 }
