@@ -145,7 +145,7 @@ impl Answer<'_> {
         let is_list = listing.is_some() || card.is_some();
         let is_error = head.status.as_u16() >= 400;
         let errors = scrubber.filter(|_| !is_error && coded.is_ok());
-        let mut errors = errors.and_then(|scrubber| Errors::of(&scrubber, head.status, carrier));
+        let mut errors = errors.and_then(|scrubber| Errors::of(scrubber, head.status, carrier));
         let is_rewritten = errors.as_ref().is_some_and(Errors::change_bodies);
         let coded = match coded {
             Err(refusal) if is_list => return Err(refusal),

@@ -64,11 +64,10 @@ pub(super) enum Errors {
 
 impl Errors {
     /// For an answer with this status, if errors may stand in it.
-    pub(super) fn of(scrubber: &Scrubber, status: StatusCode, carrier: Carrier) -> Option<Self> {
+    pub(super) fn of(scrubber: Scrubber, status: StatusCode, carrier: Carrier) -> Option<Self> {
         if scrubber.speaks_grpc() {
-            return Some(Self::Trailers(Box::new(scrubber.clone())));
+            return Some(Self::Trailers(Box::new(scrubber)));
         }
-        let scrubber = scrubber.clone();
         match carrier {
             Carrier::Json if scrubber.speaks_json_rpc() => {
                 let document = Document::new(scrubber, status.as_u16());

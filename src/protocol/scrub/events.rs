@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use memchr::memchr2;
 use serde_json::Value;
 
-use super::{Form, Scrubber, form, may_hold_error, shows_internals};
+use super::{Form, Scrubber, form, shows_internals};
 
 /// Holds each event back until it is there whole, as its reader does, and writes errors anew.
 #[derive(Debug)]
@@ -137,7 +137,7 @@ impl ErrorEvents {
     }
 
     fn scrubbed(&self, event: &[u8]) -> Option<Bytes> {
-        if !may_hold_error(event) && memchr::memmem::find(event, b"error").is_none() {
+        if !speaks_of_errors(event) {
             return None;
         }
         let read = Event::read(event);
@@ -172,6 +172,12 @@ impl ErrorEvents {
         let rendered = self.scrubber.render(Some(id), status, told);
         Event::read(event).with(&rendered.body)
     }
+}
+
+/// Whether an event may be an error: by its type, by a key, or by one that is written with escapes.
+fn speaks_of_errors(event: &[u8]) -> bool {
+    memchr::memmem::find(event, b"error").is_some()
+        || memchr::memmem::find(event, b"\\u00").is_some()
 }
 
 /// The status that the error in an event would have, if it is one.
