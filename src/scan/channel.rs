@@ -224,13 +224,26 @@ impl Channel {
         if text.is_empty() {
             return Ok(());
         }
-        self.segments.extend(segments);
+        self.map(segments);
         let mut hits = std::mem::take(&mut desk.hits);
         self.matcher.feed(&desk.detectors, text, &mut hits);
         let outcome = self.apply(desk, name, &mut hits);
         desk.hits = hits;
         self.forget();
         outcome
+    }
+
+    /// Notes where the next bytes of the text lie. Pieces that follow each other become one.
+    fn map(&mut self, segments: &[Segment]) {
+        let mut rest = segments;
+        if let (Some(last), Some((next, behind))) =
+            (self.segments.back_mut(), segments.split_first())
+            && let Some(joined) = last.joined(*next)
+        {
+            *last = joined;
+            rest = behind;
+        }
+        self.segments.extend(rest);
     }
 
     /// Which of the readings was asked first must not say what is found: where one of them blocks, both are asked
@@ -347,13 +360,15 @@ impl Channel {
         name: &[u8],
         text: &[u8],
         segments: &[Segment],
-    ) -> Result<(), Blocked> {
+    ) -> Result<bool, Blocked> {
         let Some(first) = segments.first() else {
-            return Ok(());
+            return Ok(true);
         };
+        let met = desk.met;
         self.begin_named(desk, channel, name, first.raw)?;
         self.feed(desk, channel, text, segments)?;
-        self.finish(desk, channel)
+        self.finish(desk, channel)?;
+        Ok(desk.met == met)
     }
 
     /// A second reading of the text so far, for what comes at `raw`.
@@ -396,8 +411,11 @@ impl Channel {
         self.segments.iter().find_map(|segment| {
             let (from, to) = (at, at + u64::from(segment.length));
             at = to;
+            if to <= decided {
+                return None;
+            }
             let (start, end) = segment.raw_range(decided.max(from) - from, to - from);
-            tape.first_unedited(start, end).filter(|_| to > decided)
+            tape.first_unedited(start, end)
         })
     }
 
@@ -654,6 +672,17 @@ impl Segment {
             raw,
             raw_length: u32::try_from(raw_length).unwrap_or(u32::MAX),
         }
+    }
+
+    /// Both as one, if raw bytes that decode to themselves go on in the other.
+    fn joined(self, next: Self) -> Option<Self> {
+        let is_plain = self.length == self.raw_length && next.length == next.raw_length;
+        let length = self.length.checked_add(next.length)?;
+        (is_plain && self.raw + u64::from(self.length) == next.raw).then_some(Self {
+            length,
+            raw: self.raw,
+            raw_length: length,
+        })
     }
 
     /// The raw range of `from..to` of the segment's decoded bytes.

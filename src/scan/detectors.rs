@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use aho_corasick::automaton::Automaton as _;
 use aho_corasick::dfa::DFA;
-use aho_corasick::{MatchKind, PatternID, StartKind};
+use aho_corasick::{Anchored, MatchKind, PatternID, StartKind};
 
 use crate::model::{Finding, LeakAction, Severity};
 
@@ -127,10 +128,7 @@ impl Detectors {
                 .anchors
                 .as_ref()
                 .is_none_or(|(_, gate)| gate.passes_all(text))
-            && (self.email.is_none() || !text.contains(&b'@'))
-            && (self.card.is_none() || !may_hold_card(text))
-            && (self.numbers.is_none() || !may_hold_number(text))
-            && long_stretch(text).is_none()
+            && !self.may_hold_other(text)
     }
 
     pub(super) const fn anchors(&self) -> Option<&(DFA, Gate)> {
@@ -143,11 +141,41 @@ impl Detectors {
 
     /// Whether a name may tell what its value is.
     pub(super) fn are_told_by(&self, name: &[u8]) -> bool {
-        !self.are_absent(name)
+        self.are_begun_by(name)
             || self
                 .numbers
                 .as_ref()
                 .is_some_and(|numbers| numbers.are_told_by(name))
+    }
+
+    /// Whether anything may begin in a name that its value goes on. The gate takes many a common name for an anchor.
+    fn are_begun_by(&self, name: &[u8]) -> bool {
+        if self.are_absent(name) {
+            return false;
+        }
+        let Some((anchors, _)) = &self.anchors else {
+            return true;
+        };
+        let Ok(idle) = anchors.start_state(Anchored::No) else {
+            return true;
+        };
+        let mut state = idle;
+        // The quote behind it stands before every value, and may begin an anchor of its own.
+        for byte in name.iter().chain(b"=") {
+            state = anchors.next_state(Anchored::No, state, *byte);
+            if anchors.is_special(state) && anchors.is_match(state) {
+                return true;
+            }
+        }
+        state != idle || self.may_hold_other(name)
+    }
+
+    /// Whether a glance shows what has no anchor.
+    fn may_hold_other(&self, text: &[u8]) -> bool {
+        (self.email.is_some() && text.contains(&b'@'))
+            || (self.card.is_some() && may_hold_card(text))
+            || (self.numbers.is_some() && may_hold_number(text))
+            || long_stretch(text).is_some()
     }
 
     pub(super) const fn numbers(&self) -> Option<&Numbers> {
@@ -164,6 +192,11 @@ impl Detectors {
 
     pub(super) fn holds_cards(&self) -> bool {
         self.card.is_some_and(|card| self.holds(card))
+    }
+
+    /// Whether numbers make bytes wait: cards, or others that a table describes.
+    pub(super) fn holds_digits(&self) -> bool {
+        self.holds_cards() || self.numbers.as_ref().is_some_and(Numbers::hold)
     }
 
     /// Whether what may stand before an anchor makes bytes wait.

@@ -12,6 +12,32 @@ const SLOTS: usize = 128;
 /// Longer ones are not: an id has 36.
 const MAX_BYTES: usize = 47;
 
+/// What a name and its text are noted as.
+#[derive(Debug)]
+pub(super) struct Named {
+    bytes: [u8; MAX_BYTES],
+    length: usize,
+}
+
+impl Named {
+    /// None if they are too long together.
+    pub(super) fn new(name: &[u8], text: &[u8]) -> Option<Self> {
+        let mut bytes = [0; MAX_BYTES];
+        let length = 1 + name.len() + text.len();
+        let (first, rest) = bytes.get_mut(..length)?.split_first_mut()?;
+        let (start, end) = rest.split_at_mut_checked(name.len())?;
+        // Says where the name ends.
+        *first = u8::try_from(name.len()).ok()?;
+        start.copy_from_slice(name);
+        end.copy_from_slice(text);
+        Some(Self { bytes, length })
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
 /// Texts that are known to hold nothing.
 #[derive(Debug, Default)]
 pub(super) struct Known {
@@ -63,6 +89,17 @@ fn place(text: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_and_texts_are_told_apart() {
+        let bytes = |name: &str, text: &str| {
+            let named = Named::new(name.as_bytes(), text.as_bytes());
+            named.map(|named| named.bytes().to_vec())
+        };
+        assert_ne!(bytes("ab", "c"), bytes("a", "bc"));
+        assert!(bytes("key", &"v".repeat(43)).is_some());
+        assert_eq!(bytes("key", &"v".repeat(44)), None);
+    }
 
     #[test]
     fn only_the_very_text_is_known() {

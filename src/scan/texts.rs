@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::Blocked;
 use super::channel::{Channel, Desk, Segment};
 use super::event::Kind;
-use super::known::Known;
+use super::known::{Known, Named};
 
 /// Texts that may be open at the same time.
 const MAX_TEXTS: usize = 1024;
@@ -24,6 +24,8 @@ pub(super) struct Texts {
     /// Reads one text by itself.
     own: Channel,
     known: Known,
+    /// The same of names with their texts.
+    known_named: Known,
     events: u64,
 }
 
@@ -73,6 +75,7 @@ impl Texts {
             waiting: Vec::new(),
             own: Channel::default(),
             known: Known::default(),
+            known_named: Known::default(),
             events: 0,
         }
     }
@@ -102,7 +105,16 @@ impl Texts {
         text: &[u8],
         segments: &[Segment],
     ) -> Result<(), Blocked> {
-        self.own.read_named(desk, self.name, name, text, segments)
+        let named = Named::new(name, text);
+        let bytes = named.as_ref().map(Named::bytes);
+        if bytes.is_some_and(|bytes| self.known_named.holds(bytes)) {
+            return Ok(());
+        }
+        let is_clean = self.own.read_named(desk, self.name, name, text, segments)?;
+        if let Some(bytes) = bytes.filter(|_| is_clean) {
+            self.known_named.note(bytes);
+        }
+        Ok(())
     }
 
     /// What an event or a message says at one place. `stands_whole`: whoever sends a text sends it whole, as far as

@@ -336,6 +336,10 @@ impl Encoded {
                 .kept
                 .last()
                 .is_some_and(|last| inner.is_in_anchor(detectors, *last))
+            || (detectors.holds_digits() && {
+                let letters = self.group.get(..self.filled).unwrap_or_default();
+                may_begin_number(self.kept.last().copied(), letters)
+            })
     }
 }
 
@@ -410,11 +414,30 @@ impl Matcher {
     }
 
     /// The first byte that a run under way may yet protect.
-    pub(super) fn encoded_holds_from(&self, detectors: &Detectors) -> Option<u64> {
-        let encoded = self.encoded.as_ref()?;
+    pub(super) fn encoded_holds_from(&self, detectors: &Detectors, view: &View<'_>) -> Option<u64> {
+        let Some(encoded) = &self.encoded else {
+            return self.letters_hold_from(detectors, view);
+        };
         encoded
             .holds_from(detectors)
             .filter(|_| detectors.hold_anything())
+    }
+
+    /// Letters that are not a group yet, if a number may begin in the one that they become.
+    fn letters_hold_from(&self, detectors: &Detectors, view: &View<'_>) -> Option<u64> {
+        let from = self.encoded_from;
+        if view.ended()
+            || from >= view.end()
+            || self.depth >= MAX_DEPTH
+            || !detectors.holds_digits()
+        {
+            return None;
+        }
+        let letters = view.slice(from, view.end());
+        let values: Option<Vec<u8>> = letters.iter().map(|letter| value(*letter)).collect();
+        values
+            .is_some_and(|values| may_begin_number(None, &values))
+            .then_some(from)
     }
 
     /// Whether more than the last byte may be of an anchor that goes on.
@@ -503,6 +526,44 @@ fn next_start(view: &View<'_>, from: u64) -> u64 {
         .enumerate()
         .position(|(nth, byte)| is_start(nth, *byte));
     from + start.unwrap_or(rest.len()) as u64
+}
+
+/// Whether a number may begin in a group of which these letters are there. Other secrets begin behind an anchor, which is
+/// seen before them; a number is seen by itself, and what it shares a group with leaves with it.
+fn may_begin_number(before: Option<u8>, letters: &[u8]) -> bool {
+    let group = [0, 1, 2].map(|nth| letters.get(nth).copied().unwrap_or_default());
+    let [one, two, three] = group;
+    // The bits that the letters to come decide.
+    let open: [u8; 3] = match letters.len() {
+        0 => return false,
+        1 => [0x03, 0xFF, 0xFF],
+        2 => [0x00, 0x0F, 0xFF],
+        _ => [0x00, 0x00, 0x3F],
+    };
+    let mut is_free = before.is_none_or(|before| !Set::WORD.contains(before));
+    for (least, open) in bytes([one, two, three, 0]).into_iter().zip(open) {
+        if open == u8::MAX {
+            // A digit may stand here, or a blank before one.
+            return is_free || letters.len() == 1;
+        }
+        let mut may_be_free = false;
+        let mut may_go_on = false;
+        for byte in least..=(least | open) {
+            if byte.is_ascii_control() && !Set::SPACE.contains(byte) {
+                continue;
+            }
+            if is_free && byte.is_ascii_digit() {
+                return true;
+            }
+            may_go_on = true;
+            may_be_free |= !Set::WORD.contains(byte);
+        }
+        if !may_go_on {
+            return false;
+        }
+        is_free = may_be_free;
+    }
+    false
 }
 
 const fn is_mark(byte: u8) -> bool {

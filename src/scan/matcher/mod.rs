@@ -84,6 +84,8 @@ pub(super) struct Matcher {
     number_hold: Option<u64>,
     /// Those that were found and reach beyond `numbered`: whose, and where they end.
     numbers: Vec<(u16, u64)>,
+    /// The words before them.
+    context: number::Context,
     live: Vec<Live>,
     found: Vec<Found>,
     swallow: Option<Box<Swallow>>,
@@ -470,6 +472,7 @@ impl Matcher {
         self.numbered = end;
         self.number_hold = None;
         self.numbers.clear();
+        self.context = number::Context::default();
         self.encoded_from = self.encoded_from.max(end);
         self.state = None;
         if swallow.begun {
@@ -510,7 +513,7 @@ impl Matcher {
                 .chain(word)
                 .chain(head.filter(|_| !view.ended()))
                 .chain(number.filter(|_| detectors.holds_cards()))
-                .chain(self.encoded_holds_from(detectors))
+                .chain(self.encoded_holds_from(detectors, view))
                 .chain(self.number_hold)
                 .fold(end, u64::min);
             settle(&mut self.found, floor, hits);

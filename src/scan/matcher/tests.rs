@@ -296,6 +296,29 @@ fn prose_waits_for_nothing_but_its_last_word() {
 }
 
 #[test]
+fn a_number_in_base64_waits_from_its_first_letter_on() {
+    use base64::Engine as _;
+    for (detector, before) in [
+        ("cards.number", ""),
+        ("cards.number", " "),
+        ("cards.number", "x "),
+        ("cards.number", "as of "),
+        ("cards.number", "€"),
+        ("pii.us-ssn", ""),
+        ("pii.us-ssn", "no "),
+    ] {
+        let detectors = armed(&[(detector, LeakAction::Redact)]);
+        let text = format!(
+            "{before}{} and so on, for a while",
+            sample(detector, 7).unwrap()
+        );
+        let coded = base64::engine::general_purpose::STANDARD.encode(text);
+        let hits = assert_same_for_every_cutting(&detectors, format!("see {coded} ").as_bytes(), 1);
+        assert_eq!(hits.len(), 1, "{detector} behind {before:?}");
+    }
+}
+
+#[test]
 fn flags_hold_nothing() {
     let detectors = everything(LeakAction::Flag);
     let mut matcher = Matcher::default();

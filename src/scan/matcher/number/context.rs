@@ -6,6 +6,7 @@
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::super::view::View;
+use super::hint::{Hint, begins_word, is_of_word};
 
 /// How far back a word may stand that says what a checked number is.
 pub(super) const WIDE: u64 = 96;
@@ -19,13 +20,21 @@ pub(super) const REACH: u64 = WIDE + 4;
 pub(super) struct Words {
     automaton: AhoCorasick,
     owners: Vec<u16>,
+    hint: Hint,
 }
 
-/// Which numbers the words before an offset speak for: looked for once, and only if something asks.
-#[derive(Debug)]
-pub(super) struct Before<'a> {
-    words: Option<&'a Words>,
+/// What was seen of the words before numbers. Numbers come close together, and one that is open is asked again with each
+/// piece: what stands before it need be looked at only once.
+#[derive(Debug, Default, Clone)]
+pub(in crate::scan) struct Context {
+    /// How far the text was glanced over for the beginnings of words.
+    until: u64,
+    /// Where the last of those stands.
+    last: Option<u64>,
+    /// The place that the rest is about.
     start: u64,
+    may_speak: Option<bool>,
+    /// The numbers that are spoken for there.
     wide: Option<Vec<u16>>,
     near: Option<Vec<u16>>,
 }
@@ -34,16 +43,23 @@ impl Words {
     pub(super) fn new<'a>(words: impl Iterator<Item = (u16, &'a str)>) -> Option<Self> {
         let (owners, patterns): (Vec<u16>, Vec<Vec<u8>>) =
             words.map(|(owner, word)| (owner, pattern(word))).unzip();
+        let hint = Hint::new(&patterns);
         let automaton = AhoCorasick::builder()
             .match_kind(MatchKind::Standard)
             .build(patterns)
             .ok()?;
-        Some(Self { automaton, owners })
+        Some(Self {
+            automaton,
+            owners,
+            hint,
+        })
     }
 
     /// Whether a name holds any of the words.
     pub(super) fn tell(&self, name: &[u8]) -> bool {
-        self.automaton.is_match(&*normal(name, false))
+        let view = View::new(name, 0, 0, true);
+        self.hint.last_in(&view, 0, name.len() as u64).is_some()
+            && self.automaton.is_match(&*normal(name, false))
     }
 
     fn of(&self, text: &[u8]) -> Vec<u16> {
@@ -54,22 +70,43 @@ impl Words {
     }
 }
 
-impl<'a> Before<'a> {
-    pub(super) const fn new(words: Option<&'a Words>, start: u64) -> Self {
-        Self {
-            words,
-            start,
-            wide: None,
-            near: None,
+impl Context {
+    /// Whether a word may stand before a place at all. Errs towards a word.
+    pub(super) fn may_speak(&mut self, words: &Words, view: &View<'_>, start: u64) -> bool {
+        self.turn_to(start);
+        if let Some(may_speak) = self.may_speak {
+            return may_speak;
         }
+        let from = start.saturating_sub(WIDE);
+        let last = if start < self.until {
+            words.hint.last_in(view, from, start)
+        } else {
+            // What was a word at the end of what was seen may be the beginning of another.
+            let seen = self.until.saturating_sub(Hint::BYTES as u64);
+            self.last = words
+                .hint
+                .last_in(view, from.max(seen), start)
+                .or(self.last);
+            self.until = start;
+            self.last
+        };
+        let may_speak = last.is_some_and(|last| last >= from);
+        self.may_speak = Some(may_speak);
+        may_speak
     }
 
-    /// Whether a word for this number stands before it.
-    pub(super) fn speaks_for(&mut self, view: &View<'_>, number: u16, is_near: bool) -> bool {
-        let Some(words) = self.words else {
+    /// Whether a word for this number stands before a place.
+    pub(super) fn speaks_for(
+        &mut self,
+        words: &Words,
+        view: &View<'_>,
+        start: u64,
+        number: u16,
+        is_near: bool,
+    ) -> bool {
+        if !self.may_speak(words, view, start) {
             return false;
-        };
-        let start = self.start;
+        }
         let seen = if is_near {
             self.near.get_or_insert_with(|| {
                 let text = before(view, start, NEAR);
@@ -80,6 +117,13 @@ impl<'a> Before<'a> {
                 .get_or_insert_with(|| words.of(&before(view, start, WIDE)))
         };
         seen.contains(&number)
+    }
+
+    fn turn_to(&mut self, start: u64) {
+        if self.start != start {
+            self.start = start;
+            (self.may_speak, self.wide, self.near) = (None, None, None);
+        }
     }
 }
 
@@ -135,19 +179,14 @@ fn hide_marks(raw: &mut [u8]) {
     }
 }
 
-const fn is_of_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte >= 0x80
-}
-
-/// Words in small letters, with a space before and behind each. A capital behind a small letter begins one, and so does the
-/// last capital of a row before a small letter (`SSNNumber`).
+/// Words in small letters, with a space before and behind each.
 fn normal(text: &[u8], is_cut: bool) -> Vec<u8> {
     let mut words = Vec::with_capacity(text.len() + 8);
     let mut skips = is_cut;
     let mut last = 0_u8;
     words.push(b' ');
     for (at, byte) in text.iter().copied().enumerate() {
-        let next = text.get(at + 1).copied().unwrap_or_default();
+        let behind = text.get(at + 1..).unwrap_or_default();
         let is_escape = last == b'\\' && matches!(byte, b'n' | b'r' | b't');
         if !is_of_word(byte) || is_escape {
             skips = false;
@@ -155,10 +194,7 @@ fn normal(text: &[u8], is_cut: bool) -> Vec<u8> {
                 words.push(b' ');
             }
         } else {
-            let begins = byte.is_ascii_uppercase()
-                && (last.is_ascii_lowercase()
-                    || (last.is_ascii_uppercase() && next.is_ascii_lowercase()));
-            if begins && words.last() != Some(&b' ') {
+            if begins_word(last, byte, behind) && words.last() != Some(&b' ') {
                 words.push(b' ');
             }
             if !skips {
@@ -193,7 +229,7 @@ mod tests {
     fn speaks(text: &str, word: &str) -> bool {
         let words = Words::new(std::iter::once((3, word))).unwrap();
         let view = View::new(text.as_bytes(), 0, 0, true);
-        Before::new(Some(&words), text.len() as u64).speaks_for(&view, 3, false)
+        Context::default().speaks_for(&words, &view, text.len() as u64, 3, false)
     }
 
     #[test]

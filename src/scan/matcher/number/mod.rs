@@ -4,14 +4,18 @@
 //! Each is found by its first run of digits and judged forwards from where it begins, by the bytes alone. Only what may
 //! still become one waits: a number that needs a word before it and has none is let go at once.
 
+mod beginning;
 pub(in crate::scan) mod check;
 mod context;
+mod hint;
 mod pattern;
 mod phone;
 
-use self::context::{Before, REACH, Words};
+use self::beginning::Beginnings;
+pub(in crate::scan) use self::context::Context;
+use self::context::{REACH, Words};
 pub(in crate::scan) use self::pattern::Pattern;
-use self::pattern::{Fit, MAX_APART, MAX_LETTERS, MAX_RUN};
+use self::pattern::{Beginning, Fit, MAX_APART, MAX_LETTERS, MAX_RUN};
 pub(in crate::scan) use self::phone::{is_international, is_national};
 use super::super::detectors::Armed;
 use super::Matcher;
@@ -73,10 +77,7 @@ pub(in crate::scan) enum Needs {
 #[derive(Debug)]
 pub(in crate::scan) struct Numbers {
     writings: Vec<Compiled>,
-    /// By the letters before the first digits, and by how many of these there are.
-    by_beginning: Vec<Vec<u16>>,
-    /// Those that may begin with letters.
-    with_letters: Vec<u16>,
+    by_beginning: Beginnings,
     words: Option<Words>,
 }
 
@@ -149,8 +150,7 @@ impl Numbers {
     ) -> Option<Self> {
         let mut numbers = Self {
             writings: Vec::new(),
-            by_beginning: vec![Vec::new(); (MAX_LETTERS + MAX_APART + 1) * (MAX_RUN + 1)],
-            with_letters: Vec::new(),
+            by_beginning: Beginnings::new(),
             words: Words::new(armed.clone().flat_map(|(index, number, _)| {
                 number.words.iter().map(move |word| (index, *word))
             })),
@@ -169,6 +169,11 @@ impl Numbers {
         (!numbers.writings.is_empty()).then_some(numbers)
     }
 
+    /// Whether any of them makes bytes wait.
+    pub(in crate::scan) fn hold(&self) -> bool {
+        self.writings.iter().any(|form| form.holds)
+    }
+
     /// Whether a name says what its value may be.
     pub(in crate::scan) fn are_told_by(&self, name: &[u8]) -> bool {
         self.words.as_ref().is_some_and(|words| words.tell(name))
@@ -178,35 +183,26 @@ impl Numbers {
         let Ok(index) = u16::try_from(self.writings.len()) else {
             return;
         };
-        let beginnings = compiled.fits.beginnings();
-        if beginnings.iter().any(|(letters, _)| *letters > 0) {
-            self.with_letters.push(index);
-        }
-        for (letters, run) in beginnings {
-            if let Some(place) = self.by_beginning.get_mut(place(letters, run)) {
-                place.push(index);
-            }
-        }
+        self.by_beginning.add(index, &compiled.fits, compiled.needs);
         self.writings.push(compiled);
     }
 
     /// Judges all that may begin with the run of digits from `run` to `end`.
-    fn judge(&self, view: &View<'_>, run: u64, end: u64) -> Judged {
+    fn judge(&self, view: &View<'_>, run: u64, end: u64, context: &mut Context) -> Judged {
         let mut judged = Judged::default();
         let length = usize::try_from(end - run).unwrap_or(MAX_RUN).min(MAX_RUN);
-        // A run that goes to the end of what is seen may become longer.
-        let most = if end == view.end() && !view.ended() {
-            MAX_RUN
-        } else {
-            length
-        };
         for (start, letters) in beginnings(view, run) {
-            let mut before = Before::new(self.words.as_ref(), start);
-            for length in length..=most {
-                let forms = self.by_beginning.get(place(letters, length));
-                for form in forms.into_iter().flatten() {
-                    self.ask(*form, view, start, &mut before, &mut judged);
+            let Some(slot) = self.by_beginning.of(letters, length, view, end) else {
+                continue;
+            };
+            let told: &[u16] = match &self.words {
+                Some(words) if !slot.told.is_empty() && context.may_speak(words, view, start) => {
+                    &slot.told
                 }
+                _ => &[],
+            };
+            for form in slot.free.iter().chain(told) {
+                self.ask(*form, view, start, context, &mut judged);
             }
         }
         judged
@@ -217,13 +213,13 @@ impl Numbers {
         form: u16,
         view: &View<'_>,
         start: u64,
-        before: &mut Before<'_>,
+        context: &mut Context,
         judged: &mut Judged,
     ) {
         let Some(form) = self.writings.get(usize::from(form)) else {
             return;
         };
-        let is_open = match form.fit(view, start, before) {
+        let is_open = match form.fit(self.words.as_ref(), view, start, context) {
             Fit::No => return,
             Fit::Open => true,
             Fit::To(end) => {
@@ -241,25 +237,45 @@ impl Numbers {
     }
 
     /// Where the last word begins, if it may be the letters before a number.
-    fn waiting_letters(&self, view: &View<'_>) -> Option<u64> {
-        if view.ended() || self.with_letters.is_empty() {
+    fn waiting_letters(&self, view: &View<'_>, context: &mut Context) -> Option<u64> {
+        if view.ended() {
             return None;
         }
         let end = view.end();
         let starts = beginnings(view, end).filter(|(_, letters)| *letters > 0);
         starts.map(|(start, _)| start).find(|start| {
-            let mut before = Before::new(self.words.as_ref(), *start);
-            self.with_letters
-                .iter()
+            let forms = view
+                .at(*start)
+                .map(|first| self.by_beginning.with_letter(first));
+            forms
+                .into_iter()
+                .flatten()
                 .filter_map(|form| self.writings.get(usize::from(*form)))
-                .any(|form| form.holds && form.fit(view, *start, &mut before) == Fit::Open)
+                .any(|form| {
+                    let words = self.words.as_ref();
+                    form.holds && form.fit(words, view, *start, context) == Fit::Open
+                })
         })
     }
 }
 
 impl Compiled {
     /// How far a number of this form goes that begins here. Dead if no word stands before it that must.
-    fn fit(&self, view: &View<'_>, start: u64, before: &mut Before<'_>) -> Fit {
+    fn fit(
+        &self,
+        words: Option<&Words>,
+        view: &View<'_>,
+        start: u64,
+        context: &mut Context,
+    ) -> Fit {
+        let mut has_word = || {
+            let is_near = self.needs == Needs::Close;
+            words.is_some_and(|words| context.speaks_for(words, view, start, self.armed, is_near))
+        };
+        // Most numbers have no word before them, and to see that takes less than to read them in all ways.
+        if self.needs != Needs::Nothing && !has_word() {
+            return Fit::No;
+        }
         let fit = match &self.fits {
             Fits::International => phone::international(view, start),
             Fits::National => phone::national(view, start),
@@ -276,11 +292,8 @@ impl Compiled {
         if end.is_some_and(|end| !self.number.is_valid(view.slice(start, end))) {
             return Fit::No;
         }
-        let has_word = |before: &mut Before<'_>| {
-            before.speaks_for(view, self.armed, self.needs == Needs::Close)
-        };
         if self.needs != Needs::Nothing {
-            return if has_word(before) { fit } else { Fit::No };
+            return fit;
         }
         match (&self.fits, end) {
             (
@@ -291,7 +304,7 @@ impl Compiled {
             ) => match is_part_of_row(view, start, end) {
                 Some(false) => fit,
                 None => Fit::Open,
-                Some(true) if has_word(before) => fit,
+                Some(true) if has_word() => fit,
                 Some(true) => Fit::No,
             },
             _ => fit,
@@ -314,10 +327,22 @@ impl Fits {
         }
     }
 
-    fn beginnings(&self) -> Vec<(usize, usize)> {
+    fn beginnings(&self) -> Vec<Beginning> {
+        let any = |run| Beginning {
+            letters: 0,
+            run,
+            next: !0,
+        };
         match self {
-            Self::International | Self::National => (1..=MAX_RUN).map(|run| (0, run)).collect(),
+            Self::International | Self::National => (1..=MAX_RUN).map(any).collect(),
             Self::Pattern { pattern, .. } => pattern.beginnings(),
+        }
+    }
+
+    fn first(&self) -> u128 {
+        match self {
+            Self::International | Self::National => pattern::range(b'0', b'9'),
+            Self::Pattern { pattern, .. } => pattern.first(),
         }
     }
 }
@@ -331,10 +356,10 @@ impl Matcher {
         let view = view.until(until);
         let mut next = None;
         let mut at = self.numbered.max(view.start());
-        self.number_hold = numbers.waiting_letters(&view);
+        self.number_hold = numbers.waiting_letters(&view, &mut self.context);
         while let Some((run, end)) = next_run(&view, at) {
             at = end;
-            let judged = numbers.judge(&view, run, end);
+            let judged = numbers.judge(&view, run, end, &mut self.context);
             if judged.is_open {
                 next = next.or(Some(run));
             }
@@ -485,8 +510,4 @@ fn is_typed(compact: &[u8]) -> bool {
             })
     };
     [0, 1, 9].into_iter().any(all)
-}
-
-const fn place(letters: usize, run: usize) -> usize {
-    letters * (MAX_RUN + 1) + run
 }

@@ -19,6 +19,19 @@ struct Step {
     is_separator: bool,
 }
 
+/// What a pattern may begin with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Beginning {
+    /// Letters before the first digit. With a blank or a dash behind them they count as so many more than
+    /// [`MAX_LETTERS`].
+    pub(super) letters: usize,
+    /// How many digits.
+    pub(super) run: usize,
+    /// What may stand behind these, a bit for each byte of ASCII. Where anything may that belongs to no word, other
+    /// bytes may too, and the end of the text.
+    pub(super) next: u128,
+}
+
 /// How far a pattern goes with a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
@@ -67,10 +80,10 @@ impl Pattern {
 
     /// How far a text that begins at an offset is one.
     pub(super) fn fit(&self, view: &View<'_>, start: u64) -> Fit {
-        let mut at = start;
+        let mut rest = view.slice(start, start + self.steps.len() as u64).iter();
         let mut separator = None;
         for step in &self.steps {
-            let Some(byte) = view.at(at) else {
+            let Some(byte) = rest.as_slice().first().copied() else {
                 if !view.ended() {
                     return Fit::Open;
                 }
@@ -81,7 +94,7 @@ impl Pattern {
             };
             let is_same = !step.is_separator || separator.is_none_or(|known| known == byte);
             if is_same && contains(step.set, byte) {
-                at += 1;
+                rest.next();
                 if step.is_separator {
                     separator = Some(byte);
                 }
@@ -89,6 +102,8 @@ impl Pattern {
                 return Fit::No;
             }
         }
+        let taken = view.slice(start, start + self.steps.len() as u64).len() - rest.len();
+        let at = start + taken as u64;
         match card::continues(view, at) {
             None => Fit::Open,
             Some(true) => Fit::No,
@@ -96,8 +111,16 @@ impl Pattern {
         }
     }
 
-    /// What it may begin with: how many letters, and how many digits behind them. Says rather too much.
-    pub(super) fn beginnings(&self) -> Vec<(usize, usize)> {
+    /// The bytes that it may begin with, a bit for each.
+    pub(super) fn first(&self) -> u128 {
+        let first = self.reached(vec![0]).into_iter();
+        first
+            .filter_map(|place| self.steps.get(place))
+            .fold(0, |all, step| all | step.set)
+    }
+
+    /// What it may begin with. Says rather too much.
+    pub(super) fn beginnings(&self) -> Vec<Beginning> {
         let mut beginnings = Vec::new();
         let mut before = self.reached(vec![0]);
         for letters in 0..=MAX_LETTERS {
@@ -112,18 +135,22 @@ impl Pattern {
     }
 
     /// The runs of digits that may begin at these places.
-    fn runs(&self, from: &[usize], letters: usize, beginnings: &mut Vec<(usize, usize)>) {
+    fn runs(&self, from: &[usize], letters: usize, beginnings: &mut Vec<Beginning>) {
         let mut places = self.behind(from, DIGITS);
         for run in 1.. {
             if places.is_empty() {
                 break;
             }
-            let ends = |place: &usize| {
+            let next = places.iter().fold(0, |all, place| {
                 let next = self.steps.get(*place);
-                next.is_none_or(|next| next.set & !DIGITS != 0)
-            };
-            if places.iter().any(ends) {
-                beginnings.push((letters, run.min(MAX_RUN)));
+                all | next.map_or(BEHIND, |next| next.set & !DIGITS)
+            });
+            if next != 0 {
+                beginnings.push(Beginning {
+                    letters,
+                    run: run.min(MAX_RUN),
+                    next,
+                });
             }
             places = self.behind(&places, DIGITS);
         }
@@ -198,12 +225,14 @@ fn members(bytes: &[u8]) -> u128 {
     bytes.iter().fold(0, |set, byte| set | bit(*byte))
 }
 
+/// What may stand behind a number: whatever [`card::continues`] does not take for more of it.
+pub(super) const BEHIND: u128 = !(DIGITS | LETTERS | bit(b'_') | bit(b'-'));
 const SEPARATORS: u128 = bit(b' ') | bit(b'-');
 const DIGITS: u128 = range(b'0', b'9');
 const CAPITALS: u128 = range(b'A', b'Z');
 const LETTERS: u128 = CAPITALS | range(b'a', b'z');
 
-const fn range(from: u8, to: u8) -> u128 {
+pub(super) const fn range(from: u8, to: u8) -> u128 {
     let (mut set, mut byte) = (0, from);
     while byte <= to && byte < 128 {
         set |= bit(byte);
@@ -212,10 +241,10 @@ const fn range(from: u8, to: u8) -> u128 {
     set
 }
 
-const fn bit(byte: u8) -> u128 {
+pub(super) const fn bit(byte: u8) -> u128 {
     if byte < 128 { 1 << byte } else { 0 }
 }
 
-const fn contains(set: u128, byte: u8) -> bool {
+pub(super) const fn contains(set: u128, byte: u8) -> bool {
     set & bit(byte) != 0
 }
