@@ -62,6 +62,7 @@ fn detectors(packs: &[&str]) -> Arc<Detectors> {
         .collect();
     let config = Config {
         actions,
+        custom: Vec::new(),
         hold: Hold::default(),
         buffer_bytes: 1 << 20,
         fingerprint_key: [7; 32],

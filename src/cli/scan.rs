@@ -20,7 +20,7 @@ use self::report::{Form, Report};
 use super::progress::Progress;
 use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, is_colourful, load, say};
 use crate::model::LeakAction;
-use crate::scan::{AtBound, Carrier, Config, Detectors, Hold, known_names};
+use crate::scan::{AtBound, Carrier, Config, Custom, Detectors, Hold, known_names};
 
 pub(super) const EXAMPLES: &str = "Examples:
   lictor scan .                                  a folder, without .git and binary files
@@ -116,8 +116,9 @@ pub(super) fn scan(arguments: &Scan) -> u8 {
 
 fn run(arguments: &Scan) -> Result<u8, Stop> {
     let paths = paths(arguments)?;
-    let (told, hold) = wanted(arguments)?;
-    let detectors = detectors(&told, hold, arguments.redact)?;
+    let wanted = wanted(arguments)?;
+    let told = wanted.told();
+    let detectors = detectors(wanted, arguments.redact)?;
     let mut run = Run {
         arguments,
         report: Report::begin(form(arguments), told, detectors.config())?,
@@ -162,17 +163,49 @@ fn form(arguments: &Scan) -> Form {
 /// What is looked for and what a policy would do with it, by pack and detector.
 type Actions = BTreeMap<Box<str>, LeakAction>;
 
-fn wanted(arguments: &Scan) -> Result<(Actions, Hold), Stop> {
+/// What is looked for.
+struct Wanted {
+    actions: Actions,
+    custom: Vec<Custom>,
+    hold: Hold,
+}
+
+impl Wanted {
+    /// What would be done with a finding, of detectors of the policy's own too.
+    fn told(&self) -> Actions {
+        let own = self.custom.iter();
+        let mut told: Actions = own.map(|it| (it.name.clone(), it.action)).collect();
+        told.extend(self.actions.clone());
+        told
+    }
+}
+
+fn wanted(arguments: &Scan) -> Result<Wanted, Stop> {
     let Some(policy) = &arguments.policy else {
-        return Ok((named(&arguments.packs)?, Hold::default()));
+        return Ok(Wanted {
+            actions: named(&arguments.packs)?,
+            custom: Vec::new(),
+            hold: Hold::default(),
+        });
     };
     let (policies, _) = load(std::slice::from_ref(policy)).map_err(Stop::Code)?;
-    if policies.leaks.actions.is_empty() {
-        let message = "the policy looks for nothing: it has no `leaks.packs`";
+    let Config {
+        actions,
+        custom,
+        hold,
+        ..
+    } = policies.leaks;
+    if actions.is_empty() && custom.is_empty() {
+        let message =
+            "the policy looks for nothing: it has no `leaks.packs` and no `leaks.detectors`";
         say(&format!("error: {message}"));
         return Err(Stop::Code(EXIT_NO));
     }
-    Ok((policies.leaks.actions, policies.leaks.hold))
+    Ok(Wanted {
+        actions,
+        custom,
+        hold,
+    })
 }
 
 fn named(packs: &[String]) -> Result<Actions, Stop> {
@@ -213,20 +246,25 @@ fn one(pack: &str) -> Result<(Box<str>, LeakAction), Stop> {
 
 /// The detectors as they run here. A block would end the scan at the first finding, and there is nobody to refuse:
 /// it is told of, and redacted.
-fn detectors(told: &Actions, hold: Hold, redact: bool) -> Result<Arc<Detectors>, Stop> {
-    let actions = told.iter().map(|(name, action)| {
-        let runs = match action {
-            // Without `--redact` nothing leaves that could wait, but what is found is the same for every cutting.
-            LeakAction::Block | LeakAction::Redact => LeakAction::Redact,
-            LeakAction::Allow | LeakAction::Flag => *action,
-        };
-        (name.clone(), runs)
+fn detectors(wanted: Wanted, redact: bool) -> Result<Arc<Detectors>, Stop> {
+    // Without `--redact` nothing leaves that could wait, but what is found is the same for every cutting.
+    let runs = |action: LeakAction| action.min(LeakAction::Redact);
+    let Wanted {
+        actions,
+        custom,
+        hold,
+    } = wanted;
+    let actions = actions.into_iter();
+    let custom = custom.into_iter().map(|it| Custom {
+        action: runs(it.action),
+        ..it
     });
     let mut fingerprint_key = [0; 32];
     getrandom::fill(&mut fingerprint_key)
         .map_err(|error| Stop::Failed(format!("no randomness: {error}")))?;
     let config = Config {
-        actions: actions.collect(),
+        actions: actions.map(|(name, action)| (name, runs(action))).collect(),
+        custom: custom.collect(),
         hold: Hold {
             // A reader wants to hear of everything behind it too; a filter must not let out what it cannot judge.
             at_bound: if redact {

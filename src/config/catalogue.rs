@@ -108,6 +108,14 @@ const fn entry(code: Code) -> Entry {
             "lictor: v1\nidentities:\n  a: { jwt: { issuer: \"https://a.example\", audience: x } }\n  b: { jwt: { issuer: \"https://b.example\", audience: x } }\nroles:\n  reader: { allow: a2a:GetTask, to: { groups: [staff] } }\n",
             "Say whose group or id is meant: another issuer's caller of the same name is somebody else.",
         ),
+        Code::FailingSample => policy(
+            "lictor: v1\nleaks:\n  detectors:\n    employee-id:\n      pattern: 'EMP-\\d{6}'\n      action: redact\n      samples: { match: EMP-1234 }\n",
+            "Mend the pattern, or the sample: one of them is not what was meant.",
+        ),
+        Code::CostlyDetector => policy(
+            "lictor: v1\nleaks:\n  detectors:\n    falcon:\n      pattern: '\\w+ Falcon'\n      action: redact\n",
+            "Begin the pattern with what is rare, or name the part of it that is secret: `order (?P<secret>\\d{6})`.",
+        ),
         Code::UnknownDetector => policy(
             "lictor: v1\nleaks: { packs: { credential: block } }\n",
             "Name a pack or a detector that exists; docs/leaks.md lists them.",

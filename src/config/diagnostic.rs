@@ -210,6 +210,8 @@ codes! {
     ConditionType "L0214",
     /// A condition reads what no call has, or not at that time.
     UnknownAttribute "L0215",
+    /// A detector finds a sample that it must not, or does not find one that it must.
+    FailingSample "L0216",
     /// No such person under `people`.
     UnknownPerson "L0220",
     /// A test expects a role, a rule or a quota that does not exist, or does something else.
@@ -232,6 +234,8 @@ codes! {
     Lax "L0408",
     /// A statement about a tool that nobody may call.
     IdleTool "L0410",
+    /// A detector of your own that makes prose wait, or the scan slow.
+    CostlyDetector "L0411",
 }
 
 /// All that is wrong, or doubtful, with a set of files.

@@ -15,9 +15,6 @@ use super::lax::{self, Lax, Stretches};
 use super::matcher::{Hit, Matcher, Part};
 use super::tape::Tape;
 
-/// Shorter texts hold nothing that a detector knows: `a@b.co` is the shortest.
-pub(super) const MIN_SECRET_BYTES: usize = 6;
-
 /// A longer name tells nothing that its first bytes would not.
 const MAX_NAME_BYTES: usize = 128;
 
@@ -123,7 +120,7 @@ impl Desk {
 
     /// Whether a glance shows that a text which stands whole holds nothing, however it is read.
     pub(super) fn passes(&self, text: &[u8]) -> bool {
-        text.len() < MIN_SECRET_BYTES
+        text.len() < self.detectors.least_bytes()
             || (self.detectors.are_absent(text) && lax::first(text).is_none())
     }
 
@@ -308,7 +305,7 @@ impl Channel {
         text: &[u8],
         segments: &[Segment],
     ) -> Result<bool, Blocked> {
-        if text.len() < MIN_SECRET_BYTES {
+        if text.len() < desk.detectors.least_bytes() {
             return Ok(true);
         }
         if lax::first(text).is_some() {

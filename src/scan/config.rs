@@ -5,12 +5,16 @@ use std::time::Duration;
 
 use crate::model::LeakAction;
 
+use super::matcher::custom::Custom;
+
 /// The checked configuration of the scan, one for each snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// What happens to findings, by pack (`pii`) or detector (`pii.email`); a named detector overrides
     /// its pack. What is not named is not looked for.
     pub actions: BTreeMap<Box<str>, LeakAction>,
+    /// What is looked for besides.
+    pub custom: Vec<Custom>,
     /// How much may wait.
     pub hold: Hold,
     /// Bodies of known length up to this many bytes are judged whole before the head leaves.
@@ -27,6 +31,7 @@ impl Config {
             true => self,
             false => Self {
                 actions: BTreeMap::new(),
+                custom: Vec::new(),
                 ..self
             },
         }

@@ -9,9 +9,10 @@ use aho_corasick::{Anchored, MatchKind, PatternID, StartKind};
 use crate::model::{Finding, LeakAction, Severity};
 
 use super::config::Config;
+use super::matcher::custom;
 use super::matcher::kind::{Check, Kind, Left, Shape};
 use super::matcher::{
-    Found, Gate, Live, Numbers, View, long_stretch, may_hold_card, may_hold_number,
+    Customs, Found, Gate, Live, Numbers, View, long_stretch, may_hold_card, may_hold_number,
 };
 use super::packs;
 
@@ -26,6 +27,7 @@ pub struct Detectors {
     email: Option<u16>,
     card: Option<u16>,
     numbers: Option<Numbers>,
+    customs: Option<Customs>,
     holds_heads: bool,
     hold_anything: bool,
 }
@@ -36,6 +38,9 @@ pub enum CompileError {
     /// The automaton over all anchors could not be built.
     #[error("the anchors of the detectors do not fit into one automaton")]
     Automaton(#[source] Box<aho_corasick::BuildError>),
+    /// There are more names than a process keeps.
+    #[error("there are too many detectors, or this process has had too many; start it anew")]
+    TooMany,
     /// No pack and no detector is called so.
     #[error("no leak detector or pack is called `{0}`")]
     UnknownName(Box<str>),
@@ -43,6 +48,9 @@ pub enum CompileError {
 
 /// Longer texts are not glanced at first: what ends the glance late would be looked at twice.
 const GLANCE_BYTES: usize = 1024;
+
+/// `a@b.co` is the shortest that a detector of ours knows.
+const LEAST_BYTES: usize = 6;
 
 /// A kind, and what the policy wants done with it.
 #[derive(Debug)]
@@ -54,10 +62,12 @@ pub(super) struct Armed {
 impl Detectors {
     /// Compiles what the configuration names.
     pub fn compile(config: &Config) -> Result<Self, CompileError> {
-        if let Some(name) = config.actions.keys().find(|name| !packs::is_known(name)) {
+        let is_custom = |name: &str| config.custom.iter().any(|custom| &*custom.name == name);
+        let is_known = |name: &str| packs::is_known(name) || is_custom(name);
+        if let Some(name) = config.actions.keys().find(|name| !is_known(name)) {
             return Err(CompileError::UnknownName(name.clone()));
         }
-        let armed: Vec<Armed> = packs::kinds()
+        let mut armed: Vec<Armed> = packs::kinds()
             .filter_map(|kind| {
                 let action = config
                     .actions
@@ -67,6 +77,7 @@ impl Detectors {
                 (action != LeakAction::Allow).then_some(Armed { kind, action })
             })
             .collect();
+        let customs = add_customs(config, &mut armed)?;
         let owners: Vec<(u16, &'static str)> = (0..)
             .zip(&armed)
             .flat_map(|(index, armed)| {
@@ -93,6 +104,7 @@ impl Detectors {
             email: shaped(|shape| matches!(shape, Shape::Email)),
             card: shaped(|shape| matches!(shape, Shape::Card)),
             numbers: numbers(&armed),
+            customs,
             holds_heads: armed
                 .iter()
                 .any(|armed| armed.holds() && matches!(armed.kind.left, Left::Head(..))),
@@ -116,8 +128,8 @@ impl Detectors {
 
     /// Whether any finding would end the body.
     pub(super) fn may_block(&self) -> bool {
-        let mut actions = self.config.actions.values();
-        actions.any(|action| *action == LeakAction::Block)
+        let mut armed = self.armed.iter();
+        armed.any(|armed| armed.action == LeakAction::Block)
     }
 
     /// Whether a glance shows that a text which stands whole holds nothing that is looked for. Errs towards
@@ -146,6 +158,20 @@ impl Detectors {
                 .numbers
                 .as_ref()
                 .is_some_and(|numbers| numbers.are_told_by(name))
+            || self
+                .customs
+                .as_ref()
+                .is_some_and(|customs| customs.are_told_by(name))
+    }
+
+    /// Shorter texts hold nothing that is looked for.
+    pub(super) fn least_bytes(&self) -> usize {
+        let customs = self.customs.as_ref();
+        customs.map_or(LEAST_BYTES, |customs| customs.least().min(LEAST_BYTES))
+    }
+
+    pub(super) const fn customs(&self) -> Option<&Customs> {
+        self.customs.as_ref()
     }
 
     /// Whether anything may begin in a name that its value goes on. The gate takes many a common name for an anchor.
@@ -176,6 +202,10 @@ impl Detectors {
             || (self.card.is_some() && may_hold_card(text))
             || (self.numbers.is_some() && may_hold_number(text))
             || long_stretch(text).is_some()
+            || self
+                .customs
+                .as_ref()
+                .is_some_and(|customs| customs.may_be_in(text))
     }
 
     pub(super) const fn numbers(&self) -> Option<&Numbers> {
@@ -283,6 +313,24 @@ const fn lower(severity: Severity) -> Severity {
         Severity::High => Severity::Medium,
         Severity::Medium | Severity::Low => Severity::Low,
     }
+}
+
+/// Arms the detectors that the policy describes.
+fn add_customs(config: &Config, armed: &mut Vec<Armed>) -> Result<Option<Customs>, CompileError> {
+    let mut compiled = Vec::new();
+    for custom in &config.custom {
+        let action = config.actions.get(&custom.name).copied();
+        let action = action.unwrap_or(custom.action);
+        if action == LeakAction::Allow {
+            continue;
+        }
+        let index = u16::try_from(armed.len()).map_err(|_| CompileError::TooMany)?;
+        let kind = custom::kind(&custom.name, custom.severity).ok_or(CompileError::TooMany)?;
+        let one = Armed { kind, action };
+        compiled.push((index, custom, one.holds()));
+        armed.push(one);
+    }
+    Ok(Customs::compile(compiled.into_iter()))
 }
 
 fn numbers(armed: &[Armed]) -> Option<Numbers> {

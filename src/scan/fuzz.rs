@@ -83,6 +83,7 @@ pub fn fuzz_detectors() -> &'static [Arc<Detectors>] {
                 ["cards", "credentials", "pii", "private-keys"].map(|pack| (pack, action));
             Detectors::compile(&Config {
                 actions: BTreeMap::from(actions.map(|(name, action)| (Box::from(name), action))),
+                custom: Vec::new(),
                 hold: Hold::default(),
                 buffer_bytes: 1 << 20,
                 fingerprint_key: [7; 32],

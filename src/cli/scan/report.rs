@@ -22,6 +22,9 @@ pub(super) enum Form {
     },
 }
 
+/// What a detector is that no pack has.
+const OWN: &str = "a detector of the policy's own";
+
 /// Findings on their way out, each as it is found.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -29,7 +32,7 @@ pub(super) struct Report {
     /// What the policy would do, by pack and detector.
     actions: Actions,
     /// The detectors that run, in the order of SARIF's rules.
-    rules: Vec<&'static str>,
+    rules: Vec<Box<str>>,
     /// Of the input that is being read.
     count: u64,
     is_first: bool,
@@ -41,9 +44,15 @@ impl Report {
             let action = action_of(&config.actions, name);
             name.contains('.') && action > LeakAction::Allow
         };
+        let packs = known_names().iter().filter(runs);
+        let own = config.custom.iter();
+        let own = own.filter(|it| action_of(&actions, &it.name) > LeakAction::Allow);
         let report = Self {
             form,
-            rules: known_names().iter().filter(runs).copied().collect(),
+            rules: packs
+                .map(|name| Box::from(*name))
+                .chain(own.map(|it| it.name.clone()))
+                .collect(),
             actions,
             count: 0,
             is_first: true,
@@ -100,7 +109,7 @@ impl Report {
     /// Up to the results, which follow one by one: how many there will be is not known.
     fn sarif_head(&self) -> String {
         let rules = self.rules.iter().map(|name| {
-            let about = describe(name).unwrap_or_default();
+            let about = describe(name).unwrap_or(OWN);
             json!({ "id": name, "shortDescription": { "text": about } })
         });
         let driver = json!({
@@ -213,13 +222,13 @@ impl Found<'_> {
     }
 
     /// Section 3.27.
-    fn sarif(&self, rules: &[&str]) -> Value {
+    fn sarif(&self, rules: &[Box<str>]) -> Value {
         let finding = self.finding;
         let (start, end) = (self.places.of(self.span.0), self.places.of(self.span.1));
-        let about = describe(finding.detector).unwrap_or(finding.detector);
+        let about = describe(finding.detector).unwrap_or(OWN);
         json!({
             "ruleId": finding.detector,
-            "ruleIndex": rules.iter().position(|rule| *rule == finding.detector),
+            "ruleIndex": rules.iter().position(|rule| **rule == *finding.detector),
             "level": match finding.severity {
                 Severity::Critical | Severity::High => "error",
                 Severity::Medium => "warning",

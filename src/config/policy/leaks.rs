@@ -1,7 +1,10 @@
 //! `leaks`: what must not leave.
 
+mod custom;
+
 use std::collections::BTreeMap;
 
+use self::custom::RawCustom;
 use super::{Draft, add, set};
 use crate::config::decode::{self, Fields, list, nearest, word};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -15,6 +18,7 @@ use crate::scan::{self, AtBound, Directions, Hold};
 #[derive(Default)]
 pub(super) struct RawLeaks {
     packs: super::Named<LeakAction>,
+    pub(super) custom: super::Named<RawCustom>,
     hold: Option<(Span, Hold)>,
     buffer: Option<(Span, u64)>,
     directions: Option<(Span, Directions)>,
@@ -56,6 +60,9 @@ impl Draft {
         if let Some(entry) = fields.take("packs") {
             self.leaks.read_packs(entry, self.mode, report);
         }
+        if let Some(entry) = fields.take("detectors") {
+            self.read_detectors(entry, report);
+        }
         if let Some(entry) = fields.take("hold") {
             let hold = read_hold(entry, report);
             set(&mut self.leaks.hold, entry, hold, report);
@@ -79,7 +86,19 @@ impl Draft {
             .unwrap_or_default()
     }
 
-    pub(super) fn check_leaks(&self, known: &[&str], report: &mut Diagnostics) -> scan::Config {
+    /// What packs, tests and exceptions may name: what is known, and what the policy describes itself.
+    pub(super) fn detector_names<'a>(&'a self, known: &[&'a str]) -> Vec<&'a str> {
+        let own = self.leaks.custom.keys().map(String::as_str);
+        known.iter().copied().chain(own).collect()
+    }
+
+    pub(super) fn check_leaks(
+        &self,
+        built_in: &[&str],
+        known: &[&str],
+        report: &mut Diagnostics,
+    ) -> scan::Config {
+        let custom = self.check_detectors(built_in, report);
         let mut actions: BTreeMap<Box<str>, LeakAction> = BTreeMap::new();
         for (name, (span, action)) in &self.leaks.packs {
             check_detector(name, *span, known, report);
@@ -88,6 +107,7 @@ impl Draft {
         let buffer = self.leaks.buffer.map(|(_, bytes)| bytes);
         scan::Config {
             actions,
+            custom,
             hold: self.leaks.hold.map(|(_, hold)| hold).unwrap_or_default(),
             buffer_bytes: buffer
                 .and_then(|bytes| usize::try_from(bytes).ok())
@@ -111,13 +131,18 @@ impl RawLeaks {
         for entry in fields.rest() {
             let what = quoted(&entry.key.text);
             if let Some(action) = word(&entry.value, what, LEAK_ACTIONS, ACTIONS, report) {
-                let action = match mode {
-                    Mode::Enforce => action,
-                    Mode::Shadow => action.min(LeakAction::Flag),
-                };
+                let action = enforced(action, mode);
                 add(&mut self.packs, entry, "pack", action, report);
             }
         }
+    }
+}
+
+/// In shadow mode nothing is more than told of.
+fn enforced(action: LeakAction, mode: Mode) -> LeakAction {
+    match mode {
+        Mode::Enforce => action,
+        Mode::Shadow => action.min(LeakAction::Flag),
     }
 }
 
@@ -132,11 +157,12 @@ pub(super) fn check_detector(
         return true;
     }
     let title = format_args!("there is no pack or detector {}", quoted(name));
-    let mut packs: Vec<_> = known
-        .iter()
-        .filter_map(|name| name.split('.').next())
-        .collect();
-    packs.dedup();
+    let mut packs: Vec<&str> = Vec::new();
+    for pack in known.iter().filter_map(|name| name.split('.').next()) {
+        if !packs.contains(&pack) {
+            packs.push(pack);
+        }
+    }
     let meant = nearest(name, known.iter().chain(&packs).copied());
     let diagnostic = Diagnostic::error(Code::UnknownDetector, title).suggest(at, meant);
     report.push(match meant {

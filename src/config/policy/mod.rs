@@ -161,11 +161,12 @@ impl Draft {
         for (tenant, at) in &self.issuer_tenants {
             self.check_tenant(tenant, *at, report);
         }
-        let leaks = self.check_leaks(known_detectors, report);
+        let detectors = self.detector_names(known_detectors);
+        let leaks = self.check_leaks(known_detectors, &detectors, report);
         let directions = self.directions();
         let policy = self.check_policy(report);
         let quotas = self.check_quotas(report);
-        let rehearsal = self.check_proof(known_detectors, report);
+        let rehearsal = self.check_proof(&detectors, report);
         let revocations = self.check_revocations(report);
         let capture = self.audit.capture();
         let resource = self.check_resource(&policy, report);
@@ -208,6 +209,7 @@ impl Draft {
             .chain(named("rule", &self.rules))
             .chain(named("quota", &self.quotas))
             .chain(named("revocation", &self.revocations))
+            .chain(named("detector", &self.leaks.custom))
             .collect()
     }
 

@@ -5,7 +5,6 @@
 
 use crate::protobuf::{Fields, Wire};
 
-use super::super::channel::MIN_SECRET_BYTES;
 use super::super::event::{Kind, hash, mix};
 use super::frames::PREFIX_BYTES;
 use super::lengths::Length;
@@ -228,12 +227,15 @@ fn is_text(bytes: &[u8]) -> bool {
     !bytes.iter().any(is_control) && std::str::from_utf8(bytes).is_ok()
 }
 
+/// `a@b.co` has room in it.
+const ROOM_BYTES: usize = 6;
+
 /// Whether what looks like a text may be a message all the same. Nearly any short word can be read as numbers, so one
 /// of its fields must have room for something to be found.
 fn is_of_parts(bytes: &[u8]) -> bool {
     let mut has_room = false;
     let is_message = Fields::of(bytes).all(|field| {
-        has_room |= matches!(field, Ok((_, Wire::Bytes(part))) if part.len() >= MIN_SECRET_BYTES);
+        has_room |= matches!(field, Ok((_, Wire::Bytes(part))) if part.len() >= ROOM_BYTES);
         field.is_ok()
     });
     is_message && has_room

@@ -397,6 +397,7 @@ impl Matcher {
             .retain(|other| other.start < start || other.start >= end);
         self.live
             .retain(|other| other.hold < start || other.hold >= end);
+        self.drop_customs(start, end);
         if is_over {
             self.found.push(swallow.found);
             return Some(end);

@@ -72,8 +72,8 @@ pub(super) fn judge(kind: &Kind, anchor: &str, view: &View<'_>, cursor: Cursor) 
     match kind.shape {
         Shape::Assigned { is_spaced } => assigned::judge(asked, view, cursor, is_spaced),
         Shape::Authority => authority::judge(view, cursor),
-        // Judged where its digits end.
-        Shape::Card | Shape::Number(_) => Verdict::Dead,
+        // Judged where its digits end, or by its pattern.
+        Shape::Card | Shape::Custom | Shape::Number(_) => Verdict::Dead,
         Shape::Email => email::judge(view, cursor),
         Shape::Mrz => mrz::judge(view, cursor),
         Shape::Iban => iban::judge(kind, view, cursor),

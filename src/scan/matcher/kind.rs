@@ -56,6 +56,8 @@ pub(in crate::scan) enum Shape {
     Authority,
     /// A payment card number, anywhere.
     Card,
+    /// A pattern that a policy describes ([`super::custom`]).
+    Custom,
     /// An e-mail address, anywhere.
     Email,
     /// Check digits and account number after a country code.
@@ -183,7 +185,7 @@ impl Left {
 }
 
 /// Whether a place is inside of a mark that a redaction has left. What it says of a secret is none.
-fn is_in_mark(view: &View<'_>, start: u64) -> bool {
+pub(super) fn is_in_mark(view: &View<'_>, start: u64) -> bool {
     if !matches!(view.before(start), Some(b'-' | b'.' | b':')) {
         return false;
     }

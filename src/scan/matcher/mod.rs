@@ -16,6 +16,7 @@
 mod assigned;
 mod authority;
 mod card;
+pub(in crate::scan) mod custom;
 mod email;
 mod encoded;
 pub(in crate::scan) mod evidence;
@@ -39,6 +40,8 @@ mod view;
 mod tests;
 
 pub(in crate::scan) use self::card::{is_card, may_hold_card};
+pub(in crate::scan) use self::custom::Customs;
+use self::custom::Running;
 use self::encoded::Encoded;
 pub(in crate::scan) use self::encoded::long_stretch;
 pub(in crate::scan) use self::gate::Gate;
@@ -87,6 +90,9 @@ pub(super) struct Matcher {
     /// The words before them.
     context: number::Context,
     live: Vec<Live>,
+    /// Up to where patterns of the policy were looked for, and those that are under way.
+    tried: u64,
+    trials: Vec<Running>,
     found: Vec<Found>,
     swallow: Option<Box<Swallow>>,
     /// Base64 that is being read, and from where on to look for more.
@@ -154,6 +160,7 @@ impl Matcher {
         self.live.iter().any(holds)
             || first_waiting(&self.found).is_some()
             || self.swallow.is_some()
+            || self.has_shown_custom(detectors)
             || self
                 .encoded
                 .as_ref()
@@ -163,6 +170,7 @@ impl Matcher {
     /// Whether nothing that was read so far is part of what may yet be found.
     pub(super) fn is_idle(&self) -> bool {
         self.live.is_empty()
+            && self.trials.is_empty()
             && self.found.is_empty()
             && self.swallow.is_none()
             && self.encoded.is_none()
@@ -180,6 +188,7 @@ impl Matcher {
         let found = self.found.iter().filter(|found| !found.is_flag());
         let swallowed = self.swallow.iter().map(|swallow| &swallow.found);
         live.chain(found.chain(swallowed).map(|found| found.finding.detector))
+            .chain(self.custom_holders(detectors))
     }
 
     /// Gives up the candidates that make bytes wait. Each is told of, as if it had reached the bound; what
@@ -193,9 +202,11 @@ impl Matcher {
             };
             // An address that lacks its domain has not shown what it is.
             let is_named = !live.anchor.is_empty();
-            let found = at_bound(detectors.config(), armed, &live, self.position);
+            let config = detectors.config();
+            let found = at_bound(config, armed, live.anchor, live.cursor.start, self.position);
             self.found.extend(found.filter(|_| is_named));
         }
+        self.give_up_customs(detectors);
         if let Some(encoded) = &mut self.encoded {
             encoded.give_up(detectors, &mut self.found);
         }
@@ -233,6 +244,12 @@ impl Matcher {
             depth: self.depth,
             ..Self::default()
         };
+    }
+
+    /// How many patterns of the policy are under way.
+    pub(super) fn attempts(&self) -> usize {
+        let trials = self.trials.iter();
+        trials.map(Running::attempts).sum()
     }
 
     /// The next piece of decoded text (any bytes; UTF-8 not guaranteed). Appends hits that are now certain.
@@ -431,9 +448,9 @@ impl Matcher {
             // A name without its value holds nothing.
             Verdict::Open { hold, .. } if view.end() > bound && hold >= bound => {}
             Verdict::Open { .. } if view.end() > bound => {
-                if let Some(found) = at_bound(detectors.config(), armed, &live, bound) {
-                    self.found.push(found);
-                }
+                let (config, start) = (detectors.config(), live.cursor.start);
+                self.found
+                    .extend(at_bound(config, armed, live.anchor, start, bound));
             }
             Verdict::Open { cursor, hold } => {
                 live.cursor = cursor;
@@ -448,6 +465,7 @@ impl Matcher {
                     self.sweep(detectors, view, end);
                     self.end_encoded(detectors, view, end);
                     self.live.retain(|other| other.hold < start);
+                    self.drop_customs(start, u64::MAX);
                     self.found.retain(|other| other.start < start);
                     if let Some(swallow) = &self.swallow {
                         // The run of base64 that it stands in holds a long secret itself.
@@ -485,6 +503,9 @@ impl Matcher {
     /// Delivers what is certain, says how far all is decided, and returns what must be kept.
     fn deliver(&mut self, detectors: &Detectors, view: &View<'_>, hits: &mut Vec<Hit>) -> u64 {
         let end = view.end();
+        if let Some(swallow) = &self.swallow {
+            self.try_customs(detectors, view, swallow.found.end);
+        }
         self.read_encoded(detectors, view);
         let number = sweep::waiting_number(detectors, view);
         let held = self
@@ -492,6 +513,7 @@ impl Matcher {
             .iter()
             .filter(|live| detectors.holds(live.armed))
             .map(|live| live.hold)
+            .chain(self.customs_hold_from(detectors))
             .min();
         if let Some(swallow) = &mut self.swallow {
             self.decided = match held {
@@ -523,6 +545,7 @@ impl Matcher {
                 .max(self.decided);
         }
         let needed = self.live.iter().map(Live::needs).min().unwrap_or(end);
+        let needed = needed.min(self.customs_need(detectors).unwrap_or(end));
         let needed = match &self.swallow {
             Some(swallow) => needed.min(swallow.found.end),
             None => needed
@@ -569,8 +592,8 @@ fn begin_or_continue(swallow: &mut Swallow, found: &mut Vec<Found>, hits: &mut V
 }
 
 /// A candidate that would hold more than may be held. One that only flags never holds, and goes unnoticed.
-fn at_bound(config: &Config, armed: &Armed, live: &Live, bound: u64) -> Option<Found> {
-    let mut found = armed.found(live.anchor, live.cursor.start, bound, &[], config);
+fn at_bound(config: &Config, armed: &Armed, anchor: &str, start: u64, bound: u64) -> Option<Found> {
+    let mut found = armed.found(anchor, start, bound, &[], config);
     found.finding.action = match config.hold.at_bound {
         AtBound::Block => LeakAction::Block,
         AtBound::Release => LeakAction::Flag,

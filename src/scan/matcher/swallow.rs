@@ -49,6 +49,7 @@ impl Swallow {
             Shape::Assigned { .. }
             | Shape::Authority
             | Shape::Card
+            | Shape::Custom
             | Shape::Email
             | Shape::Number(_)
             | Shape::Iban

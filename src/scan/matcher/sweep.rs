@@ -20,6 +20,7 @@ impl Matcher {
             self.sweep_addresses(detectors, view, from, until);
             self.sweep_cards(detectors, view, from, until);
             self.sweep_numbers(detectors, view, until);
+            self.try_customs(detectors, view, until);
         }
     }
 

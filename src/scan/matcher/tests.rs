@@ -16,6 +16,7 @@ fn armed(actions: &[(&str, LeakAction)]) -> Detectors {
             .iter()
             .map(|(name, action)| ((*name).into(), *action))
             .collect::<BTreeMap<_, _>>(),
+        custom: Vec::new(),
         hold: Hold::default(),
         buffer_bytes: 0,
         fingerprint_key: [7; 32],

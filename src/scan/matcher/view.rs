@@ -51,6 +51,11 @@ impl<'a> View<'a> {
         Self { barrier, ..self }
     }
 
+    /// The end of the last swallowed secret.
+    pub(super) const fn barrier(&self) -> u64 {
+        self.barrier
+    }
+
     /// The offset of the first byte that is seen.
     pub(super) const fn start(&self) -> u64 {
         self.base

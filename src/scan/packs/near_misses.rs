@@ -73,6 +73,7 @@ pub(in crate::scan) fn near_misses(kind: &Kind, seed: u64) -> Vec<String> {
             ]
             .map(|rest| format!("{anchor}{rest}")),
         ),
+        Shape::Custom => {}
         Shape::Card => {
             misses.extend(
                 [

@@ -71,7 +71,7 @@ fn found_by(kind: &Kind) -> String {
 const fn protected(kind: &Kind) -> &'static str {
     match (kind.shape, kind.left) {
         (Shape::Authority, _) => "the password",
-        (Shape::Card | Shape::Email | Shape::Number(_), _) => "all of it",
+        (Shape::Card | Shape::Custom | Shape::Email | Shape::Number(_), _) => "all of it",
         (Shape::Assigned { .. } | Shape::Named(..) | Shape::Near { .. }, _) => {
             "the value; needs its name"
         }
@@ -102,6 +102,7 @@ fn checked(kind: &Kind) -> String {
             Shape::Jwt => "the header names an algorithm".to_owned(),
             Shape::Authority | Shape::Email => "no placeholder".to_owned(),
             Shape::Assigned { .. }
+            | Shape::Custom
             | Shape::Named(..)
             | Shape::Near { .. }
             | Shape::Pem

@@ -43,6 +43,7 @@ pub(super) fn one(kind: &Kind, draw: &mut Draw, is_shortest: bool) -> Option<Str
             draw.below(90)
         ),
         Shape::Card => card(draw)?,
+        Shape::Custom => return None,
         Shape::Email => format!(
             "{}.{}@{}.{}",
             draw.text(Set::LOWER, 5),

@@ -31,6 +31,7 @@ pub(super) fn armed(packs: &[&str], action: LeakAction, at_bound: AtBound) -> Ar
     Arc::new(
         Detectors::compile(&Config {
             actions,
+            custom: Vec::new(),
             hold,
             buffer_bytes: 1 << 20,
             fingerprint_key: [7; 32],

@@ -1,5 +1,7 @@
 //! Random bodies with samples of random detectors in them, in random cuttings.
 
+mod custom;
+
 use std::sync::{Arc, LazyLock};
 
 use base64::Engine as _;

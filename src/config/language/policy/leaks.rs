@@ -44,7 +44,7 @@ pub(in crate::config) static LEAKS: Record = Record::new(
             "Detectors of your own.",
         )
         .otherwise("none")
-        .planned(),
+        .examples(&["{ employee-id: { pattern: 'EMP-\\d{6}', action: redact } }"]),
         Field::new(
             "import",
             Value::Record(&IMPORT),
@@ -120,13 +120,17 @@ pub(in crate::config) static AT_BOUND: &[Word] = &[
     Word::new("release", "It leaves."),
 ];
 
-static DETECTOR: Record = Record::new(
+pub(in crate::config) static DETECTOR: Record = Record::new(
     "detector",
     "What is looked for, and what is done with it: a pattern or a dictionary.",
     &[
-        Field::new("pattern", Value::Text(&REGEX), "A regular expression.")
-            .examples(&["'EMP-\\d{6}'"])
-            .planned(),
+        Field::new(
+            "pattern",
+            Value::Text(&REGEX),
+            "A regular expression in the syntax of RE2, as bytes: `\\w`, `\\d` and `\\b` are of ASCII. All of a match is secret, unless a \
+             group is called so: `order (?P<secret>\\d{6})`. What may still become a match waits.",
+        )
+        .examples(&["'EMP-\\d{6}'"]),
         Field::new(
             "dictionary",
             Value::Record(&DICTIONARY),
@@ -137,39 +141,35 @@ static DETECTOR: Record = Record::new(
         Field::new(
             "near",
             Value::OneOrMore(&Value::Text(&TEXT)),
-            "Words of which one must stand within 64 bytes.",
+            "Words of which one must stand within 64 bytes before or after. A word begins where one does, or a part of a name \
+             (`staff_id`); what follows it does not matter.",
         )
         .otherwise("anywhere")
-        .examples(&["[employee, staff]"])
-        .planned(),
+        .examples(&["[employee, staff]"]),
         Field::new(
             "check",
             Value::Text(&TEXT),
             "What a match must pass: `luhn`, `iban`, `aba`, `verhoeff`, or `entropy>3.5`.",
         )
         .otherwise("nothing")
-        .examples(&["luhn"])
-        .planned(),
+        .examples(&["luhn"]),
         Field::new(
             "action",
             Value::Word(LEAK_ACTIONS),
             "What is done with a finding.",
         )
         .required()
-        .examples(&["redact"])
-        .planned(),
+        .examples(&["redact"]),
         Field::new("severity", Value::Word(SEVERITY), "How bad a finding is.")
-            .default("medium")
-            .planned(),
+            .default("medium"),
         Field::new(
             "samples",
             Value::Record(&SAMPLES),
             "Texts that the detector must find, and must not. They are tried before each reload.",
         )
         .otherwise("none")
-        .examples(&["{ match: [\"staff EMP-123455\"], noMatch: [EMP-12] }"])
-        .planned(),
-        mode().planned(),
+        .examples(&["{ match: [\"staff EMP-123455\"], noMatch: [EMP-12] }"]),
+        mode(),
     ],
 )
 .one_of(&[
@@ -196,13 +196,13 @@ static DICTIONARY: Record = Record::new(
     .planned()],
 );
 
-static SEVERITY: &[Word] = &[
+pub(in crate::config) static SEVERITY: &[Word] = &[
     Word::new("low", "Worth a look."),
     Word::new("medium", "Somebody should see it today."),
     Word::new("high", "Somebody should see it now."),
 ];
 
-static SAMPLES: Record = Record::new(
+pub(in crate::config) static SAMPLES: Record = Record::new(
     "samples",
     "What a detector is tried on.",
     &[
@@ -212,14 +212,14 @@ static SAMPLES: Record = Record::new(
             "Texts with a finding.",
         )
         .otherwise("none")
-        .planned(),
+        .examples(&["[staff EMP-123455]"]),
         Field::new(
             "noMatch",
             Value::OneOrMore(&Value::Text(&TEXT)),
             "Texts without one.",
         )
         .otherwise("none")
-        .planned(),
+        .examples(&["[EMP-12]"]),
     ],
 );
 

@@ -30,7 +30,9 @@ pub(in crate::config) use identities::{
     API_KEY, HMAC, IDENTITY, INTROSPECTION, JWKS, JWT, KEY_FILE, KEY_URLS, MTLS, NONCE, PROFILES,
     REQUIRE, SIGNATURE, SIGNATURE_KEYS, TYPES, WORKLOADS,
 };
-pub(in crate::config) use leaks::{AT_BOUND, DIRECTION, HOLD, LEAKS, PACKS};
+pub(in crate::config) use leaks::{
+    AT_BOUND, DETECTOR, DIRECTION, HOLD, LEAKS, PACKS, SAMPLES, SEVERITY,
+};
 pub(in crate::config) use limits::{LIMIT, LIMITS};
 pub(in crate::config) use proof::{CALLER, EXPECT, OUTCOME, PERSON, RESPONSE, TEST};
 pub(in crate::config) use push::{DELIVER, PRIVATE_ADDRESSES, PUSH, REFUSE, SCHEMES};

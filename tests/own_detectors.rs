@@ -1,0 +1,138 @@
+//! What policies look for besides what is known: from the file of the policy to the bytes on the wire.
+
+#![cfg(test)]
+
+use serde_json::json;
+
+use support::eventually;
+use support::http1::{Message, chunked};
+use support::lictor::{EVERYBODY, Lictor};
+use support::upstream::{Step, Upstream};
+
+mod support;
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\n";
+
+fn policy(leaks: &str) -> String {
+    format!("{EVERYBODY}leaks:\n{leaks}")
+}
+
+fn employees(action: &str) -> String {
+    policy(&format!(
+        "  detectors:
+    employee-id:
+      pattern: '\\bEMP-\\d{{6}}\\b'
+      near: [employee, staff]
+      check: luhn
+      action: {action}
+      severity: high
+      samples: {{ match: [\"staff EMP-123455\"], noMatch: [\"staff EMP-123456\", EMP-123455] }}\n"
+    ))
+}
+
+async fn ask(lictor: &Lictor, request: &[u8]) -> Message {
+    lictor.client().await.exchange("GET", request).await
+}
+
+async fn page(lictor: &Lictor) -> Message {
+    ask(lictor, b"GET /page HTTP/1.1\r\nhost: localhost\r\n\r\n").await
+}
+
+fn sized(kind: &str, body: &str) -> Vec<Step> {
+    let length = body.len();
+    vec![Step::text(format!(
+        "{HEAD}content-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}"
+    ))]
+}
+
+/// A chat whose deltas are single characters.
+fn chat(text: &str) -> Vec<Step> {
+    let events: Vec<String> = text
+        .chars()
+        .map(|letter| {
+            let delta = json!({"id": "c1", "choices": [{"index": 0, "delta": {"content": letter.to_string()}}]});
+            format!("data: {delta}\n\n")
+        })
+        .chain(["data: [DONE]\n\n".to_owned()])
+        .collect();
+    let pieces = events.iter().map(|event| event.as_bytes());
+    vec![
+        Step::text(format!(
+            "{HEAD}content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+        )),
+        Step::Write(chunked(pieces, true)),
+    ]
+}
+
+/// What a reader of the chat has.
+fn said(got: &Message) -> String {
+    let text = got.text();
+    let events = text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let events = events.filter_map(|data| serde_json::from_str::<serde_json::Value>(data).ok());
+    events
+        .filter_map(|event| Some(event["choices"][0]["delta"]["content"].as_str()?.to_owned()))
+        .collect()
+}
+
+#[tokio::test]
+async fn a_detector_of_the_policy_acts_letter_by_letter_and_is_told_of() {
+    let steps = chat("Our staff member EMP-123455 is out; EMP-123456 is not one.");
+    let agent = Upstream::scripted(move |_| steps.clone()).await;
+    let lictor = Lictor::spawn(&employees("redact"), agent.address).await;
+    let got = page(&lictor).await;
+    assert_eq!(got.status(), 200, "{got:?}");
+    assert_eq!(
+        said(&got),
+        "Our staff member [redacted:employee-id] is out; EMP-123456 is not one."
+    );
+    let records = eventually("the record", async || {
+        let records = lictor.audit();
+        (!records.is_empty()).then_some(records)
+    })
+    .await;
+    let finding = &records[0]["findings"][0];
+    assert_eq!(finding["detector"], "employee-id", "{finding}");
+    assert_eq!(finding["severity"], "high", "{finding}");
+    assert!(!records[0].to_string().contains("123455"), "{records:?}");
+    let name = "lictor_findings_total{action=\"redact\",detector=\"employee-id\"}";
+    assert_eq!(lictor.metric(name).await, Some(1.0));
+}
+
+#[tokio::test]
+async fn a_block_is_a_refusal_and_a_flag_changes_nothing() {
+    let body = json!({"text": "employee EMP-123455"}).to_string();
+    for (action, status) in [("block", 502), ("flag", 200), ("redact", 200)] {
+        let steps = sized("application/json", &body);
+        let agent = Upstream::scripted(move |_| steps.clone()).await;
+        let lictor = Lictor::spawn(&employees(action), agent.address).await;
+        let got = page(&lictor).await;
+        assert_eq!(got.status(), status, "{action} {got:?}");
+        match action {
+            "block" => assert_eq!(got.json()["reason"], "LEAKAGE_DETECTED"),
+            "flag" => assert_eq!(got.text(), body),
+            _ => assert_eq!(got.json()["text"], "employee [redacted:employee-id]"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_callers_send_is_searched_for_it_and_a_reload_changes_what_is_looked_for() {
+    let agent = Upstream::json(json!({"fine": true})).await;
+    let found = employees("block").replace("leaks:\n", "leaks:\n  direction: request\n");
+    let lictor = Lictor::spawn(&found, agent.address).await;
+    let body = "staff EMP-123455";
+    let request = format!(
+        "POST /notes HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    assert_eq!(ask(&lictor, request.as_bytes()).await.status(), 403);
+    assert!(agent.requests().is_empty());
+    lictor.rewrite_policy(&found.replace("EMP-", "PMP-"));
+    // A sample does not match any more, so nothing is taken over.
+    assert_eq!(ask(&lictor, request.as_bytes()).await.status(), 403);
+    lictor.rewrite_policy(&found.replace("EMP", "PMP"));
+    eventually("the other pattern", async || {
+        (ask(&lictor, request.as_bytes()).await.status() == 200).then_some(())
+    })
+    .await;
+}
