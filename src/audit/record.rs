@@ -139,7 +139,7 @@ impl Record {
         if let Some(rule) = &refusal.rule {
             self.rule = Some(Arc::clone(rule));
         }
-        if refusal.reason == Reason::RateLimited {
+        if refusal.reason.is_of_a_quota() {
             // The refusing quota is first.
             self.quota = refusal
                 .standings

@@ -11,7 +11,7 @@ use super::*;
 use crate::audit::OnFull;
 use crate::identity::{Algorithm, ClaimPath, KeySource, Kind, TenantFrom};
 use crate::model::{LeakAction, Place, TenantId};
-use crate::quota::{Dimension, Rates};
+use crate::quota::{Dimension, Measure, Quota, Rates};
 use crate::scan::AtBound;
 use crate::tls;
 use crate::upstream::{Endpoint, Retry};
@@ -79,7 +79,12 @@ leaks:
     let [default_burst, q] = &policies.quotas.quotas[..] else {
         panic!("two quotas")
     };
-    assert_eq!((default_burst.burst, q.burst), (None, NonZeroU32::new(20)));
+    let burst_of = |quota: &Quota| match &quota.measure {
+        Measure::Rate { burst, .. } => *burst,
+        other => panic!("{other:?}"),
+    };
+    let bursts = (burst_of(default_burst), burst_of(q));
+    assert_eq!(bursts, (None, NonZeroU32::new(20)));
     assert_eq!(q.per, [Dimension::Tenant, Dimension::Principal]);
     let line = |line| {
         Some(Place {
@@ -143,14 +148,14 @@ quotas:
         .quotas
         .iter()
         .map(|quota| {
-            let Rates::Fixed(rate) = quota.rate else {
+            let Measure::Rate {
+                rates: Rates::Fixed(rate),
+                burst,
+            } = &quota.measure
+            else {
                 panic!("{quota:?}")
             };
-            (
-                rate.count.get(),
-                quota.burst.map(NonZeroU32::get),
-                quota.per[0],
-            )
+            (rate.count.get(), burst.map(NonZeroU32::get), quota.per[0])
         })
         .collect();
     assert_eq!(
@@ -180,7 +185,10 @@ quotas: {{ q: {{ rate: tier.calls, per: tenant }} }}
     let rate_of = |star, tenant| {
         let policies = load(&text(star));
         let tenant = TenantId::new(tenant).unwrap();
-        policies.quotas.quotas[0].rate.of(&tenant).count.get()
+        let Measure::Rate { rates, .. } = &policies.quotas.quotas[0].measure else {
+            panic!("a rate")
+        };
+        rates.of(&tenant).count.get()
     };
     assert_eq!((rate_of("", "acme"), rate_of("", "globex")), (600, 30));
     assert_eq!(rate_of("", "anonymous"), 10, "the slowest of all");

@@ -100,7 +100,9 @@ reasons! {
     PushDenied "push-denied" Downstream,
     /// The policy lets nobody have news pushed.
     PushUnsupported "push-unsupported" Downstream,
-    /// A rate quota is spent.
+    /// A budget is spent; it is whole again when its period is over.
+    QuotaExhausted "quota-exhausted" Downstream,
+    /// Calls come faster than a quota lets them.
     RateLimited "rate-limited" Downstream,
     /// The scan blocked the request.
     RequestLeak "request-leak" Downstream,
@@ -140,6 +142,13 @@ reasons! {
     VersionMismatch "version-mismatch" Downstream,
 }
 
+impl Reason {
+    /// Whether a quota says no.
+    pub const fn is_of_a_quota(self) -> bool {
+        matches!(self, Self::QuotaExhausted | Self::RateLimited)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -156,7 +165,7 @@ pub struct Standing {
     pub limit: u64,
     /// How many calls would pass now.
     pub remaining: u64,
-    /// When the quota is whole again.
+    /// When the quota is whole again; when nothing is left of it, when the next call would pass.
     pub reset: Duration,
     /// The window.
     pub window: Duration,

@@ -33,6 +33,7 @@ use super::screen::{self, Course, Learner};
 use super::scrub::{self, Errors};
 use super::snapshot::Snapshot;
 use super::standing::Standing;
+use super::standings;
 use super::toll::Toll;
 use super::upgrade::Opening;
 use super::view::{View, tasks_in};
@@ -99,7 +100,9 @@ impl Answer<'_> {
             coded.as_ref().map_err(Refusal::clone)?;
             headers::screen(&mut head.headers, detectors, self.toll)?;
         }
-        reply::mark(&mut head.headers, self.request_id, admission.standings());
+        reply::mark(&mut head.headers, self.request_id);
+        let fields = self.snapshot.hygiene.rate_limit_fields();
+        standings::tell(&mut head.headers, admission.standings(), fields);
         self.note_session(&head).await?;
         if is_bodiless {
             return Ok(Answered {

@@ -144,6 +144,12 @@ pub(super) const fn catalogue(reason: Reason) -> Entry {
             "PUSH_NOTIFICATION_NOT_SUPPORTED",
             "Push notifications are not supported.",
         ),
+        Reason::QuotaExhausted => entry(
+            StatusCode::TOO_MANY_REQUESTS,
+            -31021,
+            "QUOTA_EXCEEDED",
+            "The budget for these calls is used up. Please come back when it is renewed.",
+        ),
         Reason::RateLimited => entry(
             StatusCode::TOO_MANY_REQUESTS,
             -31003,
@@ -315,7 +321,8 @@ The HTTP status is the one of the table also inside JSON-RPC. Clients that read 
 | 401 | get a credential, or a newer one; `WWW-Authenticate` says which |
 | 403 | stop; somebody has to grant it. With a scope in `WWW-Authenticate`, ask for a token with that |
 | 408, 503 | try again after `Retry-After`, or with growing pauses |
-| 429 | wait for `Retry-After`; `RateLimit` says how much is left |
+| 429 `RATE_LIMIT_EXCEEDED` | wait for `Retry-After`, which is soon, and call more slowly; `RateLimit` says how much is left |
+| 429 `QUOTA_EXCEEDED` | not try again before `Retry-After`, which may be hours: a budget is spent |
 | 500, 502, 504 | not take the call for done; try again only what may happen twice |
 ";
 

@@ -41,6 +41,7 @@ mod search;
 mod snapshot;
 mod spoofable;
 mod standing;
+mod standings;
 mod toll;
 mod trace;
 mod tunnel;

@@ -19,7 +19,7 @@ use crate::identity::{Caller, CredentialError, Presented};
 use crate::model::{Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, Listing, Malformed, Observer};
-use crate::quota::Admission;
+use crate::quota::{self, Admission};
 use crate::telemetry::chain;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
 use crate::websocket::Handshake;
@@ -140,13 +140,8 @@ impl Proxy {
                 if refusal.reason == Reason::CredentialMissing {
                     refusal.challenge = snapshot.authenticator.challenge();
                 }
-                let mut response = reply::refuse(
-                    &addressee,
-                    &refusal,
-                    decision,
-                    &request_id,
-                    hygiene.rpc_status(),
-                );
+                let mut response =
+                    reply::refuse(&addressee, &refusal, decision, &request_id, hygiene);
                 let meaning = addressee.meaning(refusal.reason);
                 if meaning == StatusCode::UNAUTHORIZED {
                     let authenticator = &snapshot.authenticator;
@@ -204,7 +199,7 @@ impl Proxy {
             refusal,
             decision,
             &request_id,
-            snapshot.hygiene.rpc_status(),
+            &snapshot.hygiene,
         );
         toll.refused(refusal);
         toll.answered(response.status());
@@ -346,7 +341,7 @@ impl Walk<'_> {
     /// Answers a preflight for the agent.
     fn permit(self, mut preflight: Preflight) -> Answered {
         self.toll.allowed(&preflight.rule);
-        reply::mark(&mut preflight.head.headers, self.request_id, &[]);
+        reply::mark(&mut preflight.head.headers, self.request_id);
         Answered {
             head: preflight.head,
             body: Judged::Whole(Bytes::new(), None),
@@ -539,7 +534,7 @@ impl Walk<'_> {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/json"),
         );
-        reply::mark(response.headers_mut(), self.request_id, &[]);
+        reply::mark(response.headers_mut(), self.request_id);
         let (head, document) = response.into_parts();
         Ok(Some(Answered {
             head,
@@ -584,10 +579,14 @@ impl Walk<'_> {
         let admission = self.snapshot.quotas.admit(
             &self.parts().quota_store,
             permit,
-            &case.principal,
-            &case.call,
-            case.source,
-            clock::now(),
+            &quota::Subject {
+                agent: &self.proxy.parts().agent,
+                principal: &case.principal,
+                action: &case.call.action,
+                source: case.source,
+                now: clock::now(),
+                at: clock::wall(),
+            },
         )?;
         if let Some(shadow) = admission.shadow() {
             self.toll.shadowed(shadow);

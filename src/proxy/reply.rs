@@ -4,24 +4,19 @@
 //! request id. Never a rule's text, an upstream's stack trace or an internal message.
 #![warn(clippy::wildcard_enum_match_arm)]
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Response, StatusCode, request};
 
 use crate::model::{
-    Binding, Call, Challenge, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId, Standing,
+    Binding, Call, Challenge, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId,
 };
 use crate::protocol::{self, Malformed, Observer, PublicError, Voice};
 
 use super::catalogue::{Entry, catalogue, is_silent};
-use super::hygiene::RpcStatus;
+use super::hygiene::Hygiene;
+use super::standings::{self, whole_seconds};
 
-/// `RateLimit` (draft-ietf-httpapi-ratelimit-headers, section 4).
-const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-/// `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers, section 3).
-const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// Names the decision, so that whoever was denied can ask about it.
 const DECISION_ID: HeaderName = HeaderName::from_static("lictor-decision-id");
 /// Names the exchange.
@@ -151,11 +146,12 @@ pub(super) fn refuse(
     refusal: &Refusal,
     decision: DecisionId,
     request_id: &RequestId,
-    rpc_status: RpcStatus,
+    hygiene: &Hygiene,
 ) -> Response<Bytes> {
     let rendered = public(addressee, refusal, decision, request_id, |error| {
         protocol::refusal(addressee.dialect, addressee.rpc_id.as_ref(), error)
     });
+    let rpc_status = hygiene.rpc_status();
     let status = rpc_status.of(addressee.dialect, status(refusal.reason, addressee.dialect));
     let mut response = Response::new(rendered.body);
     *response.status_mut() = status;
@@ -198,7 +194,8 @@ pub(super) fn refuse(
     if let Some(wait) = refusal.retry_after {
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
-    rate_limit_fields(headers, &refusal.standings);
+    let fields = hygiene.rate_limit_fields();
+    standings::tell(headers, &refusal.standings, fields);
     response
 }
 
@@ -275,55 +272,8 @@ pub(super) fn name_decision(headers: &mut HeaderMap, decision: DecisionId) {
 }
 
 /// What every answer of an agent carries besides its own fields.
-pub(super) fn mark(headers: &mut HeaderMap, request_id: &RequestId, standings: &[Standing]) {
+pub(super) fn mark(headers: &mut HeaderMap, request_id: &RequestId) {
     insert(headers, REQUEST_ID, request_id.as_str());
-    rate_limit_fields(headers, standings);
-}
-
-/// Tells the caller how much is left, on success too.
-fn rate_limit_fields(headers: &mut HeaderMap, standings: &[Standing]) {
-    if standings.is_empty() {
-        return;
-    }
-    let room = standings.iter().map(|standing| standing.quota.len() + 48);
-    let room: usize = room.sum();
-    let (mut policy, mut limit) = (Vec::with_capacity(room), Vec::with_capacity(room));
-    for standing in standings {
-        let window = whole_seconds(standing.window);
-        item(
-            &mut policy,
-            &standing.quota,
-            [(b'q', standing.limit), (b'w', window)],
-        );
-        let reset = whole_seconds(standing.reset);
-        item(
-            &mut limit,
-            &standing.quota,
-            [(b'r', standing.remaining), (b't', reset)],
-        );
-    }
-    // The agent's own fields stay: both are lists, and the caller must fit in all of them.
-    for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
-        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(value)) {
-            headers.append(name, value);
-        }
-    }
-}
-
-/// One item of a list of quotas, with its parameters. Written by hand, because every answer under a quota has
-/// two of each. Names come from the policy, whose decoder allows letters, digits, `-`, `_` and `.` only, so
-/// that they need no escaping in a string (RFC 9651, section 3.3.3).
-fn item(list: &mut Vec<u8>, quota: &str, parameters: [(u8, u64); 2]) {
-    if !list.is_empty() {
-        list.extend_from_slice(b", ");
-    }
-    list.push(b'"');
-    list.extend_from_slice(quota.as_bytes());
-    list.push(b'"');
-    for (key, number) in parameters {
-        list.extend_from_slice(&[b';', key, b'=']);
-        list.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-    }
 }
 
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
@@ -331,11 +281,6 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
-}
-
-/// Seconds as the fields carry them, rounded up: an early retry would be refused again.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 #[cfg(test)]
@@ -349,11 +294,5 @@ mod tests {
             let text = close_reason(&Refusal::new(*reason), decision);
             assert!(text.len() <= 123, "{text}");
         }
-    }
-
-    #[test]
-    fn seconds_are_rounded_up() {
-        assert_eq!(whole_seconds(Duration::from_millis(1)), 1);
-        assert_eq!(whole_seconds(Duration::from_secs(2)), 2);
     }
 }

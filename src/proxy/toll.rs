@@ -102,7 +102,8 @@ impl Toll {
     pub(super) fn refused(&mut self, refusal: &Refusal) {
         let calls = &self.proxy.parts().calls;
         calls.refused(refusal.reason);
-        if let (Reason::RateLimited, Some(standing)) = (refusal.reason, refusal.standings.first()) {
+        if let (true, Some(standing)) = (refusal.reason.is_of_a_quota(), refusal.standings.first())
+        {
             calls.throttled(&standing.quota);
         }
         self.record().refuse(refusal);

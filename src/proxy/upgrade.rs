@@ -20,6 +20,7 @@ use super::headers;
 use super::pipeline::{Walk, upstream_refusal};
 use super::reply;
 use super::standing::Standing;
+use super::standings;
 
 /// What a tunnel is opened with.
 pub(super) struct Opening {
@@ -97,7 +98,9 @@ impl Walk<'_> {
         if !detectors.is_empty() {
             headers::screen(&mut head.headers, detectors, self.toll)?;
         }
-        reply::mark(&mut head.headers, self.request_id, admission.standings());
+        reply::mark(&mut head.headers, self.request_id);
+        let fields = self.snapshot.hygiene.rate_limit_fields();
+        standings::tell(&mut head.headers, admission.standings(), fields);
         head.headers
             .insert(UPGRADE, HeaderValue::from_static("websocket"));
         let opening = Box::new(Opening {

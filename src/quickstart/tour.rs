@@ -301,7 +301,8 @@ impl<'a> Tour<'a> {
         let (rule, place) = (text("/rule/name"), text("/rule/place"));
         // A rule is named where it decided; an allow that something else stopped is not what did.
         let reason = text("/reason");
-        let decided = reason.is_empty() || matches!(reason, "deny-rule" | "rate-limited");
+        let decided =
+            reason.is_empty() || matches!(reason, "deny-rule" | "quota-exhausted" | "rate-limited");
         let (by, place) = if decided {
             (rule.to_owned(), place)
         } else {

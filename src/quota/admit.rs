@@ -1,15 +1,15 @@
 //! The quotas of one version of the policy, and the proof that a call fits in them.
 
-use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::config::{Config, Dimension, Quota, Rate};
-use super::gcra::{Limit, State, Verdict};
+use super::config::{Config, Measure, Quota, Rate};
+use super::meter::{Limit, Moment, State};
 use super::store::{Key, Locked, Store};
+use super::subject::{Parts, Subject};
+use super::{calendar, gcra, window};
 use crate::model::{
-    Action, Call, Mode, Principal, Reason, Refusal, RuleRef, ShadowVerdict, Standing, TenantId,
+    Action, Mode, Principal, Reason, Refusal, RuleRef, ShadowVerdict, Standing, TenantId,
 };
 use crate::policy::Permit;
 
@@ -24,7 +24,9 @@ pub struct Quotas {
 struct Counter<'set> {
     quota: &'set Quota,
     rate: Rate,
-    limit: Limit,
+    limit: Limit<'set>,
+    /// Whether the call counts here: where a quota in shadow mode has no place for it, it does not.
+    is_counted: bool,
 }
 
 /// Proof that an allowed call fits in every quota that is about it. Only this room makes one, from a
@@ -101,37 +103,30 @@ impl Quotas {
     /// Counts the call in every quota that is about it, or in none.
     ///
     /// # Errors
-    /// [`Reason::RateLimited`] when a quota is spent: the narrowest of those that are is named and
-    /// stands first in `standings`, and `retry_after` is when all of them would let the call pass.
+    /// [`Reason::RateLimited`] or [`Reason::QuotaExhausted`] when a quota is spent: the narrowest of those that are
+    /// is named and stands first in `standings`, and `retry_after` is when all of them would let the call pass.
     /// [`Reason::Overloaded`] when the store has no room for a new key.
     pub fn admit(
         &self,
         store: &Store,
         permit: Permit,
-        principal: &Principal,
-        call: &Call,
-        source: IpAddr,
-        now: Instant,
+        subject: &Subject<'_>,
     ) -> Result<Admission, Refusal> {
-        let subject = Subject {
-            principal,
-            action: &call.action,
-            source: network(source),
-        };
-        let (counters, keys): (Vec<_>, Vec<_>) = self
-            .counting(principal, &call.action)
+        let Subject {
+            principal, action, ..
+        } = *subject;
+        let (mut counters, keys): (Vec<_>, Vec<_>) = self
+            .counting(principal, action)
             .map(|quota| {
-                let parts = Parts {
-                    quota,
-                    subject: &subject,
-                };
-                (Counter::new(quota, &principal.tenant), store.key(parts))
+                let key = store.key(Parts { quota, subject });
+                (Counter::new(quota, &principal.tenant), key)
             })
             .unzip();
         let Reserved { standings, shadow } = if counters.is_empty() {
             Reserved::default()
         } else {
-            reserve(&counters, &keys, &mut store.lock(&keys), store.nanos(now))?
+            let moment = store.moment(subject.now, subject.at);
+            reserve(&mut counters, &keys, &mut store.lock(&keys), moment)?
         };
         Ok(Admission {
             rule: permit.into_rule(),
@@ -149,12 +144,30 @@ fn covers(quota: &Quota, principal: &Principal, action: &Action) -> bool {
 
 impl<'set> Counter<'set> {
     fn new(quota: &'set Quota, tenant: &TenantId) -> Self {
-        let rate = quota.rate.of(tenant);
-        let burst = quota.burst.unwrap_or(rate.count);
+        let (rate, limit) = match &quota.measure {
+            Measure::Calendar { rates, calendar } => {
+                let rate = rates.of(tenant);
+                let limit = calendar::Limit::new(rate.count.get(), calendar);
+                (rate, Limit::Calendar(limit))
+            }
+            Measure::Rate { rates, burst } => {
+                let rate = rates.of(tenant);
+                let burst = burst.unwrap_or(rate.count);
+                let limit = gcra::Limit::new(rate.interval(), burst.get());
+                (rate, Limit::Rate(limit))
+            }
+            Measure::Window(rates) => {
+                let rate = rates.of(tenant);
+                let period = u64::try_from(rate.period.as_nanos()).unwrap_or(u64::MAX);
+                let limit = window::Limit::new(rate.count.get(), period);
+                (rate, Limit::Window(limit))
+            }
+        };
         Self {
             quota,
             rate,
-            limit: Limit::new(rate.interval(), burst.get()),
+            limit,
+            is_counted: true,
         }
     }
 
@@ -162,12 +175,13 @@ impl<'set> Counter<'set> {
         self.quota.mode == Mode::Enforce
     }
 
-    fn standing(&self, state: Option<State>, now: u64) -> Standing {
+    fn standing(&self, state: Option<&State>, now: Moment) -> Standing {
+        let (remaining, reset) = self.limit.standing(state, now);
         Standing {
             quota: Arc::clone(&self.quota.rule.name),
             limit: u64::from(self.rate.count.get()),
-            remaining: self.limit.remaining(state, now),
-            reset: Duration::from_nanos(self.limit.whole_in(state, now)),
+            remaining,
+            reset: Duration::from_nanos(reset),
             window: self.rate.period,
         }
     }
@@ -182,51 +196,55 @@ struct Reserved {
 
 /// Judges all, then counts in all. The locks are held over both, so nobody sees a half.
 fn reserve(
-    counters: &[Counter<'_>],
+    counters: &mut [Counter<'_>],
     keys: &[Key],
     store: &mut Locked<'_>,
-    now: u64,
+    now: Moment,
 ) -> Result<Reserved, Refusal> {
-    let mut counted = Vec::with_capacity(keys.len());
-    let mut refusing: Option<&Counter<'_>> = None;
-    let (mut wait, mut shadow) = (0, None);
-    for (counter, key) in counters.iter().zip(keys) {
-        store.adapt(*key, counter.limit, now);
-        match counter.limit.check(store.state(*key), now) {
-            Verdict::Fits(state) => counted.push(Some(state)),
-            Verdict::Wait(_) if !counter.is_enforced() => {
-                shadow.get_or_insert_with(|| {
-                    ShadowVerdict::Throttle(Arc::clone(&counter.quota.rule))
-                });
-                counted.push(None);
-            }
-            Verdict::Wait(nanos) => {
-                refusing.get_or_insert(counter);
-                wait = wait.max(nanos);
-            }
+    let mut refusing: Option<usize> = None;
+    let (mut longest, mut shadow) = (0, None);
+    for (index, (counter, key)) in counters.iter_mut().zip(keys).enumerate() {
+        let Some(wait) = counter.limit.wait(store.state_mut(*key), now) else {
+            continue;
+        };
+        counter.is_counted = false;
+        if counter.is_enforced() {
+            refusing.get_or_insert(index);
+            longest = wait.max(longest);
+        } else {
+            let rule = &counter.quota.rule;
+            shadow.get_or_insert_with(|| ShadowVerdict::Throttle(Arc::clone(rule)));
         }
     }
-    if let Some(refusing) = refusing {
-        return Err(refused(refusing, counters, keys, store, now, wait));
+    if let Some(refusing) = refusing.and_then(|index| counters.get(index)) {
+        return Err(refused(refusing, counters, keys, store, now, longest));
     }
     if store.reserve(keys, now).is_err() {
         return Err(
             Refusal::new(Reason::Overloaded).detail("the quota store has no room for a new key")
         );
     }
-    let enforced = counters
-        .iter()
-        .zip(&counted)
-        .filter(|(counter, _)| counter.is_enforced());
-    let standings = enforced
-        .map(|(counter, state)| counter.standing(*state, now))
-        .collect();
-    for (key, state) in keys.iter().zip(counted) {
-        if let Some(state) = state {
-            store.set(*key, state);
+    for (counter, key) in counters.iter().zip(keys) {
+        if counter.is_counted {
+            store.count(*key, &counter.limit, now);
         }
     }
+    let standings = standings(counters, keys, store, now);
     Ok(Reserved { standings, shadow })
+}
+
+/// How much is left of each quota that is enforced.
+fn standings(
+    counters: &[Counter<'_>],
+    keys: &[Key],
+    store: &Locked<'_>,
+    now: Moment,
+) -> Vec<Standing> {
+    let mut standings = Vec::with_capacity(counters.len());
+    let enforced = counters.iter().zip(keys);
+    let enforced = enforced.filter(|(counter, _)| counter.is_enforced());
+    standings.extend(enforced.map(|(counter, key)| counter.standing(store.state(*key), now)));
+    standings
 }
 
 fn refused(
@@ -234,74 +252,24 @@ fn refused(
     counters: &[Counter<'_>],
     keys: &[Key],
     store: &Locked<'_>,
-    now: u64,
+    now: Moment,
     wait: u64,
 ) -> Refusal {
-    let mut standings: Vec<_> = counters
-        .iter()
-        .zip(keys)
-        .filter(|(counter, _)| counter.is_enforced())
-        .map(|(counter, key)| counter.standing(store.state(*key), now))
-        .collect();
+    let mut standings = standings(counters, keys, store, now);
     // Stable: the refusing one first, the rest as they were.
     standings.sort_by_key(|standing| standing.quota != refusing.quota.rule.name);
+    let reason = match refusing.quota.measure.is_budget() {
+        true => Reason::QuotaExhausted,
+        false => Reason::RateLimited,
+    };
     Refusal {
         retry_after: Some(Duration::from_nanos(wait)),
         standings,
-        ..Refusal::new(Reason::RateLimited)
+        ..Refusal::new(reason)
             .detail(format_args!(
                 "quota `{}` is spent",
                 refusing.quota.rule.name
             ))
             .rule(Arc::clone(&refusing.quota.rule))
-    }
-}
-
-/// Whom and what a counter may be about.
-struct Subject<'call> {
-    principal: &'call Principal,
-    action: &'call Action,
-    source: IpAddr,
-}
-
-/// What makes a counter: the quota's name, and each dimension's tag and value, so that no two different
-/// lists of parts read as the same bytes.
-struct Parts<'call> {
-    quota: &'call Quota,
-    subject: &'call Subject<'call>,
-}
-
-impl Hash for Parts<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let Subject {
-            principal,
-            action,
-            source,
-        } = self.subject;
-        self.quota.rule.name.hash(state);
-        for dimension in &self.quota.per {
-            dimension.hash(state);
-            match dimension {
-                Dimension::Action => (action.protocol, &*action.method).hash(state),
-                // One agent to a process: the tag is the value.
-                Dimension::Agent => {}
-                Dimension::Name => action.name.hash(state),
-                Dimension::Principal if principal.is_anonymous() => source.hash(state),
-                Dimension::Principal => {
-                    (principal.identity.as_str(), principal.id.as_str()).hash(state);
-                }
-                Dimension::Source => source.hash(state),
-                Dimension::Tenant if principal.is_anonymous() => source.hash(state),
-                Dimension::Tenant => principal.tenant.as_str().hash(state),
-            }
-        }
-    }
-}
-
-/// The part of an address that one party holds: all of IPv4, the first 64 bits of IPv6.
-fn network(source: IpAddr) -> IpAddr {
-    match source.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
     }
 }

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::calendar::Calendar;
 use crate::model::{ActionPattern, Mode, RuleRef, TenantId};
 
 /// All quotas of a policy.
@@ -14,23 +15,53 @@ pub struct Config {
     pub quotas: Vec<Quota>,
 }
 
-/// One limit on a rate.
+/// One limit.
 #[derive(Debug, Clone)]
 pub struct Quota {
     /// Its name and where it stands.
     pub rule: Arc<RuleRef>,
     /// Whether it sends anybody away.
     pub mode: Mode,
-    /// How much, over time.
-    pub rate: Rates,
-    /// How many calls may come at once after a pause; `None` is the number in the rate.
-    pub burst: Option<NonZeroU32>,
+    /// How much.
+    pub measure: Measure,
     /// What is counted apart: one counter for each combination of these.
     pub per: Vec<Dimension>,
     /// Whose calls count; empty is everybody's.
     pub tenants: Vec<TenantId>,
     /// Which actions count; empty is all.
     pub on: Vec<ActionPattern>,
+}
+
+/// What is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measure {
+    /// Calls in each period of a calendar.
+    Calendar {
+        /// How many, each period.
+        rates: Rates,
+        /// Which periods.
+        calendar: Calendar,
+    },
+    /// Calls over time, which earn their place evenly.
+    Rate {
+        /// How many over which time.
+        rates: Rates,
+        /// How many calls may come at once after a pause; `None` is the number in the rate.
+        burst: Option<NonZeroU32>,
+    },
+    /// Calls within the last stretch of time.
+    Window(Rates),
+}
+
+impl Measure {
+    /// Whether it is a budget, which a caller who comes back soon finds just as empty. What is not is a matter of
+    /// how fast calls come.
+    pub const fn is_budget(&self) -> bool {
+        match self {
+            Self::Calendar { .. } => true,
+            Self::Rate { .. } | Self::Window(_) => false,
+        }
+    }
 }
 
 /// The same rate for all, or each tenant's own.
@@ -54,6 +85,16 @@ impl Rates {
             Self::ByTenant { named, others } => named.get(tenant).copied().unwrap_or(*others),
             Self::Fixed(rate) => *rate,
         }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Rate> {
+        let (named, other) = match self {
+            Self::ByTenant { named, others } => (Some(named), others),
+            Self::Fixed(rate) => (None, rate),
+        };
+        let named = named.into_iter().flat_map(BTreeMap::values);
+        named.chain([other])
     }
 }
 
@@ -93,6 +134,8 @@ pub enum Dimension {
     Source,
     /// The caller, as the pair of identity and id; without a credential, their source address.
     Principal,
+    /// The calling agent of a tenant and the agent that it calls.
+    Pair,
 }
 
 impl Dimension {
@@ -101,6 +144,7 @@ impl Dimension {
         ("action", Self::Action),
         ("agent", Self::Agent),
         ("name", Self::Name),
+        ("pair", Self::Pair),
         ("principal", Self::Principal),
         ("source", Self::Source),
         ("tenant", Self::Tenant),

@@ -41,6 +41,14 @@ impl Limit {
         }
     }
 
+    /// The state of a key that has used nothing.
+    pub(super) const fn fresh(self, now: u64) -> State {
+        State {
+            paid_at: now,
+            interval: self.interval,
+        }
+    }
+
     const fn capacity(self) -> u64 {
         self.interval.saturating_mul(self.burst as u64)
     }

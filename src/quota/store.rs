@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use hashbrown::HashTable;
+use jiff::Timestamp;
 
-use super::gcra::{Limit, State};
+use super::meter::{Limit, Moment, State};
 
 /// Counters of all quotas, shared by every snapshot of the policy.
 ///
@@ -44,14 +45,15 @@ pub(super) struct Shard {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// Enough that eight cores seldom meet.
+/// Enough that eight cores seldom meet, and as many as a word has bits.
 const SHARDS: usize = 64;
 
 /// Between two searches of a full shard, so that a flood of new keys costs one search per this.
 const TRIM_PAUSE_NANOS: u64 = 10_000_000;
 
 impl Store {
-    /// How many keys are remembered unless said otherwise: about 6 MiB.
+    /// How many keys are remembered unless said otherwise: about 6 MiB, and 1 KiB more for each that a window
+    /// counts.
     pub const DEFAULT_CAPACITY: usize = 1 << 17;
 
     /// An empty store for about `capacity` keys (rounded up to a multiple of the number of shards).
@@ -79,10 +81,13 @@ impl Store {
         self.len() == 0
     }
 
-    /// Nanoseconds since the store was made; 584 years fit.
-    pub(super) fn nanos(&self, now: Instant) -> u64 {
+    /// The moment on the store's clock, in nanoseconds since it was made; 584 years fit.
+    pub(super) fn moment(&self, now: Instant, at: Timestamp) -> Moment {
         let nanos = now.saturating_duration_since(self.epoch).as_nanos();
-        u64::try_from(nanos).unwrap_or(u64::MAX)
+        Moment {
+            nanos: u64::try_from(nanos).unwrap_or(u64::MAX),
+            at,
+        }
     }
 
     /// The counter of these parts.
@@ -96,14 +101,18 @@ impl Store {
     /// Locks the shards of these keys. Whoever needs several takes them here, in one order for all, so
     /// that nobody waits for somebody who waits for them.
     pub(super) fn lock<'store>(&'store self, keys: &[Key]) -> Locked<'store> {
-        let mut shards: Vec<_> = keys.iter().map(|key| self.shard_of(*key)).collect();
-        shards.sort_unstable();
-        shards.dedup();
+        // One bit for each shard: in order, and each once.
+        let mut wanted = keys
+            .iter()
+            .fold(0_u64, |wanted, key| wanted | 1 << self.shard_of(*key));
+        let mut shards = Vec::with_capacity(keys.len());
+        while wanted != 0 {
+            let index = wanted.trailing_zeros() as usize;
+            wanted &= wanted - 1;
+            shards.extend(self.shards.get(index).map(|shard| (index, lock(shard))));
+        }
         Locked {
-            shards: shards
-                .into_iter()
-                .filter_map(|index| Some((index, lock(self.shards.get(index)?))))
-                .collect(),
+            shards,
             store: self,
         }
     }
@@ -123,29 +132,34 @@ pub(super) struct Locked<'store> {
 
 impl Locked<'_> {
     /// What a key has used.
-    pub(super) fn state(&self, key: Key) -> Option<State> {
+    pub(super) fn state(&self, key: Key) -> Option<&State> {
         let index = self.store.shard_of(key);
         let (_, shard) = self.shards.iter().find(|(held, _)| *held == index)?;
         let found = shard.entries.find(key.low, |(other, _)| *other == key);
-        found.map(|(_, state)| *state)
+        found.map(|(_, state)| state)
     }
 
-    /// Brings what a key has used into the terms of a limit whose rate was changed, so that it is paid
-    /// off at the new rate from now on, also while calls are refused.
-    pub(super) fn adapt(&mut self, key: Key, limit: Limit, now: u64) {
+    /// The same, to be changed.
+    pub(super) fn state_mut(&mut self, key: Key) -> Option<&mut State> {
+        let found = self.shard_mut(key)?;
+        let found = found.entries.find_mut(key.low, |(other, _)| *other == key);
+        found.map(|(_, state)| state)
+    }
+
+    fn shard_mut(&mut self, key: Key) -> Option<&mut Shard> {
         let index = self.store.shard_of(key);
-        let shard = self.shards.iter_mut().find(|(held, _)| *held == index);
-        let entry = shard
-            .and_then(|(_, shard)| shard.entries.find_mut(key.low, |(other, _)| *other == key));
-        if let Some((_, state)) = entry {
-            *state = limit.adapt(*state, now);
-        }
+        let mut shards = self.shards.iter_mut();
+        let (_, shard) = shards.find(|(held, _)| *held == index)?;
+        Some(shard)
     }
 
     /// Makes sure that each of the keys can be written, so that what follows cannot fail midway.
-    pub(super) fn reserve(&mut self, keys: &[Key], now: u64) -> Result<(), Full> {
+    pub(super) fn reserve(&mut self, keys: &[Key], now: Moment) -> Result<(), Full> {
         let store = self.store;
         for (index, shard) in &mut self.shards {
+            if shard.entries.len() + keys.len() <= store.shard_capacity {
+                continue;
+            }
             let mut new = shard.count_new(keys, |key| store.shard_of(key) == *index);
             if shard.entries.len() + new > store.shard_capacity {
                 shard.trim(now);
@@ -159,18 +173,18 @@ impl Locked<'_> {
         Ok(())
     }
 
-    /// Writes what a key has used. The key's room was reserved.
-    pub(super) fn set(&mut self, key: Key, state: State) {
-        let index = self.store.shard_of(key);
-        let Some((_, shard)) = self.shards.iter_mut().find(|(held, _)| *held == index) else {
+    /// Counts a call that fits. The key's room was reserved.
+    pub(super) fn count(&mut self, key: Key, limit: &Limit<'_>, now: Moment) {
+        let Some(shard) = self.shard_mut(key) else {
             return;
         };
         match shard.entries.find_mut(key.low, |(other, _)| *other == key) {
-            Some((_, old)) => *old = state,
+            Some((_, state)) => limit.count(state, now),
             None => {
-                shard
-                    .entries
-                    .insert_unique(key.low, (key, state), |(key, _)| key.low);
+                let mut state = limit.fresh(now);
+                limit.count(&mut state, now);
+                let hash = |(key, _): &(Key, State)| key.low;
+                shard.entries.insert_unique(key.low, (key, state), hash);
             }
         }
     }
@@ -185,12 +199,12 @@ impl Shard {
     }
 
     /// Forgets keys whose state says no more than no state.
-    fn trim(&mut self, now: u64) {
-        if now < self.next_trim {
+    fn trim(&mut self, now: Moment) {
+        if now.nanos < self.next_trim {
             return;
         }
-        self.entries.retain(|(_, state)| state.idle_at() > now);
-        self.next_trim = now.saturating_add(TRIM_PAUSE_NANOS);
+        self.entries.retain(|(_, state)| !state.is_idle(now));
+        self.next_trim = now.nanos.saturating_add(TRIM_PAUSE_NANOS);
     }
 }
 

@@ -1,5 +1,8 @@
 //! What the quotas promise.
 
+mod calendars;
+mod windows;
+
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -23,8 +26,10 @@ fn quota(name: &str, count: u32, burst: u32, per: &[Dimension]) -> Quota {
             name: Arc::from(name),
             place: None,
         }),
-        rate: Rates::Fixed(rate(count)),
-        burst: NonZeroU32::new(burst),
+        measure: Measure::Rate {
+            rates: Rates::Fixed(rate(count)),
+            burst: NonZeroU32::new(burst),
+        },
         per: per.to_vec(),
         on: Vec::new(),
     }
@@ -41,12 +46,16 @@ fn compile(quotas: Vec<Quota>) -> Quotas {
     Quotas::compile(Config { quotas })
 }
 
-fn call(method: &'static str, name: Option<&str>) -> Call {
+fn action(method: &'static str, name: Option<&str>) -> Action {
+    Action {
+        name: name.map(Box::from),
+        ..Action::known(Protocol::A2a, method)
+    }
+}
+
+fn call(method: &'static str) -> Call {
     Call {
-        action: Action {
-            name: name.map(Box::from),
-            ..Action::known(Protocol::A2a, method)
-        },
+        action: action(method, None),
         http: None,
         operation: Operation::Other,
         dialect: Dialect::JsonRpc,
@@ -91,7 +100,7 @@ fn permit() -> Permit {
         }],
         ..policy::Config::default()
     });
-    let (call, facts) = (call("GetTask", None), Facts::default());
+    let (call, facts) = (call("GetTask"), Facts::default());
     let at = jiff::Timestamp::UNIX_EPOCH;
     let principal = Principal::anonymous();
     let decision = set.decide(&policy::Question {
@@ -133,9 +142,28 @@ impl Bench {
         source: IpAddr,
         seconds: u64,
     ) -> Result<Admission, Refusal> {
-        let now = self.start + Duration::from_secs(seconds);
-        let call = call("SendMessage", Some("quote-1"));
-        quotas.admit(&self.store, permit(), who, &call, source, now)
+        let action = action("SendMessage", Some("quote-1"));
+        let subject = self.subject(who, &action, source, seconds);
+        quotas.admit(&self.store, permit(), &subject)
+    }
+
+    /// On the wall it is noon of 2026-01-01 in Greenwich when the clock starts.
+    fn subject<'a>(
+        &self,
+        principal: &'a Principal,
+        action: &'a Action,
+        source: IpAddr,
+        seconds: u64,
+    ) -> Subject<'a> {
+        let noon = jiff::Timestamp::constant(1_767_268_800, 0);
+        Subject {
+            agent: "quotes-agent",
+            principal,
+            action,
+            source,
+            now: self.start + Duration::from_secs(seconds),
+            at: noon + jiff::SignedDuration::from_secs(seconds.try_into().unwrap()),
+        }
     }
 }
 
@@ -155,7 +183,8 @@ fn a_burst_passes_then_one_call_per_interval() {
     let standing = &refusal.standings[0];
     assert_eq!((standing.limit, standing.remaining), (6, 0));
     assert_eq!(standing.window, Duration::from_secs(60));
-    assert_eq!(standing.reset, Duration::from_secs(26));
+    // Nothing is left: not when it is whole, but when the next one passes.
+    assert_eq!(standing.reset, Duration::from_secs(6));
     assert!(bench.admit(&quotas, &ana, 10).is_ok());
     assert!(bench.admit(&quotas, &ana, 10).is_err());
 }
@@ -205,10 +234,12 @@ fn retry_after_is_when_all_spent_quotas_would_pass() {
 #[test]
 fn each_tenant_has_the_rate_of_its_tier() {
     let mut tiered = quota("q", 1, 1, &[Dimension::Tenant]);
-    tiered.burst = None;
-    tiered.rate = Rates::ByTenant {
-        named: [(TenantId::new("acme").unwrap(), rate(5))].into(),
-        others: rate(2),
+    tiered.measure = Measure::Rate {
+        rates: Rates::ByTenant {
+            named: [(TenantId::new("acme").unwrap(), rate(5))].into(),
+            others: rate(2),
+        },
+        burst: None,
     };
     let quotas = compile(vec![tiered]);
     let bench = Bench::new(100);
@@ -274,14 +305,9 @@ fn a_quota_on_a_name_counts_calls_without_one() {
     let bench = Bench::new(100);
     let ana = principal("corp", "ana", "acme");
     let admit = |method, name| {
-        quotas.admit(
-            &bench.store,
-            permit(),
-            &ana,
-            &call(method, name),
-            SOURCE,
-            bench.start,
-        )
+        let action = action(method, name);
+        let subject = bench.subject(&ana, &action, SOURCE, 0);
+        quotas.admit(&bench.store, permit(), &subject)
     };
     assert!(admit("GetTask", None).unwrap().standings().is_empty());
     assert!(

@@ -90,6 +90,7 @@ pub const fn was_allowed(reason: Option<Reason>, passed: bool) -> bool {
         | Reason::Overloaded
         | Reason::PushDenied
         | Reason::PushUnsupported
+        | Reason::QuotaExhausted
         | Reason::RateLimited
         | Reason::RequestLeak
         | Reason::RequestTimeout

@@ -10,7 +10,7 @@ use super::outcome::{Got, Outcome, Report};
 use super::scene::Scene;
 use crate::model::RuleRef;
 use crate::policy::PolicySet;
-use crate::quota::{Quotas, Store};
+use crate::quota::{Quotas, Store, Subject};
 use crate::scan::Detectors;
 
 /// What the proxy would run.
@@ -104,10 +104,15 @@ impl Stage<'_> {
                 .into_permit()
                 .map_err(|refusal| Got::Denied(Box::new(refusal)))?;
             let by = Arc::clone(permit.rule());
-            let (caller, call) = (&scene.caller, &scene.call);
-            let admission = self
-                .quotas
-                .admit(&store, permit, caller, call, scene.source, now);
+            let subject = Subject {
+                agent: &scene.agent,
+                principal: &scene.caller,
+                action: &scene.call.action,
+                source: scene.source,
+                now,
+                at: scene.at,
+            };
+            let admission = self.quotas.admit(&store, permit, &subject);
             admission.map_err(|refusal| Got::Throttled {
                 refusal: Box::new(refusal),
                 after,

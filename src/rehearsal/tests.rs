@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::model::{Facts, LeakAction, Principal, Protocol};
 use crate::policy::{self, Callers, PolicySet, Role};
-use crate::quota::{self, Dimension, Quota, Quotas, Rate, Rates};
+use crate::quota::{self, Dimension, Measure, Quota, Quotas, Rate, Rates};
 use crate::scan::{self, Detectors, Hold};
 
 fn rule(name: &str) -> Arc<RuleRef> {
@@ -67,11 +67,13 @@ fn played(tests: Vec<Test>, is_over: &dyn Fn() -> bool) -> Vec<(String, Vec<Stri
         quotas: vec![Quota {
             rule: rule("per-caller"),
             mode: Mode::Enforce,
-            rate: Rates::Fixed(Rate {
-                count: 10.try_into().unwrap(),
-                period: Duration::from_secs(1),
-            }),
-            burst: None,
+            measure: Measure::Rate {
+                rates: Rates::Fixed(Rate {
+                    count: 10.try_into().unwrap(),
+                    period: Duration::from_secs(1),
+                }),
+                burst: None,
+            },
             per: vec![Dimension::Principal],
             tenants: Vec::new(),
             on: Vec::new(),

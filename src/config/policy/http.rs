@@ -14,14 +14,15 @@ use super::{defined_twice, rule_ref, set};
 use crate::config::decode::{self, Fields, bad_value};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{
-    AGENT_ERRORS, CORS, HTTP, JSON_RPC_STATUS, PATHS, SECURITY_HEADERS, SERVER, TRACE_CONTEXT,
+    AGENT_ERRORS, CORS, HTTP, JSON_RPC_STATUS, PATHS, RATE_LIMIT_FIELDS, SECURITY_HEADERS, SERVER,
+    TRACE_CONTEXT,
 };
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::identity::SignedAnswers;
 use crate::proxy::hygiene::{
     Config, CorsConfig, Direction, FieldPattern, FieldPatternError, Guard, Origin, Origins, Paths,
-    RpcStatus, Security, TraceContext,
+    RateLimitFields, RpcStatus, Security, TraceContext,
 };
 
 /// `http` as it is written, in all files together.
@@ -38,6 +39,7 @@ pub(super) struct RawHttp {
     paths: Option<(Span, Paths)>,
     trace_context: Option<(Span, TraceContext)>,
     rpc_status: Option<(Span, RpcStatus)>,
+    rate_limit_fields: Option<(Span, RateLimitFields)>,
     passes_agent_errors: Option<(Span, bool)>,
     protected_resource: Option<(Span, RawResource)>,
     push: Option<(Span, RawPush)>,
@@ -194,6 +196,15 @@ impl RawHttp {
             );
             set(&mut self.rpc_status, entry, word, report);
         }
+        if let Some(entry) = fields.take("rateLimitFields") {
+            let words = [
+                ("standard", RateLimitFields::Standard),
+                ("both", RateLimitFields::Both),
+            ];
+            let what = "`rateLimitFields`";
+            let word = decode::word(&entry.value, what, RATE_LIMIT_FIELDS, &words, report);
+            set(&mut self.rate_limit_fields, entry, word, report);
+        }
     }
 
     /// What signs answers, if they are signed.
@@ -246,6 +257,7 @@ impl RawHttp {
             paths: value(self.paths).unwrap_or(default.paths),
             trace_context: value(self.trace_context).unwrap_or(default.trace_context),
             rpc_status: value(self.rpc_status).unwrap_or(default.rpc_status),
+            rate_limit_fields: value(self.rate_limit_fields).unwrap_or(default.rate_limit_fields),
             tenant: a2a_tenant::check(self.tenant, report),
             passes_agent_errors: value(self.passes_agent_errors)
                 .unwrap_or(default.passes_agent_errors),

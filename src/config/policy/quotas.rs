@@ -1,33 +1,28 @@
 //! `quotas`: how much callers may use.
 
+mod measure;
+
 use std::collections::BTreeMap;
-use std::num::NonZeroU32;
+
+use measure::{Measures, RawMeasure, RawNumber, RawRate};
 
 use super::{Draft, actions, add, each_named, mode, rule_ref};
-use crate::config::decode::{self, Fields, bad_value, list, nearest, not_enforced, texts};
+use crate::config::decode::{Fields, list, nearest, not_enforced, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::is_planned;
 use crate::config::language::policy::{PER, QUOTA};
-use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::model::{ActionPattern, Mode, TenantId};
 use crate::policy::Effect;
-use crate::quota::{self, Dimension, Quota, Rate, Rates};
+use crate::quota::{self, Dimension, Quota, Rates};
 
 /// A quota as it is written.
 pub(super) struct RawQuota {
     mode: Mode,
     tenants: Vec<TenantId>,
-    rate: RawRate,
-    burst: Option<NonZeroU32>,
+    measure: RawMeasure,
     per: Vec<Dimension>,
     on: Vec<ActionPattern>,
-}
-
-/// A rate, or the name of a tier's number.
-enum RawRate {
-    Fixed(Rate),
-    Tier(String, Span),
 }
 
 impl Draft {
@@ -43,7 +38,7 @@ impl Draft {
     pub(super) fn check_quotas(&self, report: &mut Diagnostics) -> quota::Config {
         let mut quotas = Vec::new();
         for (name, (span, raw)) in &self.quotas {
-            let Some(rate) = self.check_rate(&raw.rate, report) else {
+            let Some(measure) = self.check_measure(&raw.measure, report) else {
                 continue;
             };
             if !raw.on.is_empty() && !raw.on.iter().any(|pattern| self.is_granted(pattern)) {
@@ -53,8 +48,7 @@ impl Draft {
             quotas.push(Quota {
                 rule: rule_ref(name, *span, report),
                 mode: raw.mode,
-                rate,
-                burst: raw.burst,
+                measure,
                 per: raw.per.clone(),
                 tenants: raw.tenants.clone(),
                 on: raw.on.clone(),
@@ -66,9 +60,10 @@ impl Draft {
     /// Each tenant's rate. Callers whose tenant has no tier of its own get what `"*"` has, or else the
     /// slowest rate of all tiers: an unknown tenant must not fare better than a known one.
     fn check_rate(&self, rate: &RawRate, report: &mut Diagnostics) -> Option<Rates> {
-        let (number, at) = match rate {
-            RawRate::Fixed(rate) => return Some(Rates::Fixed(*rate)),
-            RawRate::Tier(number, at) => (number, *at),
+        let at = rate.at;
+        let number = match &rate.number {
+            RawNumber::Fixed(rate) => return Some(Rates::Fixed(*rate)),
+            RawNumber::Tier(number) => number,
         };
         let all = self.tiers.values().filter_map(|(_, tier)| tier.get(number));
         let Some(slowest) = all.copied().max_by_key(|rate| rate.interval()) else {
@@ -131,12 +126,7 @@ fn read_quota(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Optio
         return None;
     }
     let refused = fields.is_refused();
-    let rate = if refused {
-        fields.take("rate")
-    } else {
-        fields.require("rate", report)
-    };
-    let burst = fields.take("burst");
+    let measures = Measures::take(&mut fields);
     let per = if refused {
         fields.take("per")
     } else {
@@ -144,20 +134,16 @@ fn read_quota(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Optio
     };
     let on = fields.take("on");
     let mode = mode(&mut fields, otherwise, report);
+    let at = fields.at;
     fields.finish(report);
     // All fields are read before any is missed, so that one run tells all mistakes.
     let per = per.map(|per| dimensions(&per.value, report));
     let on = on.map(|on| actions(&on.value, "`on`", report));
-    let rate = rate.and_then(|rate| read_rate(&rate.value, report));
-    let burst = match burst {
-        Some(burst) => Some(read_burst(&burst.value, rate.as_ref(), report)?),
-        None => None,
-    };
+    let measure = measures.read(&what, at, refused, report);
     Some(RawQuota {
         mode,
         tenants: Vec::new(),
-        rate: rate?,
-        burst,
+        measure: measure?,
         per: per?,
         on: on
             .into_iter()
@@ -165,33 +151,6 @@ fn read_quota(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Optio
             .map(|(pattern, _)| pattern)
             .collect(),
     })
-}
-
-fn read_rate(node: &Node, report: &mut Diagnostics) -> Option<RawRate> {
-    let text = decode::text(node, "`rate`", report)?;
-    match text.strip_prefix("tier.") {
-        Some(number) => Some(RawRate::Tier(number.to_owned(), node.span)),
-        None => decode::rate(node, "`rate`", report).map(RawRate::Fixed),
-    }
-}
-
-fn read_burst(node: &Node, rate: Option<&RawRate>, report: &mut Diagnostics) -> Option<NonZeroU32> {
-    // A burst that takes longer to earn than anybody waits is a unit gone wrong.
-    const MAX_SECONDS: u128 = 366 * 86_400;
-    let burst = decode::number(node, "`burst`", 1..=u64::from(u32::MAX), report)?;
-    let burst = NonZeroU32::new(u32::try_from(burst).ok()?)?;
-    if let Some(RawRate::Fixed(rate)) = rate {
-        let seconds = u128::from(rate.interval()) * u128::from(burst.get()) / 1_000_000_000;
-        if seconds > MAX_SECONDS {
-            report.push(bad_value(
-                node,
-                "`burst`",
-                "earned within a year at this rate",
-            ));
-            return None;
-        }
-    }
-    Some(burst)
 }
 
 fn dimensions(node: &Node, report: &mut Diagnostics) -> Vec<Dimension> {
@@ -228,6 +187,7 @@ fn meant(text: &str) -> Option<&'static str> {
         "customer" | "org" => Some("tenant"),
         "method" => Some("action"),
         "skill" | "tool" | "path" => Some("name"),
+        "delegation" | "delegate" => Some("pair"),
         "global" | "all" => Some("agent"),
         _ => None,
     }

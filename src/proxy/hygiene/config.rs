@@ -34,6 +34,8 @@ pub struct Config {
     pub trace_context: TraceContext,
     /// The HTTP status of refusals inside JSON-RPC.
     pub rpc_status: RpcStatus,
+    /// In which fields callers are told how much is left of their quotas.
+    pub rate_limit_fields: RateLimitFields,
     /// Whether the agent's own errors leave as they are.
     pub passes_agent_errors: bool,
     /// Which tenant a call of A2A may name; `None` is any.
@@ -53,6 +55,7 @@ impl Default for Config {
             paths: Paths::Refuse,
             trace_context: TraceContext::Continue,
             rpc_status: RpcStatus::Http,
+            rate_limit_fields: RateLimitFields::Standard,
             passes_agent_errors: false,
             tenant: None,
         }
@@ -124,4 +127,13 @@ pub enum TraceContext {
     Continue,
     /// Each call begins a trace.
     Restart,
+}
+
+/// In which fields callers are told how much is left of their quotas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RateLimitFields {
+    /// Those of the standard, and `X-RateLimit-Limit`, `-Remaining` and `-Reset` of the scarcest quota.
+    Both,
+    /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).
+    Standard,
 }

@@ -20,7 +20,7 @@ use http::{Response, StatusCode, response};
 
 use crate::model::{Call, Reason, Refusal, RuleRef, TenantId};
 
-pub use config::{Config, CorsConfig, Guard, Paths, RpcStatus, TraceContext};
+pub use config::{Config, CorsConfig, Guard, Paths, RateLimitFields, RpcStatus, TraceContext};
 pub use origin::{Origin, OriginError, Origins};
 pub use removal::{Direction, FieldPattern, FieldPatternError};
 pub use security::Security;
@@ -40,6 +40,7 @@ pub struct Hygiene {
     paths: Paths,
     trace_context: TraceContext,
     rpc_status: RpcStatus,
+    rate_limit_fields: RateLimitFields,
     passes_agent_errors: bool,
     tenant: Option<TenantRule>,
 }
@@ -80,6 +81,7 @@ impl Hygiene {
             paths: config.paths,
             trace_context: config.trace_context,
             rpc_status: config.rpc_status,
+            rate_limit_fields: config.rate_limit_fields,
             passes_agent_errors: config.passes_agent_errors,
             tenant: config.tenant,
         }
@@ -88,6 +90,11 @@ impl Hygiene {
     /// The HTTP status of refusals inside JSON-RPC.
     pub(super) const fn rpc_status(&self) -> RpcStatus {
         self.rpc_status
+    }
+
+    /// In which fields callers are told how much is left of their quotas.
+    pub(super) const fn rate_limit_fields(&self) -> RateLimitFields {
+        self.rate_limit_fields
     }
 
     /// Whether the agent's own errors are written anew, without what tells of its inside.

@@ -114,6 +114,12 @@ pub(in crate::config) static HTTP: Record = Record::new(
         )
         .default("http"),
         Field::new(
+            "rateLimitFields",
+            Value::Word(RATE_LIMIT_FIELDS),
+            "In which fields callers are told how much is left of their quotas, with answers and with refusals.",
+        )
+        .default("standard"),
+        Field::new(
             "traceContext",
             Value::Word(TRACE_CONTEXT),
             "Whose word the id of a trace is (W3C Trace Context).",
@@ -128,6 +134,8 @@ pub(in crate::config) static HTTP: Record = Record::new(
     ("hsts", "securityHeaders"),
     ("path", "paths"),
     ("pushNotifications", "push"),
+    ("rateLimit", "rateLimitFields"),
+    ("rateLimitHeaders", "rateLimitFields"),
     ("rpcStatus", "jsonRpcStatus"),
     ("removeHeaders", "removeResponseHeaders"),
     ("security", "securityHeaders"),
@@ -252,6 +260,18 @@ pub(in crate::config) static JSON_RPC_STATUS: &[Word] = &[
     Word::new(
         "ok",
         "200, for clients that read errors only then; but 401, which asks for a credential.",
+    ),
+];
+
+pub(in crate::config) static RATE_LIMIT_FIELDS: &[Word] = &[
+    Word::new(
+        "standard",
+        "`RateLimit-Policy` and `RateLimit`, with an item for each quota (draft-ietf-httpapi-ratelimit-headers).",
+    ),
+    Word::new(
+        "both",
+        "These, and `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset` (seconds from now) of the quota of which least is left, \
+         for clients that know nothing else.",
     ),
 ];
 

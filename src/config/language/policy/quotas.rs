@@ -20,13 +20,17 @@ pub(in crate::config) static QUOTA: Record = Record::new(
         Field::new(
             "window",
             RATE_OR_TIER,
-            "Calls within the last stretch of time, counted exactly.",
+            "Calls within the last stretch of time, at every moment. Above 64 calls those that come together are forgotten together, \
+             at most 1/64 of the time late.",
         )
-        .examples(&["50/hour"])
-        .planned(),
-        Field::new("calendar", RATE_OR_TIER, "Calls in a day or an hour of the calendar.")
-            .examples(&["1000/day"])
-            .planned(),
+        .examples(&["50/hour"]),
+        Field::new(
+            "calendar",
+            RATE_OR_TIER,
+            "Calls in a day or an hour of the calendar: a budget, which is whole again when the next one begins. Days begin at midnight of \
+             `zone`, also where its clocks change. Whoever spends it is refused as `QUOTA_EXCEEDED`.",
+        )
+        .examples(&["1000/day"]),
         Field::new(
             "concurrent",
             Value::Number { least: 1, most: 1_000_000 },
@@ -51,7 +55,7 @@ pub(in crate::config) static QUOTA: Record = Record::new(
         Field::new(
             "burst",
             Value::Number { least: 1, most: u32::MAX as u64 },
-            "How many calls may come at once after a pause.",
+            "How many calls may come at once after a pause, with `rate`.",
         )
         .otherwise("the number in the rate")
         .examples(&["20"]),
@@ -79,10 +83,10 @@ pub(in crate::config) static QUOTA: Record = Record::new(
         Field::new(
             "zone",
             Value::Text(&ZONE),
-            "The time zone of the calendar, by its IANA name.",
+            "The time zone of `calendar`, by its IANA name. Its rules are those that came with this version of lictor.",
         )
         .default("UTC")
-        .planned(),
+        .examples(&["Europe/Berlin"]),
         Field::new(
             "count",
             Value::Text(&TEXT),
@@ -137,6 +141,10 @@ pub(in crate::config) static PER: &[Word] = &[
         "What the action is applied to: a skill, a tool, a path.",
     ),
     Word::new(
+        "pair",
+        "The calling agent of a tenant and the agent that it calls.",
+    ),
+    Word::new(
         "principal",
         "The caller: identity and id; without a credential, the source network.",
     ),
@@ -145,7 +153,6 @@ pub(in crate::config) static PER: &[Word] = &[
         "tenant",
         "The tenant; without a credential, the source network.",
     ),
-    Word::new("pair", "Calling agent and this agent.").planned(),
     Word::new("tier", "All tenants of a tier together.").planned(),
 ];
 

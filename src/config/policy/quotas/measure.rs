@@ -1,0 +1,227 @@
+//! What a quota measures: the one of its fields that says how much.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use crate::config::decode::{self, Fields, bad_value, list};
+use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::policy::Draft;
+use crate::config::source::Span;
+use crate::config::tree::{Entry, Node, quoted};
+use crate::quota::{Calendar, Measure, Period, Rate, Rates};
+
+/// What is measured, as it is written.
+pub(super) enum RawMeasure {
+    Calendar {
+        rate: RawRate,
+        zone: TimeZone,
+    },
+    Rate {
+        rate: RawRate,
+        burst: Option<NonZeroU32>,
+    },
+    Window(RawRate),
+}
+
+/// A rate, or the name of a tier's number.
+pub(super) struct RawRate {
+    pub(super) number: RawNumber,
+    pub(super) at: Span,
+}
+
+pub(super) enum RawNumber {
+    Fixed(Rate),
+    Tier(String),
+}
+
+/// The fields that say how much, of which a quota has one.
+#[derive(Default)]
+pub(super) struct Measures<'node> {
+    measures: Vec<(&'static str, &'node Entry)>,
+    burst: Option<&'node Entry>,
+    zone: Option<&'node Entry>,
+}
+
+/// Those that this version acts on.
+const MEASURES: &[&str] = &["rate", "window", "calendar"];
+
+impl<'node> Measures<'node> {
+    pub(super) fn take(fields: &mut Fields<'node>) -> Self {
+        let mut measures = Vec::new();
+        for name in MEASURES {
+            measures.extend(fields.take(name).map(|entry| (*name, entry)));
+        }
+        Self {
+            measures,
+            burst: fields.take("burst"),
+            zone: fields.take("zone"),
+        }
+    }
+
+    /// The one measure. `None` with a mistake, unless `refused` says that there was one before.
+    pub(super) fn read(
+        self,
+        what: &str,
+        at: Span,
+        refused: bool,
+        report: &mut Diagnostics,
+    ) -> Option<RawMeasure> {
+        let (name, entry) = match self.measures[..] {
+            [only] => only,
+            [] => {
+                if !refused {
+                    let title = format_args!("{what} does not say how much");
+                    let missing = Diagnostic::error(Code::MissingField, title).at(at, "");
+                    report.push(missing.help(format_args!("it needs one of {}", list(MEASURES))));
+                }
+                return None;
+            }
+            [(first, before), (second, entry), ..] => {
+                let title = format_args!("{what} has both `{first}` and `{second}`");
+                report.push(
+                    Diagnostic::error(Code::Contradiction, title)
+                        .at(entry.key.span, "")
+                        .also(before.key.span, "beside this")
+                        .help(
+                            "a quota has one measure; write two quotas, and calls must fit in both",
+                        ),
+                );
+                return None;
+            }
+        };
+        let belongs = |entry: &Option<&'node Entry>, to: &str| match entry {
+            Some(entry) if name != to => {
+                let title = format_args!("`{}` says nothing about `{name}`", entry.key.text);
+                let misfit = Diagnostic::error(Code::Contradiction, title);
+                Some(misfit.at(entry.key.span, format_args!("it goes with `{to}`")))
+            }
+            Some(_) | None => None,
+        };
+        let misfits = [
+            belongs(&self.burst, "rate"),
+            belongs(&self.zone, "calendar"),
+        ];
+        let misfits: Vec<_> = misfits.into_iter().flatten().collect();
+        let is_whole = misfits.is_empty();
+        misfits.into_iter().for_each(|misfit| report.push(misfit));
+        let rate = read_rate(&entry.value, name, report);
+        let burst = self.burst.filter(|_| is_whole).map(|burst| {
+            let rate = rate.as_ref();
+            read_burst(&burst.value, rate, report)
+        });
+        let zone = self.zone.map(|zone| read_zone(&zone.value, report));
+        let rate = rate.filter(|_| is_whole)?;
+        Some(match name {
+            "calendar" => RawMeasure::Calendar {
+                rate,
+                zone: zone.unwrap_or(Some(TimeZone::UTC))?,
+            },
+            "window" => RawMeasure::Window(rate),
+            _ => RawMeasure::Rate {
+                rate,
+                burst: match burst {
+                    Some(burst) => Some(burst?),
+                    None => None,
+                },
+            },
+        })
+    }
+}
+
+impl Draft {
+    /// The measure with its numbers.
+    pub(super) fn check_measure(
+        &self,
+        measure: &RawMeasure,
+        report: &mut Diagnostics,
+    ) -> Option<Measure> {
+        match measure {
+            RawMeasure::Calendar { rate, zone } => {
+                let rates = self.check_rate(rate, report)?;
+                let period = period_of(&rates, rate.at, report)?;
+                Some(Measure::Calendar {
+                    calendar: Calendar::new(zone.clone(), period),
+                    rates,
+                })
+            }
+            RawMeasure::Rate { rate, burst } => Some(Measure::Rate {
+                rates: self.check_rate(rate, report)?,
+                burst: *burst,
+            }),
+            RawMeasure::Window(rate) => Some(Measure::Window(self.check_rate(rate, report)?)),
+        }
+    }
+}
+
+/// The period of a calendar, which is the same for all.
+fn period_of(rates: &Rates, at: Span, report: &mut Diagnostics) -> Option<Period> {
+    let period_of = |rate: &Rate| {
+        let periods = [Period::Day, Period::Hour];
+        let seconds = i64::try_from(rate.period.as_secs()).ok();
+        let mut periods = periods.into_iter();
+        periods.find(|period| Some(period.seconds()) == seconds)
+    };
+    let mut periods = rates.iter().map(period_of);
+    let first = periods.next().flatten();
+    let title = match first {
+        None => "`calendar` counts by the hour or by the day",
+        Some(_) if !periods.all(|period| period == first) => {
+            "`calendar` counts by the same period in every tier"
+        }
+        Some(_) => return first,
+    };
+    let mistake = Diagnostic::error(Code::Contradiction, title).at(at, "");
+    report.push(mistake.help("write `/hour` or `/day`; `window` takes any period"));
+    None
+}
+
+fn read_rate(node: &Node, name: &str, report: &mut Diagnostics) -> Option<RawRate> {
+    let what = format_args!("`{name}`");
+    let text = decode::text(node, what, report)?;
+    let number = match text.strip_prefix("tier.") {
+        Some(number) => RawNumber::Tier(number.to_owned()),
+        None => RawNumber::Fixed(decode::rate(node, what, report)?),
+    };
+    Some(RawRate {
+        number,
+        at: node.span,
+    })
+}
+
+fn read_burst(node: &Node, rate: Option<&RawRate>, report: &mut Diagnostics) -> Option<NonZeroU32> {
+    // A burst that takes longer to earn than anybody waits is a unit gone wrong.
+    const MAX: Duration = Duration::from_secs(366 * 86_400);
+    let burst = decode::number(node, "`burst`", 1..=u64::from(u32::MAX), report)?;
+    let burst = NonZeroU32::new(u32::try_from(burst).ok()?)?;
+    if let Some(RawNumber::Fixed(rate)) = rate.map(|rate| &rate.number) {
+        let nanos = u128::from(rate.interval()) * u128::from(burst.get());
+        if nanos > MAX.as_nanos() {
+            let expected = "earned within a year at this rate";
+            report.push(bad_value(node, "`burst`", expected));
+            return None;
+        }
+    }
+    Some(burst)
+}
+
+/// The rules of a zone are those that this version of lictor knows, the same on every machine.
+fn read_zone(node: &Node, report: &mut Diagnostics) -> Option<TimeZone> {
+    let text = decode::text(node, "`zone`", report)?;
+    if let Ok(zone) = TimeZone::get(text) {
+        return Some(zone);
+    }
+    let names = jiff::tz::db().available();
+    let names: Vec<_> = names.map(|name| name.to_string()).collect();
+    let meant = decode::nearest(text, names.iter().map(String::as_str));
+    let title = format_args!("there is no time zone {}", quoted(text));
+    let mistake = Diagnostic::error(Code::BadValue, title);
+    report.push(match meant {
+        Some(meant) => mistake.at(node.span, format_args!("did you mean `{meant}`?")),
+        None => mistake
+            .at(node.span, "")
+            .help("zones have the names of the IANA, such as `Europe/Berlin` or `UTC`"),
+    });
+    None
+}
