@@ -4,10 +4,10 @@
 
 use serde_json::json;
 
-use support::eventually;
 use support::http1::{Message, chunked};
-use support::lictor::{EVERYBODY, Lictor};
+use support::lictor::{EVERYBODY, Lictor, Setup};
 use support::upstream::{Step, Upstream};
+use support::{eventually, secrets};
 
 mod support;
 
@@ -135,4 +135,48 @@ async fn what_callers_send_is_searched_for_it_and_a_reload_changes_what_is_looke
         (ask(&lictor, request.as_bytes()).await.status() == 200).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_listed_value_passes_until_the_list_changes_and_is_recorded() {
+    let steps = sized("text/plain", "pay with 4111 1111 1111 1111 today");
+    let agent = Upstream::scripted(move |_| steps.clone()).await;
+    let setup = Setup::new(agent.address);
+    let list = setup.home().join("cards.txt");
+    std::fs::write(&list, "# of our documentation\n4111111111111111\n").unwrap();
+    let leaks = format!(
+        "  packs: {{ cards: redact }}\n  allow: {{ test-cards: {{ detector: cards, values: {{ file: {} }} }} }}\n",
+        list.display()
+    );
+    let lictor = setup.policy(policy(&leaks)).start().await;
+    let got = page(&lictor).await;
+    assert_eq!(got.text(), "pay with 4111 1111 1111 1111 today");
+    let records = eventually("the record", async || {
+        let records = lictor.audit();
+        (!records.is_empty()).then_some(records)
+    })
+    .await;
+    let finding = &records[0]["findings"][0];
+    assert_eq!(finding["action"], "allow", "{finding}");
+    assert_eq!(finding["allowedBy"], "test-cards", "{finding}");
+    let name = "lictor_findings_total{action=\"allow\",detector=\"cards.number\"}";
+    assert_eq!(lictor.metric(name).await, Some(1.0));
+    std::fs::write(&list, "5555555555554444\n").unwrap();
+    lictor.signal("-HUP");
+    eventually("the other list", async || {
+        (page(&lictor).await.text() == "pay with [redacted:cards.number] today").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_exception_holds_for_answers_to_its_actions() {
+    let secret = secrets::github_token(51);
+    let steps = sized("text/plain", &secret);
+    let agent = Upstream::scripted(move |_| steps.clone()).await;
+    let leaks = "  packs: { credentials: block }\n  allow: { docs: { detector: credentials, on: \"http:GET /docs/**\" } }\n";
+    let lictor = Lictor::spawn(&policy(leaks), agent.address).await;
+    let docs = ask(&lictor, b"GET /docs/a HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
+    assert_eq!((docs.status(), docs.text()), (200, secret));
+    assert_eq!(page(&lictor).await.status(), 502);
 }

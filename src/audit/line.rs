@@ -312,6 +312,9 @@ fn finding(line: &mut Object<'_>, Counted { finding, count }: &Counted) {
     if !finding.fingerprint.is_empty() {
         line.text("fingerprint", &finding.fingerprint);
     }
+    if let Some(name) = finding.allowed_by {
+        line.word("allowedBy", name);
+    }
     line.number("count", *count);
 }
 

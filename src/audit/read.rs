@@ -245,6 +245,8 @@ pub struct Finding {
     pub preview: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<String>,
+    #[serde(rename = "allowedBy", skip_serializing_if = "Option::is_none")]
+    pub allowed_by: Option<String>,
     pub count: u64,
 }
 

@@ -292,6 +292,7 @@ mod tests {
         Finding {
             detector: "pii.email",
             action: LeakAction::Redact,
+            allowed_by: None,
             severity: Severity::Medium,
             channel: Arc::from("body"),
             offset: 3,

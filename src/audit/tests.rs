@@ -123,6 +123,7 @@ async fn a_record_says_all_that_is_known_of_a_call() {
     let finding = Finding {
         detector: "credentials.github-pat",
         action: LeakAction::Redact,
+        allowed_by: None,
         severity: Severity::High,
         channel: Arc::from("artifact t-1/a/0"),
         offset: 12,

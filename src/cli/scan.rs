@@ -20,7 +20,7 @@ use self::report::{Form, Report};
 use super::progress::Progress;
 use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, is_colourful, load, say};
 use crate::model::LeakAction;
-use crate::scan::{AtBound, Carrier, Config, Custom, Detectors, Hold, known_names};
+use crate::scan::{AtBound, Carrier, Config, Custom, Detectors, Exception, Hold, known_names};
 
 pub(super) const EXAMPLES: &str = "Examples:
   lictor scan .                                  a folder, without .git and binary files
@@ -167,6 +167,7 @@ type Actions = BTreeMap<Box<str>, LeakAction>;
 struct Wanted {
     actions: Actions,
     custom: Vec<Custom>,
+    exceptions: Vec<Exception>,
     hold: Hold,
 }
 
@@ -185,6 +186,7 @@ fn wanted(arguments: &Scan) -> Result<Wanted, Stop> {
         return Ok(Wanted {
             actions: named(&arguments.packs)?,
             custom: Vec::new(),
+            exceptions: Vec::new(),
             hold: Hold::default(),
         });
     };
@@ -192,6 +194,7 @@ fn wanted(arguments: &Scan) -> Result<Wanted, Stop> {
     let Config {
         actions,
         custom,
+        exceptions,
         hold,
         ..
     } = policies.leaks;
@@ -204,6 +207,7 @@ fn wanted(arguments: &Scan) -> Result<Wanted, Stop> {
     Ok(Wanted {
         actions,
         custom,
+        exceptions,
         hold,
     })
 }
@@ -252,6 +256,7 @@ fn detectors(wanted: Wanted, redact: bool) -> Result<Arc<Detectors>, Stop> {
     let Wanted {
         actions,
         custom,
+        exceptions,
         hold,
     } = wanted;
     let actions = actions.into_iter();
@@ -265,6 +270,11 @@ fn detectors(wanted: Wanted, redact: bool) -> Result<Arc<Detectors>, Stop> {
     let config = Config {
         actions: actions.map(|(name, action)| (name, runs(action))).collect(),
         custom: custom.collect(),
+        // There is no action here.
+        exceptions: exceptions
+            .into_iter()
+            .filter(|it| it.on.is_empty())
+            .collect(),
         hold: Hold {
             // A reader wants to hear of everything behind it too; a filter must not let out what it cannot judge.
             at_bound: if redact {

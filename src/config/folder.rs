@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::beside;
 use super::diagnostic::{Code, Diagnostic};
 use super::source::Source;
 use super::tree::MAX_INPUT_BYTES;
@@ -179,7 +180,11 @@ impl Contents {
             return;
         }
         match std::str::from_utf8(bytes) {
-            Ok(text) => self.sources.push(Source::new(path, text)),
+            Ok(text) => {
+                let source = Source::new(path, text);
+                beside::hash(text, &source.folder, &mut self.hasher);
+                self.sources.push(source);
+            }
             Err(_) => self.refuse(path, "is not UTF-8"),
         }
     }

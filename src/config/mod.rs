@@ -5,6 +5,7 @@
 //! do. Reports all mistakes of all files in one run. Must not echo a secret, must not let a part of the
 //! language through that no room enforces, and is imported by no room of the data path.
 
+mod beside;
 mod catalogue;
 mod check;
 mod decode;

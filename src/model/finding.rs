@@ -6,7 +6,7 @@ use std::sync::Arc;
 /// What happens to a finding, weakest first; the strongest of all findings on a span wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LeakAction {
-    /// Not looked for.
+    /// Not looked for, or no finding after all.
     Allow,
     /// Counted and audited; the bytes pass.
     Flag,
@@ -66,6 +66,8 @@ pub struct Finding {
     pub detector: &'static str,
     /// What the policy wants done with it.
     pub action: LeakAction,
+    /// The exception of the policy by which it is none; its action is [`LeakAction::Allow`] then.
+    pub allowed_by: Option<&'static str>,
     /// How bad it would be if the bytes left.
     pub severity: Severity,
     /// The channel it was found in, e.g. `artifact t1/a1/0` or a JSON path; never content.

@@ -17,7 +17,7 @@ use crate::model::{Call, Dialect, Operation, Reason, Refusal, RequestId, TaskId}
 use crate::policy::Limits;
 use crate::protocol::{self, Listing, Observer, Scrubber};
 use crate::quota::Admission;
-use crate::scan::{Carrier, Reply, Scan};
+use crate::scan::{Carrier, Detectors, Reply, Scan};
 use crate::telemetry::chain;
 use crate::upstream::{ResponseBody, strip_hop_by_hop};
 
@@ -58,6 +58,8 @@ pub(super) enum Judged {
 pub(super) struct Answer<'a> {
     pub(super) proxy: &'a Proxy,
     pub(super) snapshot: &'a Snapshot,
+    /// What must not leave in an answer to this call.
+    pub(super) detectors: Arc<Detectors>,
     /// Whose answer it is, and what is remembered of that one's objects.
     pub(super) agent: Chosen,
     pub(super) ledger: &'a Ledger,
@@ -83,7 +85,7 @@ impl Answer<'_> {
         admission: Admission,
     ) -> Result<Answered, Refusal> {
         let (mut head, mut upstream) = response.into_parts();
-        let detectors = &self.snapshot.detectors;
+        let detectors = Arc::clone(&self.detectors);
         strip_hop_by_hop(&mut head.headers);
         headers::towards_caller(&mut head.headers);
         self.snapshot.hygiene.strip_answer(&mut head.headers);
@@ -98,7 +100,7 @@ impl Answer<'_> {
         if !detectors.is_empty() {
             refuse_unreadable(&head)?;
             coded.as_ref().map_err(Refusal::clone)?;
-            headers::screen(&mut head.headers, detectors, self.toll)?;
+            headers::screen(&mut head.headers, &detectors, self.toll)?;
         }
         reply::mark(&mut head.headers, self.request_id);
         let fields = self.snapshot.hygiene.rate_limit_fields();
@@ -158,7 +160,7 @@ impl Answer<'_> {
                 .filter(|_| is_list || is_rewritten || learner.is_some() || !detectors.is_empty()),
         };
         let length = upstream.size_hint().exact();
-        let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(detectors), carrier));
+        let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(&detectors), carrier));
         let mut ahead = None;
         let mut trailers = None;
         let is_buffered = scan.is_some() || matches!(errors, Some(Errors::Document(_)));
@@ -487,7 +489,7 @@ impl Answer<'_> {
         };
         if let Some((coded, came)) = coded {
             let is_changed = is_changed || scan.as_ref().is_some_and(Scan::changed);
-            let detectors = scan.as_ref().map(|_| &self.snapshot.detectors);
+            let detectors = scan.as_ref().map(|_| &self.detectors);
             bytes = match !is_changed && coded.may_stay(&came, self.accepted, detectors) {
                 true => came,
                 false => coded.leave(headers, bytes),

@@ -475,6 +475,10 @@ impl Walk<'_> {
         let answer = Answer {
             proxy: self.proxy,
             snapshot: self.snapshot,
+            detectors: self
+                .snapshot
+                .detectors
+                .for_action(&standing.case.call.action),
             agent: self.inlet.agent,
             ledger: &self.proxy.parts().agents.at(self.inlet.agent).ledger,
             names: &self.proxy.parts().identity_headers,

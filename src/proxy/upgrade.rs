@@ -91,12 +91,15 @@ impl Walk<'_> {
         let accepted = handshake
             .check(&head)
             .map_err(|error| Refusal::new(Reason::UpstreamInvalid).detail(error))?;
-        let detectors = &self.snapshot.detectors;
+        let detectors = self
+            .snapshot
+            .detectors
+            .for_action(&standing.case.call.action);
         strip_hop_by_hop(&mut head.headers);
         headers::towards_caller(&mut head.headers);
         self.snapshot.hygiene.strip_answer(&mut head.headers);
         if !detectors.is_empty() {
-            headers::screen(&mut head.headers, detectors, self.toll)?;
+            headers::screen(&mut head.headers, &detectors, self.toll)?;
         }
         reply::mark(&mut head.headers, self.request_id);
         let fields = self.snapshot.hygiene.rate_limit_fields();
@@ -106,7 +109,7 @@ impl Walk<'_> {
         let opening = Box::new(Opening {
             agent: stream,
             accepted,
-            detectors: Arc::clone(detectors),
+            detectors,
             limits: self
                 .snapshot
                 .policy

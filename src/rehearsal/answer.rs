@@ -25,7 +25,7 @@ pub(super) struct Screened {
 /// Sends the answer through the scan, as the proxy does with one to this call.
 pub(super) fn screen(answer: &Answer, call: &Call, detectors: &Arc<Detectors>) -> Screened {
     let (carrier, pieces) = body(answer, call);
-    let mut scan = Scan::new(Arc::clone(detectors), carrier);
+    let mut scan = Scan::new(detectors.for_action(&call.action), carrier);
     let mut left = VecDeque::new();
     let mut blocked = None;
     for piece in pieces {
@@ -38,8 +38,10 @@ pub(super) fn screen(answer: &Answer, call: &Call, detectors: &Arc<Detectors>) -
     if blocked.is_none() {
         blocked = scan.finish(&mut left).err();
     }
+    let mut findings = scan.take_findings();
+    findings.retain(|finding| finding.allowed_by.is_none());
     Screened {
-        findings: scan.take_findings(),
+        findings,
         changed: scan.changed(),
         blocked,
     }

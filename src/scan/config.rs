@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::LeakAction;
 
+use super::allow::Exception;
 use super::matcher::custom::Custom;
 
 /// The checked configuration of the scan, one for each snapshot.
@@ -15,6 +16,8 @@ pub struct Config {
     pub actions: BTreeMap<Box<str>, LeakAction>,
     /// What is looked for besides.
     pub custom: Vec<Custom>,
+    /// Findings that are none.
+    pub exceptions: Vec<Exception>,
     /// How much may wait.
     pub hold: Hold,
     /// Bodies of known length up to this many bytes are judged whole before the head leaves.

@@ -6,8 +6,9 @@ use aho_corasick::automaton::Automaton as _;
 use aho_corasick::dfa::DFA;
 use aho_corasick::{Anchored, MatchKind, PatternID, StartKind};
 
-use crate::model::{Finding, LeakAction, Severity};
+use crate::model::{Action, ActionPattern, Finding, LeakAction, Severity};
 
+use super::allow::Allowed;
 use super::config::Config;
 use super::matcher::custom;
 use super::matcher::kind::{Check, Kind, Left, Shape};
@@ -17,17 +18,19 @@ use super::matcher::{
 use super::packs;
 
 /// The compiled detectors. Immutable; one for each snapshot, shared by all answers.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Detectors {
-    config: Config,
+    config: Arc<Config>,
     armed: Vec<Armed>,
-    anchors: Option<(DFA, Gate)>,
+    anchors: Option<Arc<(DFA, Gate)>>,
     /// By pattern of the automaton: whose anchor it is.
-    owners: Vec<(u16, &'static str)>,
+    owners: Arc<[(u16, &'static str)]>,
     email: Option<u16>,
     card: Option<u16>,
-    numbers: Option<Numbers>,
-    customs: Option<Customs>,
+    numbers: Option<Arc<Numbers>>,
+    customs: Option<Arc<Customs>>,
+    /// Exceptions that hold on some actions alone: which, and for which detectors.
+    scoped: Arc<[Scoped]>,
     holds_heads: bool,
     hold_anything: bool,
 }
@@ -53,10 +56,20 @@ const GLANCE_BYTES: usize = 1024;
 const LEAST_BYTES: usize = 6;
 
 /// A kind, and what the policy wants done with it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Armed {
     pub(super) kind: &'static Kind,
     pub(super) action: LeakAction,
+    /// Findings of it that are none.
+    allowed: Vec<Allowed>,
+}
+
+/// An exception that holds on some actions.
+#[derive(Debug)]
+struct Scoped {
+    on: Vec<ActionPattern>,
+    armed: Vec<u16>,
+    allowed: Allowed,
 }
 
 impl Detectors {
@@ -74,10 +87,11 @@ impl Detectors {
                     .get(kind.name)
                     .or_else(|| config.actions.get(kind.pack()))
                     .copied()?;
-                (action != LeakAction::Allow).then_some(Armed { kind, action })
+                (action != LeakAction::Allow).then(|| Armed::new(kind, action))
             })
             .collect();
         let customs = add_customs(config, &mut armed)?;
+        let scoped = add_exceptions(config, &mut armed)?;
         let owners: Vec<(u16, &'static str)> = (0..)
             .zip(&armed)
             .flat_map(|(index, armed)| {
@@ -92,7 +106,7 @@ impl Detectors {
             None
         } else {
             let gate = Gate::new(owners.iter().map(|(_, anchor)| *anchor));
-            Some((automaton(&owners)?, gate))
+            Some(Arc::new((automaton(&owners)?, gate)))
         };
         let shaped = |wanted: fn(&Shape) -> bool| {
             (0..)
@@ -103,16 +117,17 @@ impl Detectors {
         Ok(Self {
             email: shaped(|shape| matches!(shape, Shape::Email)),
             card: shaped(|shape| matches!(shape, Shape::Card)),
-            numbers: numbers(&armed),
-            customs,
+            numbers: numbers(&armed).map(Arc::new),
+            customs: customs.map(Arc::new),
+            scoped: scoped.into(),
             holds_heads: armed
                 .iter()
                 .any(|armed| armed.holds() && matches!(armed.kind.left, Left::Head(..))),
-            config: config.clone(),
+            config: Arc::new(config.clone()),
             hold_anything: armed.iter().any(Armed::holds),
             armed,
             anchors,
-            owners,
+            owners: owners.into(),
         })
     }
 
@@ -122,8 +137,26 @@ impl Detectors {
     }
 
     /// What they were compiled from.
-    pub const fn config(&self) -> &Config {
+    pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// The detectors as they are for answers to this action: the same, unless an exception holds on it.
+    pub fn for_action(self: &Arc<Self>, action: &Action) -> Arc<Self> {
+        let mut for_action = Arc::clone(self);
+        for scoped in self.scoped.iter() {
+            if !scoped.on.iter().any(|on| on.matches(action)) {
+                continue;
+            }
+            // A table of a few KiB; the automata are shared.
+            let detectors = Arc::make_mut(&mut for_action);
+            for index in &scoped.armed {
+                if let Some(armed) = detectors.armed.get_mut(usize::from(*index)) {
+                    armed.allowed.push(scoped.allowed.clone());
+                }
+            }
+        }
+        for_action
     }
 
     /// Whether any finding would end the body.
@@ -139,12 +172,12 @@ impl Detectors {
             && self
                 .anchors
                 .as_ref()
-                .is_none_or(|(_, gate)| gate.passes_all(text))
+                .is_none_or(|anchors| anchors.1.passes_all(text))
             && !self.may_hold_other(text)
     }
 
-    pub(super) const fn anchors(&self) -> Option<&(DFA, Gate)> {
-        self.anchors.as_ref()
+    pub(super) fn anchors(&self) -> Option<&(DFA, Gate)> {
+        self.anchors.as_deref()
     }
 
     pub(super) fn armed(&self, index: u16) -> Option<&Armed> {
@@ -170,8 +203,8 @@ impl Detectors {
         customs.map_or(LEAST_BYTES, |customs| customs.least().min(LEAST_BYTES))
     }
 
-    pub(super) const fn customs(&self) -> Option<&Customs> {
-        self.customs.as_ref()
+    pub(super) fn customs(&self) -> Option<&Customs> {
+        self.customs.as_deref()
     }
 
     /// Whether anything may begin in a name that its value goes on. The gate takes many a common name for an anchor.
@@ -179,7 +212,7 @@ impl Detectors {
         if self.are_absent(name) {
             return false;
         }
-        let Some((anchors, _)) = &self.anchors else {
+        let Some((anchors, _)) = self.anchors() else {
             return true;
         };
         let Ok(idle) = anchors.start_state(Anchored::No) else {
@@ -208,8 +241,8 @@ impl Detectors {
                 .is_some_and(|customs| customs.may_be_in(text))
     }
 
-    pub(super) const fn numbers(&self) -> Option<&Numbers> {
-        self.numbers.as_ref()
+    pub(super) fn numbers(&self) -> Option<&Numbers> {
+        self.numbers.as_deref()
     }
 
     pub(super) const fn email(&self) -> Option<u16> {
@@ -226,7 +259,8 @@ impl Detectors {
 
     /// Whether numbers make bytes wait: cards, or others that a table describes.
     pub(super) fn holds_digits(&self) -> bool {
-        self.holds_cards() || self.numbers.as_ref().is_some_and(Numbers::hold)
+        let numbers = self.numbers.as_ref();
+        self.holds_cards() || numbers.is_some_and(|numbers| numbers.hold())
     }
 
     /// Whether what may stand before an anchor makes bytes wait.
@@ -255,9 +289,17 @@ impl Detectors {
 }
 
 impl Armed {
-    /// Whether a candidate makes bytes wait; one that only flags does not.
+    const fn new(kind: &'static Kind, action: LeakAction) -> Self {
+        Self {
+            kind,
+            action,
+            allowed: Vec::new(),
+        }
+    }
+
+    /// Whether a candidate makes bytes wait; one that only flags, or is none in any case, does not.
     pub(super) fn holds(&self) -> bool {
-        self.action > LeakAction::Flag
+        self.action > LeakAction::Flag && !self.allowed.iter().any(Allowed::covers_all)
     }
 
     /// A confirmed candidate. `body` is what is protected, or empty where that was too long to be held.
@@ -271,6 +313,8 @@ impl Armed {
     ) -> Found {
         let is_lowered = matches!(self.kind.check, Check::Sealed(seal, _)
             if !body.is_empty() && !seal.is_whole(anchor, body));
+        let mut allowed = self.allowed.iter();
+        let allowed = allowed.find(|allowed| allowed.covers(anchor, body));
         Found {
             start,
             end,
@@ -281,7 +325,11 @@ impl Armed {
             is_long: false,
             finding: Finding {
                 detector: self.kind.name,
-                action: self.action,
+                action: match allowed {
+                    Some(_) => LeakAction::Allow,
+                    None => self.action,
+                },
+                allowed_by: allowed.map(|allowed| allowed.name),
                 severity: if is_lowered {
                     lower(self.kind.severity)
                 } else {
@@ -326,11 +374,33 @@ fn add_customs(config: &Config, armed: &mut Vec<Armed>) -> Result<Option<Customs
         }
         let index = u16::try_from(armed.len()).map_err(|_| CompileError::TooMany)?;
         let kind = custom::kind(&custom.name, custom.severity).ok_or(CompileError::TooMany)?;
-        let one = Armed { kind, action };
+        let one = Armed::new(kind, action);
         compiled.push((index, custom, one.holds()));
         armed.push(one);
     }
     Ok(Customs::compile(compiled.into_iter()))
+}
+
+/// Tells the detectors which of their findings are none; gives back what holds on some actions alone.
+fn add_exceptions(config: &Config, armed: &mut [Armed]) -> Result<Vec<Scoped>, CompileError> {
+    let mut scoped = Vec::new();
+    for exception in &config.exceptions {
+        let name = custom::name(&exception.name).ok_or(CompileError::TooMany)?;
+        let allowed = Allowed::new(name, exception);
+        let about = (0..)
+            .zip(armed.iter_mut())
+            .filter(|(_, armed)| exception.is_about(armed.kind.name));
+        if exception.on.is_empty() {
+            about.for_each(|(_, armed)| armed.allowed.push(allowed.clone()));
+        } else {
+            scoped.push(Scoped {
+                on: exception.on.clone(),
+                armed: about.map(|(index, _)| index).collect(),
+                allowed,
+            });
+        }
+    }
+    Ok(scoped)
 }
 
 fn numbers(armed: &[Armed]) -> Option<Numbers> {

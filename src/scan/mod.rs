@@ -9,6 +9,7 @@
 //! that is only looked at, must not hold what cannot become a secret, and must give the same findings
 //! and the same bytes for every cutting of its input.
 
+mod allow;
 mod body;
 mod channel;
 mod config;
@@ -34,6 +35,7 @@ mod texts;
 mod websocket;
 mod whole;
 
+pub use allow::{Exception, Values};
 pub use body::{Blocked, Carrier, Scan};
 pub use channel::Placed;
 pub use config::{AtBound, Config, Directions, Hold};

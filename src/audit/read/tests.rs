@@ -98,6 +98,7 @@ fn full() -> Record {
     record.found(&Found {
         detector: "pii.email",
         action: LeakAction::Redact,
+        allowed_by: Some("test-cards"),
         severity: Severity::Medium,
         channel: Arc::from("body"),
         offset: 3,

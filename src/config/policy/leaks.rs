@@ -1,9 +1,11 @@
 //! `leaks`: what must not leave.
 
+mod allow;
 mod custom;
 
 use std::collections::BTreeMap;
 
+use self::allow::RawException;
 use self::custom::RawCustom;
 use super::{Draft, add, set};
 use crate::config::decode::{self, Fields, list, nearest, word};
@@ -19,6 +21,7 @@ use crate::scan::{self, AtBound, Directions, Hold};
 pub(super) struct RawLeaks {
     packs: super::Named<LeakAction>,
     pub(super) custom: super::Named<RawCustom>,
+    exceptions: super::Named<RawException>,
     hold: Option<(Span, Hold)>,
     buffer: Option<(Span, u64)>,
     directions: Option<(Span, Directions)>,
@@ -63,6 +66,9 @@ impl Draft {
         if let Some(entry) = fields.take("detectors") {
             self.read_detectors(entry, report);
         }
+        if let Some(entry) = fields.take("allow") {
+            self.read_exceptions(entry, report);
+        }
         if let Some(entry) = fields.take("hold") {
             let hold = read_hold(entry, report);
             set(&mut self.leaks.hold, entry, hold, report);
@@ -105,20 +111,27 @@ impl Draft {
             actions.insert(Box::from(name.as_str()), *action);
         }
         let buffer = self.leaks.buffer.map(|(_, bytes)| bytes);
-        scan::Config {
+        let mut config = scan::Config {
             actions,
             custom,
+            exceptions: Vec::new(),
             hold: self.leaks.hold.map(|(_, hold)| hold).unwrap_or_default(),
             buffer_bytes: buffer
                 .and_then(|bytes| usize::try_from(bytes).ok())
                 .unwrap_or(DEFAULT_BUFFER_BYTES),
             // The key is state, not policy: `app` puts it in.
             fingerprint_key: [0; 32],
-        }
+        };
+        config.exceptions = self.check_exceptions(known, &config, report);
+        config
     }
 }
 
 impl RawLeaks {
+    pub(super) const fn exceptions(&self) -> &super::Named<RawException> {
+        &self.exceptions
+    }
+
     /// The packs of a file in shadow mode are looked for, counted and told of, and change nothing.
     fn read_packs(&mut self, section: &Entry, mode: Mode, report: &mut Diagnostics) {
         let at = Some(section.key.span);

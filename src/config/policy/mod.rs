@@ -210,6 +210,7 @@ impl Draft {
             .chain(named("quota", &self.quotas))
             .chain(named("revocation", &self.revocations))
             .chain(named("detector", &self.leaks.custom))
+            .chain(named("exception", self.leaks.exceptions()))
             .collect()
     }
 

@@ -61,7 +61,7 @@ pub(in crate::config) static LEAKS: Record = Record::new(
             "Findings that are none, by a name of your own.",
         )
         .otherwise("none")
-        .planned(),
+        .examples(&["{ docs: { detector: credentials, on: \"mcp:resources/read file:///docs/**\" } }"]),
     ],
 )
 .hints(&[("actions", "packs"), ("detect", "packs"), ("rules", "packs")]);
@@ -267,29 +267,27 @@ static GITLEAKS: Record = Record::new(
     ],
 );
 
-static EXCEPTION: Record = Record::new(
+pub(in crate::config) static EXCEPTION: Record = Record::new(
     "exception",
-    "Findings of a detector that are none. Every condition that is written must hold.",
+    "Findings of a detector that are none, which are recorded and change nothing. Of `values` and `on` there is at least one; where both are written both must hold.",
     &[
         Field::new("detector", Value::Text(&NAME), "The pack or detector.")
             .required()
-            .examples(&["cards"])
-            .planned(),
+            .examples(&["cards"]),
         Field::new(
             "values",
             Value::Secret,
-            "The values that are no secret, one to a line.",
+            "The values that are no secret, one to a line, at least 4 bytes each. They are compared without blanks and dashes, and a token with its \
+             prefix or without. A line with `#` first is none.",
         )
         .otherwise("any")
-        .examples(&["{ file: secrets/test-cards.txt }"])
-        .planned(),
+        .examples(&["{ file: secrets/test-cards.txt }"]),
         Field::new(
             "on",
             Value::OneOrMore(&Value::Action),
-            "In answers to these actions.",
+            "In answers to these actions. Requests are searched before it is known what they ask, so that it does not hold there.",
         )
         .otherwise("in all")
-        .examples(&["\"mcp:resources/read file:///docs/**\""])
-        .planned(),
+        .examples(&["\"mcp:resources/read file:///docs/**\""]),
     ],
 );

@@ -204,6 +204,7 @@ impl RawCustom {
         let compiled = Detectors::compile(&scan::Config {
             actions: Default::default(),
             custom: vec![alone],
+            exceptions: Vec::new(),
             hold: Hold::default(),
             buffer_bytes: 0,
             fingerprint_key: [0; 32],

@@ -40,6 +40,7 @@ impl Cost {
         let detectors = Detectors::compile(&Config {
             actions: [(custom.name.clone(), LeakAction::Redact)].into(),
             custom: vec![custom],
+            exceptions: Vec::new(),
             hold: Hold::default(),
             buffer_bytes: 0,
             fingerprint_key: [0; 32],

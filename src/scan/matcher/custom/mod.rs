@@ -20,7 +20,7 @@ use std::sync::Arc;
 use self::attempt::{Attempt, Limits, Outcome};
 use self::beginnings::Beginnings;
 pub use self::cost::Cost;
-pub(in crate::scan) use self::names::kind;
+pub(in crate::scan) use self::names::{kind, name};
 pub use self::near::MAX_WORD_BYTES;
 use self::near::Near;
 pub use self::pattern::{Pattern, PatternError};

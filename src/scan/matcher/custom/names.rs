@@ -3,7 +3,7 @@
 //! Findings travel with the name of their detector, through all of the proxy and into metrics that outlive a policy; so a
 //! name is made once and stays. Reloads with the same names make none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::kind::{Check, Kind, Left, Shape};
@@ -11,6 +11,22 @@ use crate::model::Severity;
 
 /// As many as all policies of a process may name: some 4 MiB.
 const MAX_KINDS: usize = 16 * 1024;
+
+static NAMES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+
+/// A name that stays. None when there are too many.
+pub(in crate::scan) fn name(name: &str) -> Option<&'static str> {
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = names.get(name) {
+        return Some(known);
+    }
+    if names.len() >= MAX_KINDS {
+        return None;
+    }
+    let name: &'static str = String::leak(name.to_owned());
+    names.insert(name);
+    Some(name)
+}
 
 static KINDS: Mutex<BTreeMap<(Box<str>, Severity), &'static Kind>> = Mutex::new(BTreeMap::new());
 

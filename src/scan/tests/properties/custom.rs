@@ -27,6 +27,7 @@ fn own(action: LeakAction) -> Arc<Detectors> {
                 custom("passport", r"\b[A-Z]{2}\d{7}\b", &["passport"], None),
                 custom("order", r"order (?P<secret>\d{9})", &[], None),
             ],
+            exceptions: Vec::new(),
             hold: Hold::default(),
             buffer_bytes: 1 << 20,
             fingerprint_key: [7; 32],
