@@ -60,6 +60,11 @@ pub(super) struct Encoded {
     swallowed: Option<Found>,
     /// Up to where groups are replaced by those of hits.
     replaced_to: u64,
+    /// Whether the second group is held from its first letter on, because of what stands in the first.
+    holds_second: bool,
+    /// Whether letters are held that tell a digit, and those that are of a word.
+    holds_digits: bool,
+    holds_words: bool,
     is_url: bool,
     is_over: bool,
     /// It does not begin as text.
@@ -85,6 +90,9 @@ impl Encoded {
             early: Vec::new(),
             swallowed: None,
             replaced_to: 0,
+            holds_second: false,
+            holds_digits: false,
+            holds_words: false,
             is_url: false,
             is_over: false,
             is_dead: false,
@@ -94,13 +102,22 @@ impl Encoded {
     /// Goes on over what can be seen.
     fn advance(&mut self, detectors: &Detectors, view: &View<'_>, found: &mut Vec<Found>) {
         let mut decoded = Vec::new();
+        self.holds_digits = detectors.holds_digits();
+        self.holds_words = detectors
+            .email()
+            .is_some_and(|email| detectors.holds(email));
         while !self.is_over && !self.is_dead && self.at < view.end() {
             let before = self.at;
             decoded.clear();
-            self.decode(view, &mut decoded);
+            // The first group alone: what is known behind it says what of the second may leave.
+            let is_first = self.kept.is_empty() && self.kept_from == 0;
+            self.decode(view, if is_first { 1 } else { BLOCK }, &mut decoded);
             self.kept.extend_from_slice(&decoded);
             if self.judge_beginning(false) {
                 self.read(detectors, &decoded, found);
+            }
+            if is_first && !decoded.is_empty() {
+                self.holds_second = self.is_under_way(detectors);
             }
             if self.at == before {
                 break;
@@ -124,8 +141,8 @@ impl Encoded {
     }
 
     /// Some letters more, as whole groups.
-    fn decode(&mut self, view: &View<'_>, decoded: &mut Vec<u8>) {
-        while decoded.len() < BLOCK
+    fn decode(&mut self, view: &View<'_>, most: usize, decoded: &mut Vec<u8>) {
+        while decoded.len() < most
             && let Some(byte) = view.at(self.at)
         {
             let Some(value) = value(byte) else {
@@ -242,7 +259,17 @@ impl Encoded {
         } else {
             total
         };
+        let begin = self.place(start);
+        // Letters of the group that may have left tell whole bytes, and the upper bits of one more.
+        let left = self.may_have_left(start);
         let mut instead = self.decoded(start, hit.start).to_vec();
+        if let Some(told) = left.checked_sub(1).filter(|told| instead.len() <= *told) {
+            let partial = start + told as u64;
+            instead = self.decoded(start, partial).to_vec();
+            let told = u8::MAX << (2 * left);
+            let partial = self.decoded(partial, partial + 1).first();
+            instead.extend(partial.map(|byte| (byte & told).max(b' ')));
+        }
         instead.extend_from_slice(hit.instead.as_deref().unwrap_or(hit.mark.as_bytes()));
         let (after, replaced) = if is_whole {
             (self.decoded(hit.end, end), (end - start) % 3)
@@ -254,11 +281,12 @@ impl Encoded {
         }
         instead.extend_from_slice(after);
         let alphabet = if self.is_url { &URL_SAFE } else { &STANDARD };
-        let instead = GeneralPurpose::new(alphabet, NO_PAD).encode(instead);
-        finding.offset = self.place(start);
+        let mut instead = GeneralPurpose::new(alphabet, NO_PAD).encode(instead);
+        instead.drain(..left.min(instead.len()));
+        finding.offset = begin;
         Some(Found {
-            start: finding.offset,
-            anchor: finding.offset,
+            start: begin + left as u64,
+            anchor: begin,
             end: self.end_of(end),
             mark: hit.mark,
             instead: Some(Bytes::from(instead)),
@@ -328,18 +356,44 @@ impl Encoded {
     /// more of it before that is likely, or before an anchor has begun.
     fn may_hold(&self, detectors: &Detectors) -> bool {
         let decoded = self.kept_from + self.kept.len() as u64;
-        let inner = &self.inner;
         decoded >= TEXT_BYTES as u64
-            || !inner.is_idle()
+            || self.is_under_way(detectors)
+            || (self.holds_digits && {
+                let [one, two, three, _] = self.group;
+                let group = match self.filled {
+                    2 => [one, two, 0, 0],
+                    _ => [one, two, three, 0],
+                };
+                tells_digit(self.kept.last().copied(), bytes(group), self.filled)
+            })
+    }
+
+    /// Whether what was decoded so far may be the beginning of something.
+    fn is_under_way(&self, detectors: &Detectors) -> bool {
+        let inner = &self.inner;
+        !inner.is_idle()
             || inner.decided() < inner.position()
             || self
                 .kept
                 .last()
                 .is_some_and(|last| inner.is_in_anchor(detectors, *last))
-            || (detectors.holds_digits() && {
-                let letters = self.group.get(..self.filled).unwrap_or_default();
-                may_begin_number(self.kept.last().copied(), letters)
-            })
+    }
+
+    /// How many letters of the group that begins here leave where the text is cut behind them. It must not matter whether it
+    /// was.
+    fn may_have_left(&self, start: u64) -> usize {
+        let before = match start {
+            0 => None,
+            3 if !self.holds_second => self.decoded(2, 3).first().copied(),
+            _ => return 0,
+        };
+        let group = self.decoded(start, start + 3);
+        let group = [0, 1, 2].map(|nth| group.get(nth).copied().unwrap_or_default());
+        if self.holds_words && letters_of(group).iter().all(|letter| *letter < MARKS) {
+            return 0;
+        }
+        let leaves = |count: &usize| !(self.holds_digits && tells_digit(before, group, *count));
+        (1..=3).rev().find(leaves).unwrap_or_default()
     }
 }
 
@@ -424,7 +478,7 @@ impl Matcher {
             .filter(|_| detectors.hold_anything())
     }
 
-    /// Letters that are not a group yet, if a number may begin in the one that they become.
+    /// Letters that are not a group yet, if they tell a digit of a number that may begin there.
     fn letters_hold_from(&self, detectors: &Detectors, view: &View<'_>) -> Option<u64> {
         let from = self.encoded_from;
         if view.ended()
@@ -435,10 +489,11 @@ impl Matcher {
             return None;
         }
         let letters = view.slice(from, view.end());
-        let values: Option<Vec<u8>> = letters.iter().map(|letter| value(*letter)).collect();
-        values
-            .is_some_and(|values| may_begin_number(None, &values))
-            .then_some(from)
+        let mut group = [0; 4];
+        for (slot, letter) in group.iter_mut().zip(letters) {
+            *slot = value(*letter)?;
+        }
+        tells_digit(None, bytes(group), letters.len()).then_some(from)
     }
 
     /// Whether more than the last byte may be of an anchor that goes on.
@@ -529,42 +584,34 @@ fn next_start(view: &View<'_>, from: u64) -> u64 {
     from + start.unwrap_or(rest.len()) as u64
 }
 
-/// Whether a number may begin in a group of which these letters are there. Other secrets begin behind an anchor, which is
-/// seen before them; a number is seen by itself, and what it shares a group with leaves with it.
-fn may_begin_number(before: Option<u8>, letters: &[u8]) -> bool {
-    let group = [0, 1, 2].map(|nth| letters.get(nth).copied().unwrap_or_default());
-    let [one, two, three] = group;
-    // The bits that the letters to come decide.
-    let open: [u8; 3] = match letters.len() {
-        0 => return false,
-        1 => [0x03, 0xFF, 0xFF],
-        2 => [0x00, 0x0F, 0xFF],
-        _ => [0x00, 0x00, 0x3F],
-    };
-    let mut is_free = before.is_none_or(|before| !Set::WORD.contains(before));
-    for (least, open) in bytes([one, two, three, 0]).into_iter().zip(open) {
-        if open == u8::MAX {
-            // A digit may stand here, or a blank before one.
-            return is_free || letters.len() == 1;
+/// Whether the first letters of a group, so many of them, tell a digit of a number that begins in it. Other secrets begin behind an
+/// anchor, which is seen before them; a number is seen by itself. Less than a digit may leave: nearly every word of prose could be
+/// the beginning of such a group.
+fn tells_digit(before: Option<u8>, [one, two, three]: [u8; 3], letters: usize) -> bool {
+    let is_free = before.is_none_or(|before| !Set::WORD.contains(before));
+    let goes_on = |byte: u8| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'.');
+    match letters {
+        // The upper half of the second byte is there: of a digit, or of what stands between two groups.
+        2 => is_free && one.is_ascii_digit() && matches!(two >> 4, 2 | 3),
+        // And the two upper bits of the third.
+        3 if three >> 6 == 0 => {
+            let first = is_free && one.is_ascii_digit() && goes_on(two);
+            first || (!Set::WORD.contains(one) && is_text(&[one], false) && two.is_ascii_digit())
         }
-        let mut may_be_free = false;
-        let mut may_go_on = false;
-        for byte in least..=(least | open) {
-            if byte.is_ascii_control() && !Set::SPACE.contains(byte) {
-                continue;
-            }
-            if is_free && byte.is_ascii_digit() {
-                return true;
-            }
-            may_go_on = true;
-            may_be_free |= !Set::WORD.contains(byte);
-        }
-        if !may_go_on {
-            return false;
-        }
-        is_free = may_be_free;
+        _ => false,
     }
-    false
+}
+
+/// The values of letters from here on are those of marks.
+const MARKS: u8 = 62;
+
+/// The first three letters of a group.
+const fn letters_of([one, two, three]: [u8; 3]) -> [u8; 3] {
+    [
+        one >> 2,
+        (one & 3) << 4 | two >> 4,
+        (two & 15) << 2 | three >> 6,
+    ]
 }
 
 const fn is_mark(byte: u8) -> bool {
