@@ -4,7 +4,7 @@
 //! ends it.
 
 use super::evidence;
-use super::judge::{Asked, Cursor, Verdict, run_length};
+use super::judge::{Asked, Cursor, Verdict};
 use super::kind::Check;
 use super::set::Set;
 use super::view::View;
@@ -82,7 +82,7 @@ pub(super) fn judge(asked: Asked<'_>, view: &View<'_>, cursor: Cursor, is_spaced
         true => Verdict::Dead,
         false => Verdict::Open { cursor, hold },
     };
-    let rest = run_length(view, cursor.start, Set::BASE64_URL, MAX_REST);
+    let rest = view.run(cursor.start, Set::BASE64_URL, MAX_REST);
     let at = cursor.start + rest;
     if at == view.end() {
         return wait(at);

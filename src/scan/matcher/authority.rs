@@ -1,6 +1,6 @@
 //! `scheme://user:password@host` (RFC 3986, section 3.2.1): the password is protected.
 
-use super::judge::{Cursor, Verdict, run_length};
+use super::judge::{Cursor, Verdict};
 use super::set::Set;
 use super::view::View;
 
@@ -42,7 +42,7 @@ pub(super) fn judge(view: &View<'_>, cursor: Cursor) -> Verdict {
     // An `@` that should have been escaped: the last one before the path is the one that counts, as
     // most client libraries read it.
     let host_end = loop {
-        let host_end = end + 1 + run_length(view, end + 1, HOST, MAX_HOST + 1);
+        let host_end = end + 1 + view.run(end + 1, HOST, MAX_HOST + 1);
         if host_end - start > MAX_PASSWORD + MAX_HOST {
             return Verdict::Dead;
         }

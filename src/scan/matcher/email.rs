@@ -1,6 +1,6 @@
 //! E-mail addresses: the `@` is found first, the local part stands before it.
 
-use super::judge::{Cursor, Verdict, run_length};
+use super::judge::{Cursor, Verdict};
 use super::set::Set;
 use super::view::View;
 
@@ -68,7 +68,7 @@ pub(super) fn word(view: &View<'_>, end: u64) -> Option<u64> {
 
 /// Judges the domain after the `@`.
 pub(super) fn judge(view: &View<'_>, cursor: Cursor) -> Verdict {
-    let run = run_length(view, cursor.at, DOMAIN, MAX_DOMAIN + 1);
+    let run = view.run(cursor.at, DOMAIN, MAX_DOMAIN + 1);
     let end = cursor.at + run;
     if run > MAX_DOMAIN {
         return Verdict::Dead;

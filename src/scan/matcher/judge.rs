@@ -148,6 +148,19 @@ pub(super) fn walk(view: &View<'_>, cursor: &mut Cursor, steps: &[Step], after: 
         {
             return Walk::Enough(cursor.at);
         }
+        // At once, where many bytes may be of one set.
+        if let Step::Open(set, most) | Step::Run(set, _, most) = step {
+            let run = view.run(
+                cursor.at,
+                *set,
+                u64::from(most.saturating_sub(cursor.count)),
+            );
+            cursor.at += run;
+            cursor.count += u16::try_from(run).unwrap_or(u16::MAX);
+            if matches!(step, Step::Open(_, least) if cursor.count == *least) {
+                return Walk::Enough(cursor.at);
+            }
+        }
         let Some(byte) = view.at(cursor.at) else {
             if !view.ended() {
                 return Walk::Open;
@@ -259,7 +272,7 @@ fn near(
 ) -> Verdict {
     let mut at = cursor.at;
     while at <= cursor.start + within {
-        let run = run_length(view, at, set, length + 1);
+        let run = view.run(at, set, length + 1);
         let end = at + run;
         if run > length {
             // Too long to be one, and longer than what is left of the neighbourhood.
@@ -279,11 +292,4 @@ fn near(
         at = end + 1;
     }
     Verdict::Dead
-}
-
-/// How many bytes of the set stand from `at` on; counts no further than `most`.
-pub(super) fn run_length(view: &View<'_>, at: u64, set: Set, most: u64) -> u64 {
-    (at..at + most)
-        .take_while(|at| view.at(*at).is_some_and(|byte| set.contains(byte)))
-        .count() as u64
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::judge::{Cursor, Verdict, run_length};
+use super::judge::{Cursor, Verdict};
 use super::set::Set;
 use super::view::View;
 
@@ -15,7 +15,7 @@ const MAX_HEADER: u64 = 1024;
 pub(super) fn judge(view: &View<'_>, cursor: Cursor) -> Verdict {
     let start = cursor.start;
     let seen = cursor.at - start;
-    let at = cursor.at + run_length(view, cursor.at, Set::BASE64_URL, MAX_HEADER - seen + 1);
+    let at = cursor.at + view.run(cursor.at, Set::BASE64_URL, MAX_HEADER - seen + 1);
     if at - start > MAX_HEADER {
         return Verdict::Dead;
     }

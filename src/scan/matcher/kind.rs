@@ -189,10 +189,15 @@ pub(super) fn is_in_mark(view: &View<'_>, start: u64) -> bool {
     if !matches!(view.before(start), Some(b'-' | b'.' | b':')) {
         return false;
     }
+    let reach = MAX_MARK + MARK.len() as u64;
+    let before = view.slice(start.saturating_sub(reach).max(view.start()), start);
+    let Some(begin) = memchr::memrchr(b'[', before) else {
+        return false;
+    };
     let name = Set::LOWER_ALNUM_DOT.or(Set::DASH);
-    let from = start.saturating_sub(view.run_before(start, name, MAX_MARK));
-    let begin = from.checked_sub(MARK.len() as u64);
-    begin.is_some_and(|begin| begin >= view.start() && view.slice(begin, from) == MARK)
+    let mark = before.get(begin..).unwrap_or_default();
+    mark.strip_prefix(MARK)
+        .is_some_and(|rest| rest.iter().all(|byte| name.contains(*byte)))
 }
 
 /// Where a head that begins here is protected from.

@@ -59,6 +59,7 @@ use self::judge::{Cursor, Verdict, judge};
 pub(in crate::scan) use self::settle::Found;
 use self::settle::{first_waiting, settle};
 use self::swallow::Swallow;
+use self::view::Runs;
 pub(in crate::scan) use self::view::View;
 use super::config::{AtBound, Config};
 use super::detectors::{Armed, Detectors};
@@ -343,10 +344,12 @@ impl Matcher {
     fn scan(
         &mut self,
         detectors: &Detectors,
-        mut view: View<'_>,
+        view: View<'_>,
         from: u64,
         hits: &mut Vec<Hit>,
     ) -> u64 {
+        let runs = Runs::default();
+        let mut view = view.measured(&runs);
         let mut at = self.resume(detectors, &view).unwrap_or(from);
         loop {
             if let Some(swallow) = &mut self.swallow {

@@ -2,7 +2,7 @@
 //!
 //! Nothing is held while the name goes on. What may be the value is held from its first byte.
 
-use super::judge::{Asked, Cursor, Verdict, Walk, run_length, takes, walk};
+use super::judge::{Asked, Cursor, Verdict, Walk, takes, walk};
 use super::kind::Step;
 use super::set::Set;
 use super::view::View;
@@ -71,7 +71,7 @@ pub(super) fn judge(
             }
         }
         if Set::BASE64_URL.contains(byte) {
-            let end = at + run_length(view, at, Set::BASE64_URL, MAX_WORD);
+            let end = at + view.run(at, Set::BASE64_URL, MAX_WORD);
             if end == view.end() && !view.ended() {
                 return open(view.end());
             }
@@ -149,7 +149,7 @@ fn name_end(view: &View<'_>, anchor: &str, start: u64) -> Option<NameEnd> {
         Some(b'A'..=b'Z') => Set::UPPER,
         _ => Set::LOWER,
     };
-    let end = start + run_length(view, start, case, MAX_WORD);
+    let end = start + view.run(start, case, MAX_WORD);
     if end == view.end() && !view.ended() {
         return Some(NameEnd::Open);
     }

@@ -1,7 +1,7 @@
 //! PEM private keys (RFC 7468, and the older forms of RFC 1421 and RFC 4880): confirmed at the beginning of
 //! their body, then swallowed to the END mark.
 
-use super::judge::{Cursor, Verdict, run_length};
+use super::judge::{Cursor, Verdict};
 use super::set::Set;
 use super::view::View;
 
@@ -16,17 +16,12 @@ const MAX_HEADER_NAME: u64 = 20;
 
 /// Judges what follows `-----BEGIN `.
 pub(super) fn judge(view: &View<'_>, cursor: Cursor) -> Verdict {
-    let label = run_length(
-        view,
-        cursor.start,
-        Set::UPPER_ALNUM.or(Set::SPACE),
-        MAX_LABEL + 1,
-    );
+    let label = view.run(cursor.start, Set::UPPER_ALNUM.or(Set::SPACE), MAX_LABEL + 1);
     let dashes = cursor.start + label;
     if label > MAX_LABEL {
         return Verdict::Dead;
     }
-    let run = run_length(view, dashes, Set::DASH, 5);
+    let run = view.run(dashes, Set::DASH, 5);
     if run < 5 {
         // Nothing is protected before the dashes.
         return wait(view, cursor, dashes + run, view.end());
@@ -44,7 +39,7 @@ fn body(view: &View<'_>, cursor: Cursor, start: u64) -> Verdict {
         Err(at) if at - start > MAX_LEAD => return Verdict::Dead,
         Err(at) => return wait(view, cursor, at, start),
     };
-    let run = run_length(view, at, Set::BASE64, LEAST_BODY);
+    let run = view.run(at, Set::BASE64, LEAST_BODY);
     let end = at + run;
     if run == LEAST_BODY && has_variety(view.slice(at, end)) {
         return Verdict::Swallow { start, end };
@@ -52,7 +47,7 @@ fn body(view: &View<'_>, cursor: Cursor, start: u64) -> Verdict {
     if run == LEAST_BODY {
         return Verdict::Dead;
     }
-    let name = run_length(view, at, Set::LETTER.or(Set::DASH), MAX_HEADER_NAME);
+    let name = view.run(at, Set::LETTER.or(Set::DASH), MAX_HEADER_NAME);
     let colon = at + name;
     if name > 3 && view.at(colon) == Some(b':') {
         return Verdict::Swallow {

@@ -1,5 +1,7 @@
 //! The stretch of text that can be seen right now.
 
+use std::cell::Cell;
+
 use super::set::Set;
 
 /// How far back any judgement may look from where it stands, and so how much of a word is carried over
@@ -15,7 +17,23 @@ pub(in crate::scan) struct View<'a> {
     base: u64,
     barrier: u64,
     ended: bool,
+    runs: Option<&'a Runs>,
 }
+
+/// Runs that were measured, so that candidates inside of one run need not measure it again each: the last of a few sets.
+#[derive(Debug, Default)]
+pub(super) struct Runs([Cell<Option<Run>>; 4]);
+
+/// From one offset to another all bytes are of the set.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    set: Set,
+    start: u64,
+    end: u64,
+}
+
+/// Shorter runs are measured faster than they are looked up.
+const SHORT: u64 = 16;
 
 impl<'a> View<'a> {
     /// `bytes` stand at `base`; nothing before `barrier` (the end of a swallowed secret) is looked at;
@@ -26,7 +44,56 @@ impl<'a> View<'a> {
             base,
             barrier,
             ended,
+            runs: None,
         }
+    }
+
+    /// The same window, in which runs are measured once.
+    pub(super) const fn measured(self, runs: &'a Runs) -> Self {
+        Self {
+            runs: Some(runs),
+            ..self
+        }
+    }
+
+    /// How many bytes of the set stand from an offset on; counts no further than `most`.
+    pub(super) fn run(&self, at: u64, set: Set, most: u64) -> u64 {
+        let count = |from: u64, most: u64| {
+            let bytes = self.slice(from, from.saturating_add(most));
+            bytes.iter().take_while(|byte| set.contains(**byte)).count() as u64
+        };
+        if at < self.base.max(self.barrier) {
+            return 0;
+        }
+        let near = count(at, most.min(SHORT));
+        let Some(runs) = self.runs.filter(|_| near == SHORT && most > SHORT) else {
+            return near;
+        };
+        let until = at.saturating_add(most).min(self.end());
+        let cells = runs.0.iter();
+        let known = cells.clone().find_map(|cell| {
+            let run = cell.get()?;
+            (run.set == set && run.start <= at && at <= run.end).then_some((cell, run))
+        });
+        let from = known.map_or(at + near, |(_, run)| run.end.max(at + near));
+        let end = if from < until {
+            from + count(from, until - from)
+        } else {
+            from
+        };
+        match known {
+            Some((cell, run)) => cell.set(Some(Run { end, ..run })),
+            None => {
+                let run = Run {
+                    set,
+                    start: at,
+                    end,
+                };
+                let last = cells.fold(Some(run), |run, cell| cell.replace(run));
+                debug_assert!(last.is_none_or(|last| last.start <= last.end));
+            }
+        }
+        end.min(until) - at
     }
 
     /// The same window without what stands at `end` and after it, if it reaches there.
