@@ -8,7 +8,7 @@ use crate::clock;
 use crate::config::Operator;
 use crate::ledger::{self, Claim, Journal, Ledger, SharedOwners};
 use crate::protocol::BaseUrl;
-use crate::proxy::{Agent, Agents};
+use crate::proxy::{Agent, Agents, ToolMemory};
 use crate::telemetry::Registry;
 use crate::tls;
 use crate::upstream::{self, Endpoint, Upstream};
@@ -41,6 +41,7 @@ pub(super) fn agents(
         port: endpoint.port(),
         base: base_of(&endpoint),
         ledger: remembering(ledger, &endpoint),
+        tools: ToolMemory::default(),
         upstream: Upstream::new(
             &upstream::Config {
                 endpoint,

@@ -128,6 +128,8 @@ reasons! {
     TenantMismatch "tenant-mismatch" Downstream,
     /// The credential names no tenant, or one that the policy does not serve.
     TenantUnknown "tenant-unknown" Downstream,
+    /// The agent describes the tool otherwise than the policy has pinned it.
+    ToolChanged "tool-changed" Upstream,
     /// The body's content coding cannot be read, so it cannot be judged.
     UnsupportedCoding "unsupported-coding" Downstream,
     /// The agent's answer is not one message that we can pass on.

@@ -12,7 +12,7 @@ use super::ranks::Ranks;
 use super::reads::Reads;
 use super::statement::{Compiled, Deny, Grant, Statements, holders};
 use super::tenants::TenantTable;
-use super::tools::Tools;
+use super::tools::{Pinned, Tools};
 use crate::model::{
     Action, ActionPattern, Ownership, Principal, Protocol, Protocols, Reason, Refusal, RuleRef,
     ShadowVerdict,
@@ -108,6 +108,11 @@ impl PolicySet {
             && grants.any(|grant| {
                 grant.means(action, question) && case.test(grant.to.when()) != Ok(false)
             })
+    }
+
+    /// What is said of the description of the tool with this name.
+    pub fn pin_of(&self, name: &str) -> Option<Pinned<'_>> {
+        self.tools.pin_of(name)
     }
 
     /// Whether a deny covers a call of this action for certain, whatever it is given.

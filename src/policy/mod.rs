@@ -45,4 +45,6 @@ pub use permit::{Decision, Permit};
 pub use question::{Question, RequestFacts};
 pub use reads::Reads;
 pub use revocation::{Revocation, Revocations, Subject};
-pub use tools::{Argument, Decimal, Examined, Given, KeptTool, TextKind, Tool, Wanted, Wrong};
+pub use tools::{
+    Argument, Decimal, Examined, Given, KeptTool, Pin, Pinned, TextKind, Tool, Wanted, Wrong,
+};

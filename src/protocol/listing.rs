@@ -71,6 +71,11 @@ pub trait Viewer {
     /// Whether the caller may know of the entry with this name, URI or id.
     fn sees(&self, name: &str) -> bool;
 
+    /// Whether the entry with this name is what it is taken for.
+    fn trusts(&self, _name: &str, _entry: &str) -> bool {
+        true
+    }
+
     /// How many tasks are the caller's.
     fn owned(&self) -> u64;
 }
@@ -278,7 +283,9 @@ fn is_seen(entry: &str, key: &str, viewer: &impl Viewer) -> bool {
     let Ok(Some(name)) = only(&members, key) else {
         return false;
     };
-    serde_json::from_str::<String>(name).is_ok_and(|name| viewer.sees(&name))
+    // Also of one that the caller does not see: what it has become others will want to know.
+    serde_json::from_str::<String>(name)
+        .is_ok_and(|name| viewer.trusts(&name, entry) && viewer.sees(&name))
 }
 
 /// The value of a member, if no reader could take another one for it.

@@ -41,7 +41,7 @@ mod tests;
 
 pub use a2a::card::{
     BaseUrl, Card, CardKind, CardSecurity, CardSignature, SecurityScheme, Told, UnreadableCard,
-    uses_of_skill,
+    canonical_json, uses_of_skill,
 };
 pub use arguments::{arguments, tool_call};
 pub use fuzz::{fuzz_path, fuzz_read_call};

@@ -8,6 +8,8 @@ use crate::ledger::Ledger;
 use crate::protocol::BaseUrl;
 use crate::upstream::Upstream;
 
+use super::tools::ToolMemory;
+
 /// One agent, and what is remembered of its objects. Ids of another agent's objects mean nothing here.
 #[derive(Debug)]
 pub struct Agent {
@@ -19,6 +21,8 @@ pub struct Agent {
     pub upstream: Upstream,
     /// Who owns what of it.
     pub ledger: Ledger,
+    /// What its tools were last described as.
+    pub tools: ToolMemory,
 }
 
 /// All of them. The first is the one for every connection that nobody redirected.
@@ -98,6 +102,7 @@ mod tests {
             base: None,
             upstream: Upstream::new(&Config::new(endpoint), None),
             ledger: Ledger::new(&ledger::Config::default()),
+            tools: ToolMemory::default(),
         }
     }
 

@@ -299,6 +299,7 @@ impl Answer<'_> {
             agent: &self.proxy.parts().agent,
             policy: &self.snapshot.policy,
             ledger: self.ledger,
+            tools: &self.proxy.parts().agents.at(self.agent).tools,
             now: clock::now(),
         };
         headers::keep_to_one(headers);

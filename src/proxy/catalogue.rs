@@ -205,6 +205,12 @@ pub(super) const fn catalogue(reason: Reason) -> Entry {
             "PERMISSION_DENIED",
             "You are not allowed to make this call.",
         ),
+        Reason::ToolChanged => entry(
+            StatusCode::FORBIDDEN,
+            -31022,
+            "TOOL_CHANGED",
+            "This tool has changed and cannot be used until that was looked at.",
+        ),
         Reason::UnsupportedCoding => entry(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             -31013,

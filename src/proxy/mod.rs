@@ -43,6 +43,7 @@ mod spoofable;
 mod standing;
 mod standings;
 mod toll;
+mod tools;
 mod trace;
 mod tunnel;
 mod upgrade;
@@ -74,6 +75,7 @@ pub use redirect::Redirect;
 pub use reply::{no_place, status};
 pub use screen::{Cut, ReplyBody};
 pub use snapshot::Snapshot;
+pub use tools::ToolMemory;
 
 use card::CardMemory;
 use standing::Changes;

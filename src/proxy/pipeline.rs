@@ -565,6 +565,7 @@ impl Walk<'_> {
             self.toll.shadowed(shadow);
         }
         let permit = decision.into_permit()?;
+        self.agent().tools.admit(&self.snapshot.policy, &question)?;
         self.toll.allowed(permit.rule());
         let hygiene = &self.snapshot.hygiene;
         hygiene.check_tenant(&case.call, &case.principal.tenant)?;

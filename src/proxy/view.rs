@@ -10,6 +10,7 @@ use crate::policy::{PolicySet, Question, RequestFacts};
 use crate::protocol::{Carrier, Listing, Viewer};
 
 use super::standing::Case;
+use super::tools::ToolMemory;
 
 /// Who asks for a list, and what decides over its entries.
 pub(super) struct View<'a> {
@@ -18,6 +19,7 @@ pub(super) struct View<'a> {
     pub(super) agent: &'a str,
     pub(super) policy: &'a PolicySet,
     pub(super) ledger: &'a Ledger,
+    pub(super) tools: &'a ToolMemory,
     pub(super) now: Instant,
     /// Tasks that are the caller's by the word of other processes.
     pub(super) owned: HashSet<TaskId>,
@@ -51,6 +53,10 @@ impl Viewer for View<'_> {
             return pattern.is_ok_and(|pattern| self.policy.may_be_granted(&question, &pattern));
         }
         self.policy.may_pass(&question)
+    }
+
+    fn trusts(&self, name: &str, entry: &str) -> bool {
+        self.listing != Listing::Tools || self.tools.listed(self.policy, name, entry)
     }
 
     fn owned(&self) -> u64 {

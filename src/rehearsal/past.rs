@@ -98,6 +98,7 @@ pub const fn was_allowed(reason: Option<Reason>, passed: bool) -> bool {
         | Reason::ResponseTooLarge
         | Reason::Revoked
         | Reason::ShuttingDown
+        | Reason::ToolChanged
         | Reason::TenantMismatch
         | Reason::UnsupportedCoding
         | Reason::UpstreamInvalid

@@ -4,19 +4,20 @@ mod argument;
 mod wanted;
 
 use super::{Draft, add, rule_ref};
-use crate::config::decode::{Fields, word};
+use crate::config::decode::{Fields, text, word};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{TOOL, UNKNOWN};
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
 use crate::model::{ActionPattern, Mode};
-use crate::policy::{Argument, Tool};
+use crate::policy::{Argument, Pin, Tool};
 
 /// A tool as it is written.
 pub(super) struct RawTool {
     mode: Mode,
     args: Vec<Argument>,
     closed: bool,
+    pin: Option<Pin>,
 }
 
 /// A name longer than this is none of a tool.
@@ -60,6 +61,7 @@ impl Draft {
                 mode: raw.mode,
                 args: raw.args.clone(),
                 closed: raw.closed,
+                pin: raw.pin.clone(),
             });
         }
         tools
@@ -103,12 +105,15 @@ fn read_tool(entry: &Entry, mode: Mode, report: &mut Diagnostics) -> Option<RawT
     }
     let args = fields.take("args");
     let unknown = fields.take("unknownArgs");
+    let pin = fields.take("pin");
     fields.finish(report);
+    let is_pinned = pin.is_some();
+    let pin = pin.and_then(|pin| read_pin(pin, report));
     let words = [("allow", false), ("deny", true)];
     let closed = unknown
         .and_then(|unknown| word(&unknown.value, "`unknownArgs`", UNKNOWN, &words, report))
         .unwrap_or(false);
-    let is_written = args.is_some() || unknown.is_some();
+    let is_written = !is_pinned && (args.is_some() || unknown.is_some());
     // A tool with mistakes was declared all the same.
     let args = args.map_or_else(|| Some(Vec::new()), |args| argument::read_all(args, report));
     let is_idle = |args: &Vec<Argument>| is_written && !closed && !args.iter().any(Argument::asks);
@@ -124,5 +129,41 @@ fn read_tool(entry: &Entry, mode: Mode, report: &mut Diagnostics) -> Option<RawT
         mode,
         args: args.unwrap_or_default(),
         closed,
+        pin,
     })
 }
+
+/// The first digits of a hash, or all.
+fn read_pin(pin: &Entry, report: &mut Diagnostics) -> Option<Pin> {
+    let text = text(&pin.value, "`pin`", report)?;
+    let digits = text.strip_prefix("sha256:").filter(|digits| {
+        let is_hex = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+        (LEAST_PIN_DIGITS..=ALL_PIN_DIGITS).contains(&digits.len()) && digits.bytes().all(is_hex)
+    });
+    let Some(digits) = digits else {
+        let title = format_args!("{} is not the hash of a description", quoted(text));
+        report.push(
+            Diagnostic::error(Code::BadValue, title)
+                .at(pin.value.span, "")
+                .help("write `sha256:` and 8 to 64 digits of those that the log tells when the tool is listed: 0-9 and a-f"),
+        );
+        return None;
+    };
+    if digits.len() < SAFE_PIN_DIGITS {
+        let title = format_args!(
+            "{} digits of a hash are soon made to fit another description",
+            digits.len()
+        );
+        report.push(
+            Diagnostic::warning(Code::Lax, title)
+                .at(pin.value.span, "")
+                .help("write all 64 digits, as the log tells them"),
+        );
+    }
+    Some(Pin::new(digits))
+}
+
+const LEAST_PIN_DIGITS: usize = 8;
+/// Whoever wants a description of the same hash has to try 2^128 of them.
+const SAFE_PIN_DIGITS: usize = 32;
+const ALL_PIN_DIGITS: usize = 64;

@@ -391,6 +391,7 @@ fn tools() -> impl Strategy<Value = Vec<Tool>> {
                     mode: if shadow { Mode::Shadow } else { Mode::Enforce },
                     args,
                     closed,
+                    pin: None,
                 }
             })
             .collect()

@@ -142,6 +142,7 @@ mod tests {
             mode: Mode::Enforce,
             args: vec![argument("amount")],
             closed: false,
+            pin: None,
         }])
     }
 

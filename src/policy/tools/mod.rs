@@ -9,6 +9,7 @@ mod decimal;
 mod kept;
 mod kind;
 mod object;
+mod pin;
 mod spelling;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 pub use decimal::Decimal;
 pub use kept::{Given, KeptTool};
 pub use kind::TextKind;
+pub use pin::{Pin, Pinned};
 pub use wanted::Wanted;
 
 use self::object::{Found, Object};
@@ -40,6 +42,8 @@ pub struct Tool {
     pub args: Vec<Argument>,
     /// Whether an argument that is not named is refused.
     pub closed: bool,
+    /// What the agent must describe it as.
+    pub pin: Option<Pin>,
 }
 
 /// What one argument must be.
@@ -100,6 +104,7 @@ struct Table {
 struct Compiled {
     rule: Arc<RuleRef>,
     arguments: Object,
+    pin: Option<Pin>,
 }
 
 /// What a table has about a name.
@@ -194,8 +199,13 @@ impl Table {
             let name: Box<str> = Box::from(&*tool.rule.name);
             table.spellings.insert(fold(&name), name.clone());
             let arguments = Object::new(&tool.args, tool.closed);
-            let rule = tool.rule;
-            table.tools.insert(name, Compiled { rule, arguments });
+            let Tool { rule, pin, .. } = tool;
+            let compiled = Compiled {
+                rule,
+                arguments,
+                pin,
+            };
+            table.tools.insert(name, compiled);
         }
         table
     }

@@ -52,6 +52,7 @@ fn tool(name: &str, args: Vec<Argument>, closed: bool) -> Tool {
         mode: Mode::Enforce,
         args,
         closed,
+        pin: None,
     }
 }
 

@@ -84,13 +84,14 @@ impl<'a> View<'a> {
         match known {
             Some((cell, run)) => cell.set(Some(Run { end, ..run })),
             None => {
-                let run = Run {
+                let mut newest = Some(Run {
                     set,
                     start: at,
                     end,
-                };
-                let last = cells.fold(Some(run), |run, cell| cell.replace(run));
-                debug_assert!(last.is_none_or(|last| last.start <= last.end));
+                });
+                for cell in cells {
+                    newest = cell.replace(newest);
+                }
             }
         }
         end.min(until) - at

@@ -26,11 +26,10 @@ pub(in crate::config) static TOOL: Record = Record::new(
         Field::new(
             "pin",
             Value::Text(&PIN),
-            "The hash of the tool's description. Calls are refused when the description that the agent lists has changed.",
+            "The SHA-256 of the tool's entry in `tools/list`, as canonical JSON (RFC 8785); the first digits will do. An entry that differs is not shown, and calls of the tool are refused until it is listed as it was. The log tells what a pinned tool is listed as.",
         )
         .otherwise("it may change")
-        .examples(&["sha256:0f5e2c7d"])
-        .planned(),
+        .examples(&["sha256:0f5e2c7d"]),
     ],
 )
 .hints(&[

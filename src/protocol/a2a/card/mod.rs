@@ -21,6 +21,12 @@ use crate::model::{Action, Binding, Call, Dialect, Operation, Protocol};
 use crate::protocol::envelope::is_spelling;
 use crate::protocol::json::Flaw;
 
+/// The canonical text (RFC 8785) of a document; `None` of one that two readers may see differently.
+pub fn canonical_json(document: &str) -> Option<String> {
+    let tree = Tree::read(document.as_bytes()).ok()?;
+    canonical(&tree).ok()
+}
+
 /// The most signatures of one card that are looked at. Two are there while a key is replaced.
 const MAX_SIGNATURES: usize = 8;
 
