@@ -63,6 +63,7 @@ fn detectors(packs: &[&str]) -> Arc<Detectors> {
     let config = Config {
         actions,
         custom: Vec::new(),
+        listed: Vec::new(),
         exceptions: Vec::new(),
         hold: Hold::default(),
         buffer_bytes: 1 << 20,

@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
 use serde_json::json;
 
 use support::http1::{Message, chunked};
@@ -179,4 +182,58 @@ async fn an_exception_holds_for_answers_to_its_actions() {
     let docs = ask(&lictor, b"GET /docs/a HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert_eq!((docs.status(), docs.text()), (200, secret));
     assert_eq!(page(&lictor).await.status(), 502);
+}
+
+#[tokio::test]
+async fn names_of_a_dictionary_leave_nowhere_and_stand_in_no_file() {
+    let steps = chat("We also serve ACME corp., Globex and Initech.");
+    let agent = Upstream::scripted(move |_| steps.clone()).await;
+    let setup = Setup::new(agent.address);
+    let dictionary = setup.home().join("clients.edm");
+    let hash = |names: &str| {
+        let list = setup.home().join("clients.txt");
+        std::fs::write(&list, names).unwrap();
+        let made = Command::new(env!("CARGO_BIN_EXE_lictor"))
+            .args(["keys", "dictionary"])
+            .arg(&list)
+            .arg("--out")
+            .arg(&dictionary)
+            .output()
+            .unwrap();
+        std::fs::remove_file(&list).unwrap();
+        assert!(made.status.success(), "{made:?}");
+        std::fs::read_to_string(&dictionary).unwrap()
+    };
+    let file = hash("# clients\nAcme Corp\nGlobex\n");
+    assert!(!file.to_lowercase().contains("acme"), "{file}");
+    let key = std::fs::metadata(setup.home().join("clients.edm.key")).unwrap();
+    assert_eq!(key.permissions().mode() & 0o777, 0o600);
+    let leaks = format!(
+        "  detectors: {{ clients: {{ dictionary: {{ file: {} }}, action: redact, severity: high, samples: {{ match: acme corp, noMatch: initech }} }} }}\n",
+        dictionary.display()
+    );
+    let policy = policy(&leaks);
+    let home = setup.home().to_owned();
+    let lictor = setup.policy(policy).start().await;
+    assert_eq!(
+        said(&page(&lictor).await),
+        "We also serve [redacted:clients]., [redacted:clients] and Initech."
+    );
+    // Values that stay have the same hashes, and a change is taken over.
+    let list = home.join("more.txt");
+    std::fs::write(&list, "Acme Corp\nUmbrella\n").unwrap();
+    let made = Command::new(env!("CARGO_BIN_EXE_lictor"))
+        .args(["keys", "dictionary"])
+        .arg(&list)
+        .arg("--out")
+        .arg(home.join("clients.edm"))
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{made:?}");
+    lictor.signal("-HUP");
+    eventually("the other names", async || {
+        let said = said(&page(&lictor).await);
+        (said == "We also serve [redacted:clients]., Globex and Initech.").then_some(())
+    })
+    .await;
 }

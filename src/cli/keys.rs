@@ -1,5 +1,7 @@
 //! `lictor keys`: keys for callers, and the hashes that stand in their place.
 
+mod dictionary;
+
 use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::PathBuf;
@@ -23,6 +25,8 @@ pub(super) const EXAMPLES: &str = "Examples:
       the entry for a key that a caller has already
   lictor keys jwks policies/secrets/*.pem > keys.json
       the public halves of key files, as a key set for whoever verifies
+  lictor keys dictionary clients.txt --out policies/dict/clients.edm
+      names that no answer may hold, as hashes; the key is made once and lies beside, as clients.edm.key
 
 A key is printed once and kept nowhere. To change one: add a second with the same id, give it to the caller,
 and put `notAfter` to the first. Running instances read the file again when it changes.
@@ -48,6 +52,8 @@ enum What {
     Hash(Entry),
     /// Print the public halves of signing keys, private or public, as a key set (JWKS)
     Jwks(Jwks),
+    /// Hash values that no answer may hold, for a detector with a `dictionary`
+    Dictionary(dictionary::Values),
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +101,7 @@ pub(super) fn keys(arguments: &Keys) -> u8 {
         What::New(entry) => new(entry),
         What::Hash(entry) => hash(entry),
         What::Jwks(jwks) => jwks.print(),
+        What::Dictionary(values) => values.write(),
     };
     let (message, code) = match made {
         Ok(data) => return print(&data),

@@ -20,7 +20,9 @@ use self::report::{Form, Report};
 use super::progress::Progress;
 use super::{EXIT_ENVIRONMENT, EXIT_NO, EXIT_USAGE, is_colourful, load, say};
 use crate::model::LeakAction;
-use crate::scan::{AtBound, Carrier, Config, Custom, Detectors, Exception, Hold, known_names};
+use crate::scan::{
+    AtBound, Carrier, Config, Custom, Detectors, Exception, Hold, Listed, known_names,
+};
 
 pub(super) const EXAMPLES: &str = "Examples:
   lictor scan .                                  a folder, without .git and binary files
@@ -167,6 +169,7 @@ type Actions = BTreeMap<Box<str>, LeakAction>;
 struct Wanted {
     actions: Actions,
     custom: Vec<Custom>,
+    listed: Vec<Listed>,
     exceptions: Vec<Exception>,
     hold: Hold,
 }
@@ -174,8 +177,10 @@ struct Wanted {
 impl Wanted {
     /// What would be done with a finding, of detectors of the policy's own too.
     fn told(&self) -> Actions {
-        let own = self.custom.iter();
-        let mut told: Actions = own.map(|it| (it.name.clone(), it.action)).collect();
+        let custom = self.custom.iter().map(|it| (&it.name, it.action));
+        let listed = self.listed.iter().map(|it| (&it.name, it.action));
+        let own = custom.chain(listed);
+        let mut told: Actions = own.map(|(name, action)| (name.clone(), action)).collect();
         told.extend(self.actions.clone());
         told
     }
@@ -186,6 +191,7 @@ fn wanted(arguments: &Scan) -> Result<Wanted, Stop> {
         return Ok(Wanted {
             actions: named(&arguments.packs)?,
             custom: Vec::new(),
+            listed: Vec::new(),
             exceptions: Vec::new(),
             hold: Hold::default(),
         });
@@ -194,11 +200,12 @@ fn wanted(arguments: &Scan) -> Result<Wanted, Stop> {
     let Config {
         actions,
         custom,
+        listed,
         exceptions,
         hold,
         ..
     } = policies.leaks;
-    if actions.is_empty() && custom.is_empty() {
+    if actions.is_empty() && custom.is_empty() && listed.is_empty() {
         let message =
             "the policy looks for nothing: it has no `leaks.packs` and no `leaks.detectors`";
         say(&format!("error: {message}"));
@@ -207,6 +214,7 @@ fn wanted(arguments: &Scan) -> Result<Wanted, Stop> {
     Ok(Wanted {
         actions,
         custom,
+        listed,
         exceptions,
         hold,
     })
@@ -256,11 +264,16 @@ fn detectors(wanted: Wanted, redact: bool) -> Result<Arc<Detectors>, Stop> {
     let Wanted {
         actions,
         custom,
+        listed,
         exceptions,
         hold,
     } = wanted;
     let actions = actions.into_iter();
     let custom = custom.into_iter().map(|it| Custom {
+        action: runs(it.action),
+        ..it
+    });
+    let listed = listed.into_iter().map(|it| Listed {
         action: runs(it.action),
         ..it
     });
@@ -270,6 +283,7 @@ fn detectors(wanted: Wanted, redact: bool) -> Result<Arc<Detectors>, Stop> {
     let config = Config {
         actions: actions.map(|(name, action)| (name, runs(action))).collect(),
         custom: custom.collect(),
+        listed: listed.collect(),
         // There is no action here.
         exceptions: exceptions
             .into_iter()

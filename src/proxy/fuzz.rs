@@ -154,6 +154,7 @@ pub(super) fn detectors(kind: u8) -> Option<Arc<Detectors>> {
     let none = Detectors::compile(&Config {
         actions: std::collections::BTreeMap::new(),
         custom: Vec::new(),
+        listed: Vec::new(),
         exceptions: Vec::new(),
         hold: Hold::default(),
         buffer_bytes: LIMITS.message_bytes,

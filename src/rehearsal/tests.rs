@@ -86,6 +86,7 @@ fn played(tests: Vec<Test>, is_over: &dyn Fn() -> bool) -> Vec<(String, Vec<Stri
     let leaks = scan::Config {
         actions: packs.map(|(pack, action)| (Box::from(pack), action)).into(),
         custom: Vec::new(),
+        listed: Vec::new(),
         exceptions: Vec::new(),
         hold: Hold::default(),
         buffer_bytes: 0,

@@ -137,6 +137,7 @@ mod tests {
             Detectors::compile(&Config {
                 actions: BTreeMap::from(actions),
                 custom: Vec::new(),
+                listed: Vec::new(),
                 exceptions,
                 hold: Hold::default(),
                 buffer_bytes: 0,

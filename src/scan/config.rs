@@ -7,6 +7,7 @@ use crate::model::LeakAction;
 
 use super::allow::Exception;
 use super::matcher::custom::Custom;
+use super::matcher::dictionary::Listed;
 
 /// The checked configuration of the scan, one for each snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Config {
     pub actions: BTreeMap<Box<str>, LeakAction>,
     /// What is looked for besides.
     pub custom: Vec<Custom>,
+    /// The values of dictionaries that are looked for besides.
+    pub listed: Vec<Listed>,
     /// Findings that are none.
     pub exceptions: Vec<Exception>,
     /// How much may wait.
@@ -35,6 +38,7 @@ impl Config {
             false => Self {
                 actions: BTreeMap::new(),
                 custom: Vec::new(),
+                listed: Vec::new(),
                 ..self
             },
         }

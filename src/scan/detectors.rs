@@ -13,7 +13,8 @@ use super::config::Config;
 use super::matcher::custom;
 use super::matcher::kind::{Check, Kind, Left, Shape};
 use super::matcher::{
-    Customs, Found, Gate, Live, Numbers, View, long_stretch, may_hold_card, may_hold_number,
+    Customs, Dictionaries, Found, Gate, Live, Numbers, View, long_stretch, may_hold_card,
+    may_hold_number,
 };
 use super::packs;
 
@@ -29,6 +30,7 @@ pub struct Detectors {
     card: Option<u16>,
     numbers: Option<Arc<Numbers>>,
     customs: Option<Arc<Customs>>,
+    dictionaries: Option<Arc<Dictionaries>>,
     /// Exceptions that hold on some actions alone: which, and for which detectors.
     scoped: Arc<[Scoped]>,
     holds_heads: bool,
@@ -75,7 +77,11 @@ struct Scoped {
 impl Detectors {
     /// Compiles what the configuration names.
     pub fn compile(config: &Config) -> Result<Self, CompileError> {
-        let is_custom = |name: &str| config.custom.iter().any(|custom| &*custom.name == name);
+        let is_custom = |name: &str| {
+            let custom = config.custom.iter().map(|it| &it.name);
+            let listed = config.listed.iter().map(|it| &it.name);
+            custom.chain(listed).any(|it| **it == *name)
+        };
         let is_known = |name: &str| packs::is_known(name) || is_custom(name);
         if let Some(name) = config.actions.keys().find(|name| !is_known(name)) {
             return Err(CompileError::UnknownName(name.clone()));
@@ -91,6 +97,7 @@ impl Detectors {
             })
             .collect();
         let customs = add_customs(config, &mut armed)?;
+        let dictionaries = add_dictionaries(config, &mut armed)?;
         let scoped = add_exceptions(config, &mut armed)?;
         let owners: Vec<(u16, &'static str)> = (0..)
             .zip(&armed)
@@ -119,6 +126,7 @@ impl Detectors {
             card: shaped(|shape| matches!(shape, Shape::Card)),
             numbers: numbers(&armed).map(Arc::new),
             customs: customs.map(Arc::new),
+            dictionaries: dictionaries.map(Arc::new),
             scoped: scoped.into(),
             holds_heads: armed
                 .iter()
@@ -199,8 +207,16 @@ impl Detectors {
 
     /// Shorter texts hold nothing that is looked for.
     pub(super) fn least_bytes(&self) -> usize {
+        // A value of a dictionary may be a letter.
+        if self.dictionaries.is_some() {
+            return 1;
+        }
         let customs = self.customs.as_ref();
         customs.map_or(LEAST_BYTES, |customs| customs.least().min(LEAST_BYTES))
+    }
+
+    pub(super) fn dictionaries(&self) -> Option<&Dictionaries> {
+        self.dictionaries.as_deref()
     }
 
     pub(super) fn customs(&self) -> Option<&Customs> {
@@ -239,6 +255,10 @@ impl Detectors {
                 .customs
                 .as_ref()
                 .is_some_and(|customs| customs.may_be_in(text))
+            || self
+                .dictionaries
+                .as_ref()
+                .is_some_and(|dictionaries| dictionaries.may_be_in(text))
     }
 
     pub(super) fn numbers(&self) -> Option<&Numbers> {
@@ -379,6 +399,27 @@ fn add_customs(config: &Config, armed: &mut Vec<Armed>) -> Result<Option<Customs
         armed.push(one);
     }
     Ok(Customs::compile(compiled.into_iter()))
+}
+
+/// Arms the detectors that look for the values of a dictionary.
+fn add_dictionaries(
+    config: &Config,
+    armed: &mut Vec<Armed>,
+) -> Result<Option<Dictionaries>, CompileError> {
+    let mut compiled = Vec::new();
+    for listed in &config.listed {
+        let action = config.actions.get(&listed.name).copied();
+        let action = action.unwrap_or(listed.action);
+        if action == LeakAction::Allow {
+            continue;
+        }
+        let index = u16::try_from(armed.len()).map_err(|_| CompileError::TooMany)?;
+        let kind = custom::kind(&listed.name, listed.severity).ok_or(CompileError::TooMany)?;
+        let one = Armed::new(kind, action);
+        compiled.push((index, listed, one.holds()));
+        armed.push(one);
+    }
+    Ok(Dictionaries::compile(compiled.into_iter()))
 }
 
 /// Tells the detectors which of their findings are none; gives back what holds on some actions alone.

@@ -84,6 +84,7 @@ pub fn fuzz_detectors() -> &'static [Arc<Detectors>] {
             Detectors::compile(&Config {
                 actions: BTreeMap::from(actions.map(|(name, action)| (Box::from(name), action))),
                 custom: Vec::new(),
+                listed: Vec::new(),
                 exceptions: Vec::new(),
                 hold: Hold::default(),
                 buffer_bytes: 1 << 20,

@@ -44,6 +44,7 @@ pub use detectors::{CompileError, Detectors};
 pub use fuzz::{fuzz_chunking, fuzz_detectors, fuzz_plant};
 pub use grpc::Reply;
 pub use matcher::custom::{Cost, Custom, MAX_WORD_BYTES, Pattern, PatternError, Proof};
+pub use matcher::dictionary::{Dictionary, DictionaryError, Entry, Listed};
 pub use packs::{describe, detectors_page, known_names, may_be_session, sample};
 pub use websocket::{Messages, Payload, Released};
 pub use whole::scan_text;

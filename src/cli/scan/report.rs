@@ -45,13 +45,14 @@ impl Report {
             name.contains('.') && action > LeakAction::Allow
         };
         let packs = known_names().iter().filter(runs);
-        let own = config.custom.iter();
-        let own = own.filter(|it| action_of(&actions, &it.name) > LeakAction::Allow);
+        let custom = config.custom.iter().map(|it| &it.name);
+        let own = custom.chain(config.listed.iter().map(|it| &it.name));
+        let own = own.filter(|name| action_of(&actions, name) > LeakAction::Allow);
         let report = Self {
             form,
             rules: packs
                 .map(|name| Box::from(*name))
-                .chain(own.map(|it| it.name.clone()))
+                .chain(own.cloned())
                 .collect(),
             actions,
             count: 0,

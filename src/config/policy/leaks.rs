@@ -2,6 +2,7 @@
 
 mod allow;
 mod custom;
+mod dictionary;
 
 use std::collections::BTreeMap;
 
@@ -104,7 +105,7 @@ impl Draft {
         known: &[&str],
         report: &mut Diagnostics,
     ) -> scan::Config {
-        let custom = self.check_detectors(built_in, report);
+        let (custom, listed) = self.check_detectors(built_in, report);
         let mut actions: BTreeMap<Box<str>, LeakAction> = BTreeMap::new();
         for (name, (span, action)) in &self.leaks.packs {
             check_detector(name, *span, known, report);
@@ -114,6 +115,7 @@ impl Draft {
         let mut config = scan::Config {
             actions,
             custom,
+            listed,
             exceptions: Vec::new(),
             hold: self.leaks.hold.map(|(_, hold)| hold).unwrap_or_default(),
             buffer_bytes: buffer

@@ -17,6 +17,7 @@ mod assigned;
 mod authority;
 mod card;
 pub(in crate::scan) mod custom;
+pub(in crate::scan) mod dictionary;
 mod email;
 mod encoded;
 pub(in crate::scan) mod evidence;
@@ -42,6 +43,7 @@ mod tests;
 pub(in crate::scan) use self::card::{is_card, may_hold_card};
 pub(in crate::scan) use self::custom::Customs;
 use self::custom::Running;
+pub(in crate::scan) use self::dictionary::Dictionaries;
 use self::encoded::Encoded;
 pub(in crate::scan) use self::encoded::long_stretch;
 pub(in crate::scan) use self::gate::Gate;
@@ -94,6 +96,9 @@ pub(super) struct Matcher {
     /// Up to where patterns of the policy were looked for, and those that are under way.
     tried: u64,
     trials: Vec<Running>,
+    /// Where the next word begins that was not looked up in dictionaries, and where what waits for it begins.
+    looked_up: u64,
+    word_hold: Option<u64>,
     found: Vec<Found>,
     swallow: Option<Box<Swallow>>,
     /// Base64 that is being read, and from where on to look for more.
@@ -208,6 +213,7 @@ impl Matcher {
             self.found.extend(found.filter(|_| is_named));
         }
         self.give_up_customs(detectors);
+        self.give_up_words(detectors);
         if let Some(encoded) = &mut self.encoded {
             encoded.give_up(detectors, &mut self.found);
         }
@@ -493,6 +499,7 @@ impl Matcher {
         self.numbered = end;
         self.number_hold = None;
         self.numbers.clear();
+        (self.looked_up, self.word_hold) = (end, None);
         self.context = number::Context::default();
         self.encoded_from = self.encoded_from.max(end);
         self.state = None;
@@ -540,6 +547,7 @@ impl Matcher {
                 .chain(number.filter(|_| detectors.holds_cards()))
                 .chain(self.encoded_holds_from(detectors, view))
                 .chain(self.number_hold)
+                .chain(self.word_hold)
                 .fold(end, u64::min);
             settle(&mut self.found, floor, hits);
             // Letters that were of a word before they turned out to be of base64 have left.
@@ -556,7 +564,8 @@ impl Matcher {
                 .min(self.swept)
                 // Whether a number may begin there depends on up to three bytes before it.
                 .min(number.map_or(end, |number| number.saturating_sub(3)))
-                .min(self.numbers_need(detectors).unwrap_or(end)),
+                .min(self.numbers_need(detectors).unwrap_or(end))
+                .min(self.words_need(detectors).unwrap_or(end)),
         };
         needed.max(view.start())
     }

@@ -21,6 +21,7 @@ impl Matcher {
             self.sweep_cards(detectors, view, from, until);
             self.sweep_numbers(detectors, view, until);
             self.try_customs(detectors, view, until);
+            self.look_up(detectors, view, until);
         }
     }
 

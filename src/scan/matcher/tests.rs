@@ -17,6 +17,7 @@ fn armed(actions: &[(&str, LeakAction)]) -> Detectors {
             .map(|(name, action)| ((*name).into(), *action))
             .collect::<BTreeMap<_, _>>(),
         custom: Vec::new(),
+        listed: Vec::new(),
         exceptions: Vec::new(),
         hold: Hold::default(),
         buffer_bytes: 0,

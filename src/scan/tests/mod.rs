@@ -32,6 +32,7 @@ pub(super) fn armed(packs: &[&str], action: LeakAction, at_bound: AtBound) -> Ar
         Detectors::compile(&Config {
             actions,
             custom: Vec::new(),
+            listed: Vec::new(),
             exceptions: Vec::new(),
             hold,
             buffer_bytes: 1 << 20,

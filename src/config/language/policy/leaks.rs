@@ -134,10 +134,10 @@ pub(in crate::config) static DETECTOR: Record = Record::new(
         Field::new(
             "dictionary",
             Value::Record(&DICTIONARY),
-            "Exact values, hashed with `lictor keys dictionary`.",
+            "Exact values, hashed with `lictor keys dictionary`: a value is found as whole words, whatever their case and whatever blanks and marks \
+             stand between them.",
         )
-        .examples(&["{ file: dict/clients.edm }"])
-        .planned(),
+        .examples(&["{ file: dict/clients.edm }"]),
         Field::new(
             "near",
             Value::OneOrMore(&Value::Text(&TEXT)),
@@ -183,17 +183,16 @@ pub(in crate::config) static DETECTOR: Record = Record::new(
     },
 ]);
 
-static DICTIONARY: Record = Record::new(
+pub(in crate::config) static DICTIONARY: Record = Record::new(
     "dictionary",
     "Exact values to look for.",
     &[Field::new(
         "file",
         Value::Text(&PATH),
-        "A dictionary of hashes, relative to this policy file.",
+        "A dictionary of hashes, relative to this policy file. Its key lies beside it, as FILE.key. When it changes, the policy is loaded anew.",
     )
     .required()
-    .examples(&["dict/clients.edm"])
-    .planned()],
+    .examples(&["dict/clients.edm"])],
 );
 
 pub(in crate::config) static SEVERITY: &[Word] = &[

@@ -72,9 +72,11 @@ fn is_looked_for(name: &str, config: &scan::Config) -> bool {
     };
     let acts = |action: &LeakAction| *action > LeakAction::Allow;
     let mut actions = config.actions.iter();
-    let mut own = config.custom.iter();
+    let patterns = config.custom.iter().map(|it| (&it.name, it.action));
+    let lists = config.listed.iter().map(|it| (&it.name, it.action));
+    let mut own = patterns.chain(lists);
     actions.any(|(other, action)| (is_in(other) || **other == *pack) && acts(action))
-        || own.any(|own| is_in(&own.name) && acts(&own.action))
+        || own.any(|(name, action)| is_in(name) && acts(&action))
 }
 
 fn read(entry: &Entry, report: &mut Diagnostics) -> Option<RawException> {

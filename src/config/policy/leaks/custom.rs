@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::condition::Place;
 use super::super::{Draft, add, each_named, mode};
-use super::{ACTIONS, enforced};
+use super::{ACTIONS, dictionary, enforced};
 use crate::config::decode::{Fields, bad_value, text, texts, word};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{DETECTOR, LEAK_ACTIONS, SAMPLES, SEVERITY};
@@ -12,14 +12,22 @@ use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
 use crate::model::{LeakAction, Mode, Severity};
 use crate::scan::{
-    self, Cost, Custom, Detectors, Hold, MAX_WORD_BYTES, Pattern, PatternError, Proof, scan_text,
+    self, Cost, Custom, Detectors, Hold, Listed, MAX_WORD_BYTES, Pattern, PatternError, Proof,
+    scan_text,
 };
 
 /// A detector as it is written.
 pub(in crate::config::policy) struct RawCustom {
-    custom: Custom,
-    pattern: Span,
+    what: What,
+    /// Where the pattern or the dictionary is.
+    at: Span,
     samples: Vec<Sample>,
+}
+
+/// What is looked for.
+enum What {
+    Pattern(Custom),
+    Values(Listed),
 }
 
 /// A text that a detector is tried on.
@@ -50,25 +58,34 @@ impl Draft {
     }
 
     /// The detectors, tried on their samples and in prose.
-    pub(super) fn check_detectors(&self, known: &[&str], report: &mut Diagnostics) -> Vec<Custom> {
-        let mut bytes = 0;
+    pub(super) fn check_detectors(
+        &self,
+        known: &[&str],
+        report: &mut Diagnostics,
+    ) -> (Vec<Custom>, Vec<Listed>) {
+        let (mut patterns, mut lists, mut bytes) = (Vec::new(), Vec::new(), 0);
         for (name, (span, raw)) in &self.leaks.custom {
             check_free(name, *span, known, report);
             raw.check_samples(report);
-            raw.check_cost(name, report);
-            bytes += raw.custom.pattern.memory_bytes();
+            match &raw.what {
+                What::Pattern(custom) => {
+                    check_cost(custom, raw.at, report);
+                    bytes += custom.pattern.memory_bytes();
+                    patterns.push(custom.clone());
+                }
+                What::Values(listed) => lists.push(listed.clone()),
+            }
             if bytes > MAX_AUTOMATA_BYTES {
                 let title = "the patterns of all detectors together become too large";
                 report.push(
                     Diagnostic::error(Code::BadValue, title)
-                        .at(raw.pattern, "")
+                        .at(raw.at, "")
                         .help(PatternError::Large.help()),
                 );
                 break;
             }
         }
-        let all = self.leaks.custom.values();
-        all.map(|(_, raw)| raw.custom.clone()).collect()
+        (patterns, lists)
     }
 }
 
@@ -90,12 +107,11 @@ fn read(entry: &Entry, of_file: Mode, report: &mut Diagnostics) -> Option<RawCus
     let what = format!("detector {}", quoted(&entry.key.text));
     let mut fields = Fields::of(&DETECTOR, &entry.value, &what, Some(entry.key.span), report)?;
     let mode = mode(&mut fields, of_file, report);
-    let pattern = fields
-        .require("pattern", report)
-        .map(|entry| (read_pattern(&entry.value, report), entry.value.span));
-    let near = fields.take("near");
+    let pattern = fields.take("pattern");
+    let dictionary = fields.take("dictionary");
+    let (near, proof) = (fields.take("near"), fields.take("check"));
+    let of_patterns = [near, proof];
     let near = near.map(|entry| read_near(&entry.value, report));
-    let proof = fields.take("check");
     let proof = proof.map(|entry| read_proof(&entry.value, report));
     let action = fields.require("action", report);
     let action =
@@ -107,19 +123,55 @@ fn read(entry: &Entry, of_file: Mode, report: &mut Diagnostics) -> Option<RawCus
     let samples = fields.take("samples");
     let samples = samples.map(|entry| read_samples(entry, report));
     fields.finish(report);
-    let (pattern, at) = pattern?;
-    Some(RawCustom {
-        custom: Custom {
-            name: Box::from(&*entry.key.text),
-            pattern: Arc::new(pattern?),
-            near: near.unwrap_or_default(),
-            proof: proof.map_or(Some(None), |proof| proof.map(Some))?,
-            action: enforced(action?, mode),
-            severity: severity?,
-        },
-        pattern: at,
-        samples: samples.unwrap_or_default(),
-    })
+    let name: Box<str> = Box::from(&*entry.key.text);
+    let samples = samples.unwrap_or_default();
+    let (what, at) = match (pattern, dictionary) {
+        (Some(written), None) => {
+            let pattern = read_pattern(&written.value, report);
+            let custom = Custom {
+                name,
+                pattern: Arc::new(pattern?),
+                near: near.unwrap_or_default(),
+                proof: proof.map_or(Some(None), |proof| proof.map(Some))?,
+                action: enforced(action?, mode),
+                severity: severity?,
+            };
+            (What::Pattern(custom), written.value.span)
+        }
+        (None, Some(written)) => {
+            let dictionary = dictionary::read(written, report);
+            if let Some(other) = of_patterns.into_iter().flatten().next() {
+                let title = format_args!("{what} has values, and no pattern");
+                report.push(
+                    Diagnostic::error(Code::Contradiction, title)
+                        .at(other.key.span, "this goes with a pattern")
+                        .also(written.key.span, "the values"),
+                );
+            }
+            let listed = Listed {
+                name,
+                dictionary: dictionary?,
+                action: enforced(action?, mode),
+                severity: severity?,
+            };
+            (What::Values(listed), written.value.span)
+        }
+        (Some(_), Some(other)) => {
+            let title = format_args!("{what} has a pattern and a dictionary");
+            report.push(
+                Diagnostic::error(Code::Contradiction, title)
+                    .at(other.key.span, "")
+                    .help("make two detectors of it"),
+            );
+            return None;
+        }
+        (None, None) => {
+            let title = format_args!("{what} needs `pattern` or `dictionary`, one of them");
+            report.push(Diagnostic::error(Code::MissingField, title).at(entry.key.span, ""));
+            return None;
+        }
+    };
+    Some(RawCustom { what, at, samples })
 }
 
 fn read_pattern(node: &Node, report: &mut Diagnostics) -> Option<Pattern> {
@@ -199,11 +251,14 @@ impl RawCustom {
         if self.samples.is_empty() {
             return;
         }
-        let mut alone = self.custom.clone();
-        alone.action = LeakAction::Flag;
+        let (name, custom, listed) = match &self.what {
+            What::Pattern(custom) => (&custom.name, vec![custom.clone()], Vec::new()),
+            What::Values(listed) => (&listed.name, Vec::new(), vec![listed.clone()]),
+        };
         let compiled = Detectors::compile(&scan::Config {
-            actions: Default::default(),
-            custom: vec![alone],
+            actions: [(name.clone(), LeakAction::Flag)].into(),
+            custom,
+            listed,
             exceptions: Vec::new(),
             hold: Hold::default(),
             buffer_bytes: 0,
@@ -212,7 +267,7 @@ impl RawCustom {
         let detectors = match compiled {
             Ok(detectors) => detectors,
             Err(error) => {
-                report.push(Diagnostic::error(Code::BadValue, error).at(self.pattern, ""));
+                report.push(Diagnostic::error(Code::BadValue, error).at(self.at, ""));
                 return;
             }
         };
@@ -232,49 +287,51 @@ impl RawCustom {
                     "widen the pattern; `near` and `check` must hold for the text too",
                 )
             };
-            let name = quoted(&self.custom.name);
-            let title = format_args!("a sample shows that {name} does not do what it should");
+            let title = format_args!(
+                "a sample shows that {} does not do what it should",
+                quoted(name)
+            );
             report.push(
                 Diagnostic::error(Code::FailingSample, title)
                     .at(sample.at, label)
-                    .also(self.pattern, "by this pattern")
+                    .also(self.at, "by this")
                     .help(help),
             );
         }
     }
+}
 
-    /// Tells of what readers would notice.
-    fn check_cost(&self, name: &str, report: &mut Diagnostics) {
-        let is_looked_for = self.custom.action > LeakAction::Allow;
-        let Some(cost) = Cost::of(&self.custom).filter(|_| is_looked_for) else {
-            return;
-        };
-        let (name, holds) = (quoted(name), self.custom.action > LeakAction::Flag);
-        let doubt = |title: String, help| {
-            Diagnostic::warning(Code::CostlyDetector, title)
-                .at(self.pattern, "")
-                .help(help)
-        };
-        if cost.stalls() && holds {
-            let title = format!(
-                "{name} makes ordinary prose wait: {} of 100 words until the next one is there",
-                cost.waiting
-            );
-            report.push(doubt(
+/// Tells of what readers would notice.
+fn check_cost(custom: &Custom, at: Span, report: &mut Diagnostics) {
+    let is_looked_for = custom.action > LeakAction::Allow;
+    let Some(cost) = Cost::of(custom).filter(|_| is_looked_for) else {
+        return;
+    };
+    let (name, holds) = (quoted(&custom.name), custom.action > LeakAction::Flag);
+    let doubt = |title: String, help| {
+        Diagnostic::warning(Code::CostlyDetector, title)
+            .at(at, "")
+            .help(help)
+    };
+    if cost.stalls() && holds {
+        let title = format!(
+            "{name} makes ordinary prose wait: {} of 100 words until the next one is there",
+            cost.waiting
+        );
+        report.push(doubt(
                 title,
                 "begin the pattern with what is rare, such as a prefix, or name the part that is secret: `order (?P<secret>\\d{6})`",
             ));
-        }
-        if cost.is_slow() {
-            let title = format!(
-                "{name} is slow: at each byte of prose {}.{} of its beginnings are under way",
-                cost.steps / 100,
-                cost.steps / 10 % 10
-            );
-            report.push(doubt(
-                title,
-                "begin the pattern with what is rare, or with `\\b`; `.{0,50}` in front says nothing",
-            ));
-        }
+    }
+    if cost.is_slow() {
+        let title = format!(
+            "{name} is slow: at each byte of prose {}.{} of its beginnings are under way",
+            cost.steps / 100,
+            cost.steps / 10 % 10
+        );
+        report.push(doubt(
+            title,
+            "begin the pattern with what is rare, or with `\\b`; `.{0,50}` in front says nothing",
+        ));
     }
 }

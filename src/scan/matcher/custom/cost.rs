@@ -40,6 +40,7 @@ impl Cost {
         let detectors = Detectors::compile(&Config {
             actions: [(custom.name.clone(), LeakAction::Redact)].into(),
             custom: vec![custom],
+            listed: Vec::new(),
             exceptions: Vec::new(),
             hold: Hold::default(),
             buffer_bytes: 0,

@@ -21,6 +21,7 @@ fn detectors(custom: Vec<Custom>, hold: Hold) -> Detectors {
     Detectors::compile(&Config {
         actions: BTreeMap::new(),
         custom,
+        listed: Vec::new(),
         exceptions: Vec::new(),
         hold,
         buffer_bytes: 0,

@@ -2,12 +2,20 @@
 
 use super::*;
 use crate::model::Severity;
-use crate::scan::{Config, Custom, Hold, Pattern, Proof};
+use crate::scan::{Config, Custom, Dictionary, Entry, Hold, Listed, Pattern, Proof};
 
 static REDACT: LazyLock<Arc<Detectors>> = LazyLock::new(|| own(LeakAction::Redact));
 static BLOCK: LazyLock<Arc<Detectors>> = LazyLock::new(|| own(LeakAction::Block));
 
-/// Four detectors of a policy beside two packs.
+const CLIENTS: [&str; 3] = ["Zephyr Holdings 4711", "zephyr", "Overland M\u{fc}ller"];
+
+fn clients() -> Dictionary {
+    let key = [9; 32];
+    let entries = CLIENTS.map(|client| Entry::of(&key, client).unwrap().0);
+    Dictionary::new(key, 3, &entries)
+}
+
+/// Four detectors and a dictionary of a policy beside two packs.
 fn own(action: LeakAction) -> Arc<Detectors> {
     let custom = |name: &str, pattern: &str, near: &[&str], proof| Custom {
         name: name.into(),
@@ -27,6 +35,12 @@ fn own(action: LeakAction) -> Arc<Detectors> {
                 custom("passport", r"\b[A-Z]{2}\d{7}\b", &["passport"], None),
                 custom("order", r"order (?P<secret>\d{9})", &[], None),
             ],
+            listed: vec![Listed {
+                name: "clients".into(),
+                dictionary: Arc::new(clients()),
+                action,
+                severity: Severity::High,
+            }],
             exceptions: Vec::new(),
             hold: Hold::default(),
             buffer_bytes: 1 << 20,
@@ -43,7 +57,7 @@ fn planted(dice: &mut Dice) -> (String, String) {
             .map(|_| char::from(b'0' + u8::try_from(dice.below(10)).unwrap()))
             .collect()
     };
-    let (before, secret) = match digits(1).as_bytes()[0] % 4 {
+    let (before, secret) = match digits(1).as_bytes()[0] % 5 {
         0 => {
             let body = digits(9);
             let last = (0..10).find(|last| {
@@ -53,7 +67,8 @@ fn planted(dice: &mut Dice) -> (String, String) {
         }
         1 => ("", format!("Project Eagle {}", digits(4))),
         2 => ("passport: ", format!("XK{}", digits(7))),
-        _ => ("order ", digits(9)),
+        3 => ("order ", digits(9)),
+        _ => ("", "zephyr holdings 4711".to_owned()),
     };
     (format!("{before}{secret}"), secret)
 }
