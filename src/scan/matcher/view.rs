@@ -56,6 +56,11 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The bytes from `start` to `end`, as far as they are seen and stand behind the barrier.
+    pub(super) fn seen(&self, start: u64, end: u64) -> &'a [u8] {
+        self.slice(start.max(self.barrier), end)
+    }
+
     /// How many bytes of the set stand from an offset on; counts no further than `most`.
     pub(super) fn run(&self, at: u64, set: Set, most: u64) -> u64 {
         let count = |from: u64, most: u64| {

@@ -3,7 +3,9 @@
 //! Words are compared whole: `public` and `duplicate` are no `lic`. `date_of_birth`, `dateOfBirth` and `Date of birth` are
 //! the same three words. How far back is looked is a matter of bytes alone, so no cutting changes what is seen.
 
-use aho_corasick::{AhoCorasick, MatchKind};
+use std::borrow::Cow;
+
+use hashbrown::HashMap;
 
 use super::super::view::View;
 use super::hint::{Hint, begins_word, is_of_word};
@@ -18,9 +20,16 @@ pub(super) const REACH: u64 = WIDE + 4;
 /// Words, by which number they speak for.
 #[derive(Debug)]
 pub(super) struct Words {
-    automaton: AhoCorasick,
-    owners: Vec<u16>,
+    /// By the hash of their beginning.
+    words: HashMap<u16, Vec<Word>, foldhash::fast::FixedState>,
     hint: Hint,
+}
+
+#[derive(Debug)]
+struct Word {
+    /// As it stands in normal text.
+    pattern: Box<[u8]>,
+    owner: u16,
 }
 
 /// What was seen of the words before numbers. Numbers come close together, and one that is open is asked again with each
@@ -41,32 +50,46 @@ pub(in crate::scan) struct Context {
 
 impl Words {
     pub(super) fn new<'a>(words: impl Iterator<Item = (u16, &'a str)>) -> Option<Self> {
-        let (owners, patterns): (Vec<u16>, Vec<Vec<u8>>) =
-            words.map(|(owner, word)| (owner, pattern(word))).unzip();
-        let hint = Hint::new(&patterns);
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .build(patterns)
-            .ok()?;
-        Some(Self {
-            automaton,
-            owners,
-            hint,
-        })
+        let mut all = Self {
+            words: HashMap::default(),
+            hint: Hint::default(),
+        };
+        for (owner, word) in words {
+            let pattern = pattern(word);
+            let beginning = all.hint.note(&pattern);
+            let alike = all.words.entry(beginning).or_default();
+            let pattern = pattern.into_boxed_slice();
+            alike.push(Word { pattern, owner });
+        }
+        (!all.words.is_empty()).then_some(all)
     }
 
     /// Whether a name holds any of the words.
     pub(super) fn tell(&self, name: &[u8]) -> bool {
         let view = View::new(name, 0, 0, true);
         self.hint.last_in(&view, 0, name.len() as u64).is_some()
-            && self.automaton.is_match(&*normal(name, false))
+            && !self.of(&normal(name, false)).is_empty()
     }
 
+    /// Whose words stand in a normal text.
     fn of(&self, text: &[u8]) -> Vec<u16> {
-        let found = self.automaton.find_overlapping_iter(text);
-        found
-            .filter_map(|found| self.owners.get(found.pattern().as_usize()).copied())
-            .collect()
+        let mut owners = Vec::new();
+        for (at, byte) in text.iter().enumerate() {
+            // A word has a blank before it, or needs none.
+            if *byte != b' ' && *byte < 0xE0 {
+                continue;
+            }
+            let rest = text.get(at..).unwrap_or_default();
+            let beginning = match byte {
+                b' ' => self.hint.spaced(rest),
+                _ => self.hint.unspaced(rest),
+            };
+            let alike = beginning.and_then(|beginning| self.words.get(&beginning));
+            let words = alike.into_iter().flatten();
+            let here = words.filter(|word| rest.starts_with(&word.pattern));
+            owners.extend(here.map(|word| word.owner));
+        }
+        owners
     }
 }
 
@@ -139,10 +162,9 @@ fn pattern(word: &str) -> Vec<u8> {
 /// The last `most` bytes before an offset as words in small letters, with a space before and behind each.
 fn before(view: &View<'_>, start: u64, most: u64) -> Vec<u8> {
     let from = start.saturating_sub(most);
-    let mut raw: Vec<u8> = (from..start).rev().map_while(|at| view.at(at)).collect();
-    raw.reverse();
+    let raw = view.seen(from, start);
     let is_cut = raw.len() as u64 == most && view.before(from).is_some_and(is_of_word);
-    hide_marks(&mut raw);
+    let raw = hide_marks(raw);
     let line = second_last_line(&raw);
     normal(raw.get(line..).unwrap_or_default(), is_cut && line == 0)
 }
@@ -154,20 +176,21 @@ fn second_last_line(raw: &[u8]) -> usize {
 }
 
 /// What a redaction put there says nothing: what is redacted twice is to stay as it is.
-fn hide_marks(raw: &mut [u8]) {
+fn hide_marks(raw: &[u8]) -> Cow<'_, [u8]> {
     const BEGIN: &[u8] = b"[redacted:";
+    if memchr::memchr(b']', raw).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    let mut raw = raw.to_vec();
     let mut from = None;
     // The beginning of the first mark may be out of sight.
     let mut is_cut = true;
     for at in 0..raw.len() {
-        let Some((_, rest)) = raw.split_at_checked(at) else {
-            return;
-        };
-        let begins = rest.starts_with(BEGIN);
+        let rest = raw.get(at..).unwrap_or_default();
         let Some(byte) = rest.first().copied() else {
-            return;
+            break;
         };
-        if begins {
+        if rest.starts_with(BEGIN) {
             from = Some(at);
         } else if byte == b']' {
             let start = from.take().or_else(|| is_cut.then_some(0));
@@ -177,11 +200,12 @@ fn hide_marks(raw: &mut [u8]) {
         }
         is_cut &= is_of_word(byte) || matches!(byte, b'.' | b'-' | b':');
     }
+    Cow::Owned(raw)
 }
 
 /// Words in small letters, with a space before and behind each.
 fn normal(text: &[u8], is_cut: bool) -> Vec<u8> {
-    let mut words = Vec::with_capacity(text.len() + 8);
+    let mut words = Vec::with_capacity(text.len() + text.len() / 4 + 8);
     let mut skips = is_cut;
     let mut last = 0_u8;
     words.push(b' ');

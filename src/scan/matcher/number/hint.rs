@@ -3,7 +3,7 @@
 use super::super::view::View;
 
 /// Tells at a glance that no word begins somewhere.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Hint {
     /// A bit for the hash of the first bytes of each word.
     words: Bits,
@@ -20,25 +20,42 @@ impl Hint {
     /// And so much of one that may stand in a longer one: one character.
     const UNSPACED: usize = 3;
 
-    pub(super) fn new(patterns: &[Vec<u8>]) -> Self {
-        let mut hint = Self {
-            words: Bits::none(),
-            pairs: Bits::none(),
+    /// Takes note of a word as it stands in normal text: with a blank before it, unless it may stand in longer ones. Returns the
+    /// hash of its beginning.
+    pub(super) fn note(&mut self, pattern: &[u8]) -> u16 {
+        let key = match pattern.strip_prefix(b" ") {
+            Some(words) => words.split(|byte| *byte == b' ').next(),
+            None => pattern.get(..Self::UNSPACED),
         };
-        for pattern in patterns {
-            let key = match pattern.strip_prefix(b" ") {
-                Some(words) => words.split(|byte| *byte == b' ').next(),
-                None => pattern.get(..Self::UNSPACED),
-            };
-            let key = key.unwrap_or_default();
-            hint.words.insert(hash(key));
-            match key {
-                [one] => (0..=u8::MAX).for_each(|two| hint.pairs.insert(pair(*one, two))),
-                [one, two, ..] => hint.pairs.insert(pair(*one, *two)),
-                [] => {}
-            }
+        let key = key.unwrap_or_default();
+        let beginning = hash(key);
+        self.words.insert(beginning);
+        match key {
+            [one] => (0..=u8::MAX).for_each(|two| self.pairs.insert(pair(*one, two))),
+            [one, two, ..] => self.pairs.insert(pair(*one, *two)),
+            [] => {}
         }
-        hint
+        beginning
+    }
+
+    /// The hash of the beginning of the word behind a blank of a normal text, if any begins so.
+    pub(super) fn spaced(&self, text: &[u8]) -> Option<u16> {
+        let words = text.strip_prefix(b" ")?;
+        let [one, two, ..] = words else {
+            return None;
+        };
+        if !self.pairs.contain(pair(*one, *two)) {
+            return None;
+        }
+        let word = words.split(|byte| *byte == b' ').next()?;
+        let beginning = hash(word);
+        self.words.contain(beginning).then_some(beginning)
+    }
+
+    /// The same of one that stands in longer words.
+    pub(super) fn unspaced(&self, text: &[u8]) -> Option<u16> {
+        let beginning = hash(text.get(..Self::UNSPACED)?);
+        self.words.contain(beginning).then_some(beginning)
     }
 
     /// Where the last word may begin in a part of a text, seen from its end.
@@ -95,12 +112,14 @@ fn pair(one: u8, two: u8) -> u16 {
     u16::from_le_bytes([one.to_ascii_lowercase(), two.to_ascii_lowercase()])
 }
 
-impl Bits {
-    const WORDS: usize = (1 << 16) / 64;
-
-    fn none() -> Self {
+impl Default for Bits {
+    fn default() -> Self {
         Self(Box::new([0; Self::WORDS]))
     }
+}
+
+impl Bits {
+    const WORDS: usize = (1 << 16) / 64;
 
     fn insert(&mut self, place: u16) {
         if let Some(word) = self.0.get_mut(usize::from(place) / 64) {
