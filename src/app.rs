@@ -165,7 +165,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         audit,
         calls: metrics.calls,
         transport: metrics.transport.clone(),
-        quota_store: Store::new(Store::DEFAULT_CAPACITY, clock::now()),
+        quota_store: Arc::new(Store::new(Store::DEFAULT_CAPACITY, clock::now())),
         agents,
         cards: CardMemory::default(),
         resolver: Resolver::default(),

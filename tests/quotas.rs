@@ -2,11 +2,18 @@
 
 #![cfg(test)]
 
-use serde_json::json;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use support::client::Client;
 use support::http1::Message;
 use support::lictor::{Lictor, Setup};
-use support::upstream::Upstream;
+use support::upstream::{Step, Upstream};
+use support::{eventually, within};
 
 mod support;
 
@@ -100,7 +107,7 @@ async fn a_window_and_a_budget_are_told_and_kept_apart() {
     assert!((1..=86_400).contains(&wait) && one(&spent, "day", "t") == wait);
     assert_eq!(stage.agent.requests().len(), 5);
 
-    let records = support::eventually("seven audit records", async || {
+    let records = eventually("seven audit records", async || {
         let records = stage.lictor.audit();
         (records.len() >= 7).then_some(records)
     })
@@ -128,11 +135,161 @@ async fn counters_outlive_a_reload_and_take_new_numbers() {
     }
     assert_eq!(stage.get("/").await.status(), 429);
     stage.lictor.rewrite_policy(&policy(&quotas(3)));
-    let got = support::eventually("the new number", async || {
+    let got = eventually("the new number", async || {
         let got = stage.get("/").await;
         (got.status() == 200).then_some(got)
     })
     .await;
     assert_eq!((one(&got, "day", "q"), one(&got, "day", "r")), (3, 0));
     assert_eq!(stage.get("/").await.status(), 429);
+}
+
+/// An agent whose answers to `/slow` begin and wait for the test, and which opens a WebSocket at `/ws`.
+async fn slow(quotas: &str) -> (Stage, Arc<Notify>) {
+    let go = Arc::new(Notify::new());
+    let wait = Arc::clone(&go);
+    let agent = Upstream::scripted(move |request| match request.target() {
+        "/slow" => vec![
+            Step::text("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab"),
+            Step::Wait(Arc::clone(&wait)),
+            Step::text("cd"),
+        ],
+        "/ws" => vec![
+            Step::text(SWITCHED),
+            Step::Wait(Arc::clone(&wait)),
+            Step::Close,
+        ],
+        _ => vec![Step::text("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")],
+    })
+    .await;
+    let setup = Setup::new(agent.address).policy(policy(quotas));
+    let lictor = setup.start().await;
+    (Stage { lictor, agent }, go)
+}
+
+/// What agrees to [`WISH`] (RFC 6455, section 1.3).
+const SWITCHED: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+    sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+const WISH: &str = "GET /ws HTTP/1.1\r\nhost: agent.example\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
+    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
+
+impl Stage {
+    /// Asks, and waits for no more than the head of the answer.
+    async fn begin(&self, request: &str) -> (Client, Message) {
+        let mut client = self.lictor.client().await;
+        client.wire.send(request.as_bytes()).await.unwrap();
+        let head = within("the head of an answer", client.wire.any_head()).await;
+        (client, head.unwrap())
+    }
+
+    /// Asks, and waits for nothing.
+    async fn ask(&self, request: &str) -> Client {
+        let mut client = self.lictor.client().await;
+        client.wire.send(request.as_bytes()).await.unwrap();
+        client
+    }
+
+    async fn until_passed(&self, path: &str) {
+        eventually("a place", async || {
+            (self.get(path).await.status() == 200).then_some(())
+        })
+        .await;
+    }
+}
+
+const SLOW: &str = "GET /slow HTTP/1.1\r\nhost: a\r\n\r\n";
+const QUICK: &str = "GET /quick HTTP/1.1\r\nhost: a\r\n\r\n";
+
+#[tokio::test]
+async fn a_call_keeps_its_place_until_the_last_byte() {
+    let (stage, go) = slow("quotas:\n  parallel: { concurrent: 1, per: source }\n").await;
+    let (mut running, head) = stage.begin(SLOW).await;
+    assert_eq!(head.status(), 200);
+    let policy = head.field("ratelimit-policy").unwrap();
+    assert_eq!(policy, r#""parallel";q=1;qu="concurrent-requests""#);
+    assert_eq!(head.field("ratelimit"), Some(r#""parallel";r=0"#));
+    let refused = stage.get("/quick").await;
+    assert_eq!(
+        (refused.status(), refused.field("retry-after")),
+        (429, Some("1"))
+    );
+    assert!(refused.text().contains("RATE_LIMIT_EXCEEDED"));
+    go.notify_one();
+    let mut rest = head;
+    within("the rest", running.wire.response_body(&mut rest, "GET"))
+        .await
+        .unwrap();
+    assert_eq!(rest.text(), "abcd");
+    stage.until_passed("/quick").await;
+    assert_eq!(stage.agent.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_goes_away_gives_the_place_back() {
+    let (stage, _go) = slow("quotas:\n  parallel: { concurrent: 1, per: source }\n").await;
+    for request in [SLOW, WISH] {
+        let (running, head) = stage.begin(request).await;
+        assert!(matches!(head.status(), 200 | 101));
+        assert_eq!(stage.get("/quick").await.status(), 429, "{request}");
+        drop(running);
+        stage.until_passed("/quick").await;
+    }
+}
+
+#[tokio::test]
+async fn calls_wait_in_line_and_are_served_in_their_order() {
+    let (stage, go) = slow(
+        "quotas:\n  parallel: { concurrent: 1, per: source, queue: { time: 20s, calls: 2 } }\n",
+    )
+    .await;
+    let (mut running, mut head) = stage.begin(SLOW).await;
+    let mut second = stage.ask(SLOW).await;
+    // The order in which they arrive has to be theirs.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let mut third = stage.ask(QUICK).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(stage.get("/quick").await.status(), 429, "the line is full");
+    assert_eq!(stage.agent.requests().len(), 1);
+    go.notify_one();
+    within("the rest", running.wire.response_body(&mut head, "GET"))
+        .await
+        .unwrap();
+    // The second has its place now, and keeps the third waiting.
+    let waits = timeout(Duration::from_millis(200), third.wire.any_head()).await;
+    assert!(waits.is_err());
+    go.notify_one();
+    let got = within("the second", second.wire.response("GET"))
+        .await
+        .unwrap();
+    assert_eq!((got.status(), got.text()), (200, "abcd".to_owned()));
+    let got = within("the third", third.wire.response("GET"))
+        .await
+        .unwrap();
+    assert_eq!(got.status(), 200);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_longer_than_the_line_lasts() {
+    let (stage, go) = slow(
+        "quotas:\n  parallel: { concurrent: 1, per: source, queue: { time: 600ms, calls: 1 } }\n",
+    )
+    .await;
+    let (mut running, mut head) = stage.begin(SLOW).await;
+    let since = Instant::now();
+    let refused = stage.get("/quick").await;
+    assert_eq!(refused.status(), 429);
+    assert!(since.elapsed() >= Duration::from_millis(600));
+    // There is room in line again.
+    let mut waits = stage.ask(QUICK).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    go.notify_one();
+    within("the rest", running.wire.response_body(&mut head, "GET"))
+        .await
+        .unwrap();
+    let got = within("the one in line", waits.wire.response("GET"))
+        .await
+        .unwrap();
+    assert_eq!(got.status(), 200);
+    assert_eq!(stage.agent.requests().len(), 2);
 }

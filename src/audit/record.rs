@@ -284,7 +284,7 @@ pub(super) const MAX_TEXT_BYTES: usize = 2048;
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{LeakAction, Severity, Standing};
+    use crate::model::{LeakAction, QuotaUnit, Severity, Standing};
 
     use super::*;
 
@@ -366,8 +366,9 @@ mod tests {
             quota: Arc::from("fair-share"),
             limit: 1,
             remaining: 0,
-            reset: Duration::ZERO,
-            window: Duration::ZERO,
+            reset: None,
+            window: None,
+            unit: QuotaUnit::Requests,
         });
         let mut record = Record::default();
         record.refuse(&refusal);

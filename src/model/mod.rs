@@ -32,6 +32,6 @@ pub use name::{
 };
 pub use place::{Place, RuleRef};
 pub use principal::{ANONYMOUS, Credential, Principal};
-pub use reason::{Challenge, Fault, Reason, Refusal, Standing};
+pub use reason::{Challenge, Fault, QuotaUnit, Reason, Refusal, Standing};
 pub use shadow::{Mode, ShadowVerdict};
 pub use tool::{Members, ToolArgs, ToolCall};

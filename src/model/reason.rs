@@ -163,14 +163,27 @@ impl fmt::Display for Reason {
 pub struct Standing {
     /// The quota's name in the policy.
     pub quota: Arc<str>,
-    /// How many calls the window holds.
+    /// How many the window holds.
     pub limit: u64,
     /// How many calls would pass now.
     pub remaining: u64,
     /// When the quota is whole again; when nothing is left of it, when the next call would pass.
-    pub reset: Duration,
-    /// The window.
-    pub window: Duration,
+    ///
+    /// `None` where time alone changes nothing.
+    pub reset: Option<Duration>,
+    /// The window, where there is one.
+    pub window: Option<Duration>,
+    /// What is counted.
+    pub unit: QuotaUnit,
+}
+
+/// What a quota counts (draft-ietf-httpapi-ratelimit-headers, section 3.1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuotaUnit {
+    /// Calls at the same time.
+    ConcurrentRequests,
+    /// Calls.
+    Requests,
 }
 
 /// Any of our "no"s on its way to the peer.

@@ -110,7 +110,7 @@ pub struct Parts {
     /// What is counted of connections.
     pub transport: TransportMetrics,
     /// The quotas' counters.
-    pub quota_store: Store,
+    pub quota_store: Arc<Store>,
     /// The agents, and what is remembered of each between calls.
     pub agents: Agents,
     /// How long an agent may take to begin an answer.

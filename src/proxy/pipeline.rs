@@ -17,9 +17,9 @@ use crate::http1;
 use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
 use crate::model::{Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId};
-use crate::policy::Limits;
+use crate::policy::{Limits, Permit};
 use crate::protocol::{self, Head, Listing, Malformed, Observer};
-use crate::quota::{self, Admission};
+use crate::quota::{self, Admission, Admitted};
 use crate::telemetry::chain;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
 use crate::websocket::Handshake;
@@ -262,7 +262,7 @@ impl Walk<'_> {
         let head = protocol::read_head(&parts, spoken).map_err(malformed)?;
         let preflight = hygiene.admit(&parts, self.visit).map_err(unread)?;
         if let Some(preflight) = preflight {
-            return Ok(self.permit(preflight));
+            return Ok(self.answer_preflight(preflight));
         }
         self.handshake = upgrade::read(&parts, &body).map_err(unread)?;
         let presented = Presented {
@@ -339,7 +339,7 @@ impl Walk<'_> {
     }
 
     /// Answers a preflight for the agent.
-    fn permit(self, mut preflight: Preflight) -> Answered {
+    fn answer_preflight(self, mut preflight: Preflight) -> Answered {
         self.toll.allowed(&preflight.rule);
         reply::mark(&mut preflight.head.headers, self.request_id);
         Answered {
@@ -409,7 +409,10 @@ impl Walk<'_> {
         if let Some(answered) = self.metadata(&parts, &case)? {
             return Ok(answered);
         }
-        let admitted = self.admit(&case, &limits);
+        let admitted = match self.permit(&case, &limits) {
+            Ok(permit) => self.fit(&case, &limits, permit).await,
+            Err(refusal) => Err(refusal),
+        };
         let admission = match admitted.and_then(|admission| leak.map_or(Ok(admission), Err)) {
             Ok(admission) => admission,
             Err(refusal) => {
@@ -431,6 +434,8 @@ impl Walk<'_> {
             headers::ask_for_plain_messages(&mut parts.headers);
         }
         let mut standing = Standing::new(self.known, case);
+        // While it waited for its turn.
+        standing.check(self.proxy, None)?;
         let principal = Arc::clone(&standing.case.principal);
         let cards = self.snapshot.cards.as_deref();
         // The policy speaks of one agent's card. Others are reached at their own addresses, and keep theirs.
@@ -546,8 +551,8 @@ impl Walk<'_> {
         }))
     }
 
-    /// Revocations, policy, then quota.
-    fn admit(&mut self, case: &Case, limits: &Limits) -> Result<Admission, Refusal> {
+    /// Revocations, then policy.
+    fn permit(&mut self, case: &Case, limits: &Limits) -> Result<Permit, Refusal> {
         let question = case.question(&self.proxy.parts().agent);
         self.proxy
             .revocations
@@ -581,22 +586,46 @@ impl Walk<'_> {
             return Err(Refusal::new(Reason::RequestTooLarge)
                 .detail(format_args!("above {} bytes", limits.request_bytes)));
         }
-        let admission = self.snapshot.quotas.admit(
-            &self.parts().quota_store,
-            permit,
-            &quota::Subject {
-                agent: &self.proxy.parts().agent,
+        Ok(permit)
+    }
+
+    /// The quotas. A call may have to wait for its turn, no longer than its time lasts.
+    async fn fit(
+        &mut self,
+        case: &Case,
+        limits: &Limits,
+        mut permit: Permit,
+    ) -> Result<Admission, Refusal> {
+        let ends = self.started + limits.time;
+        let mut turn = quota::Turn::default();
+        loop {
+            let parts = self.proxy.parts();
+            let subject = quota::Subject {
+                agent: &parts.agent,
                 principal: &case.principal,
                 action: &case.call.action,
                 source: case.source,
                 now: clock::now(),
                 at: clock::wall(),
-            },
-        )?;
-        if let Some(shadow) = admission.shadow() {
-            self.toll.shadowed(shadow);
+            };
+            let quotas = &self.snapshot.quotas;
+            let queued = match quotas.admit(&parts.quota_store, permit, &subject, turn)? {
+                Admitted::Now(admission) => {
+                    if let Some(shadow) = admission.shadow() {
+                        self.toll.shadowed(shadow);
+                    }
+                    return Ok(admission);
+                }
+                Admitted::Queued(queued) => queued,
+            };
+            let since = clock::now();
+            let until = (since + queued.patience()).min(ends);
+            let refusal = queued.refusal();
+            let waited = tokio::time::timeout_at(until.into(), queued.turn()).await;
+            // What was waited for is a place at the agent.
+            self.toll.waited_for_agent(clock::now() - since);
+            (permit, turn) = waited.map_err(|_elapsed| refusal)?;
         }
-        Ok(admission)
     }
 
     /// Lets an admitted call out to the agent.

@@ -227,8 +227,13 @@ impl Screen {
                 return Poll::Ready(Some(Ok(Frame::data(bytes))));
             }
             match self.state {
-                State::Cut(reason) => return Poll::Ready(Some(Err(Cut(reason)))),
+                State::Cut(reason) => {
+                    self.admission = None;
+                    return Poll::Ready(Some(Err(Cut(reason))));
+                }
                 State::Ended => {
+                    // The last byte has left: what the call took up is free again.
+                    self.admission = None;
                     let trailers = self.trailers.take();
                     return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))));
                 }
@@ -550,7 +555,6 @@ impl Screen {
     fn end(&mut self, state: State, outcome: Outcome) {
         self.hold.end();
         self.state = state;
-        drop(self.admission.take());
         self.toll.ended(outcome);
     }
 

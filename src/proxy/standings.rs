@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::model::Standing;
+use crate::model::{QuotaUnit, Standing};
 
 use super::hygiene::RateLimitFields;
 
@@ -31,18 +31,13 @@ pub(super) fn tell(headers: &mut HeaderMap, standings: &[Standing], fields: Rate
     let room: usize = room.sum();
     let (mut policy, mut limit) = (Vec::with_capacity(room), Vec::with_capacity(room));
     for standing in standings {
-        let window = whole_seconds(standing.window);
-        item(
-            &mut policy,
-            &standing.quota,
-            [(b'q', standing.limit), (b'w', window)],
-        );
-        let reset = whole_seconds(standing.reset);
-        item(
-            &mut limit,
-            &standing.quota,
-            [(b'r', standing.remaining), (b't', reset)],
-        );
+        name(&mut policy, &standing.quota);
+        number(&mut policy, b'q', Some(standing.limit));
+        number(&mut policy, b'w', standing.window.map(whole_seconds));
+        policy.extend_from_slice(unit(standing.unit));
+        name(&mut limit, &standing.quota);
+        number(&mut limit, b'r', Some(standing.remaining));
+        number(&mut limit, b't', standing.reset.map(whole_seconds));
     }
     // The agent's own fields stay: both are lists, and the caller must fit in all of them.
     for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
@@ -52,19 +47,31 @@ pub(super) fn tell(headers: &mut HeaderMap, standings: &[Standing], fields: Rate
     }
 }
 
-/// One item of a list of quotas, with its parameters. Written by hand, because every answer under a quota has
+/// The name of an item of a list of quotas. Written by hand, because every answer under a quota has
 /// two of each. Names come from the policy, whose decoder allows letters, digits, `-`, `_` and `.` only, so
 /// that they need no escaping in a string (RFC 9651, section 3.3.3).
-fn item(list: &mut Vec<u8>, quota: &str, parameters: [(u8, u64); 2]) {
+fn name(list: &mut Vec<u8>, quota: &str) {
     if !list.is_empty() {
         list.extend_from_slice(b", ");
     }
     list.push(b'"');
     list.extend_from_slice(quota.as_bytes());
     list.push(b'"');
-    for (key, number) in parameters {
+}
+
+/// A parameter of an item.
+fn number(list: &mut Vec<u8>, key: u8, number: Option<u64>) {
+    if let Some(number) = number {
         list.extend_from_slice(&[b';', key, b'=']);
         list.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+}
+
+/// What is counted, where it is not requests, of which everybody thinks first.
+const fn unit(unit: QuotaUnit) -> &'static [u8] {
+    match unit {
+        QuotaUnit::ConcurrentRequests => b";qu=\"concurrent-requests\"",
+        QuotaUnit::Requests => b"",
     }
 }
 
@@ -81,7 +88,8 @@ fn tell_scarcest(headers: &mut HeaderMap, standings: &[Standing]) {
     };
     headers.insert(LIMIT, HeaderValue::from(scarcest.limit));
     headers.insert(REMAINING, HeaderValue::from(scarcest.remaining));
-    headers.insert(RESET, HeaderValue::from(whole_seconds(scarcest.reset)));
+    let reset = scarcest.reset.map_or(0, whole_seconds);
+    headers.insert(RESET, HeaderValue::from(reset));
 }
 
 /// Seconds as the fields carry them, rounded up: an early retry would be refused again.
@@ -100,8 +108,9 @@ mod tests {
             quota: Arc::from(quota),
             limit,
             remaining,
-            reset: Duration::from_secs(reset),
-            window: Duration::from_secs(60),
+            reset: Some(Duration::from_secs(reset)),
+            window: Some(Duration::from_secs(60)),
+            unit: QuotaUnit::Requests,
         }
     }
 
@@ -132,6 +141,22 @@ mod tests {
         for (name, value) in fields {
             assert_eq!(headers.get(name).unwrap(), value);
         }
+    }
+
+    #[test]
+    fn a_number_of_calls_at_once_has_no_window() {
+        let parallel = Standing {
+            reset: None,
+            window: None,
+            unit: QuotaUnit::ConcurrentRequests,
+            ..standing("parallel", 8, 3, 0)
+        };
+        let mut headers = HeaderMap::new();
+        tell(&mut headers, &[parallel], RateLimitFields::Both);
+        let policy = r#""parallel";q=8;qu="concurrent-requests""#;
+        assert_eq!(headers.get("ratelimit-policy").unwrap(), policy);
+        assert_eq!(headers.get("ratelimit").unwrap(), r#""parallel";r=3"#);
+        assert_eq!(headers.get("x-ratelimit-reset").unwrap(), "0");
     }
 
     #[test]

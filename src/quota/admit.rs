@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::config::{Config, Measure, Quota, Rate};
+use super::gate::{self, Passage};
 use super::meter::{Limit, Moment, State};
 use super::store::{Key, Locked, Store};
 use super::subject::{Parts, Subject};
+use super::turn::{Slot, Waiting};
 use super::{calendar, gcra, window};
 use crate::model::{
-    Action, Mode, Principal, Reason, Refusal, RuleRef, ShadowVerdict, Standing, TenantId,
+    Action, Mode, Principal, QuotaUnit, Reason, Refusal, RuleRef, ShadowVerdict, Standing, TenantId,
 };
 use crate::policy::Permit;
 
@@ -23,10 +25,13 @@ pub struct Quotas {
 #[derive(Debug)]
 struct Counter<'set> {
     quota: &'set Quota,
-    rate: Rate,
+    // `None` where nothing is counted over time.
+    rate: Option<Rate>,
     limit: Limit<'set>,
     /// Whether the call counts here: where a quota in shadow mode has no place for it, it does not.
     is_counted: bool,
+    /// Whether the call has got a place here, which is given back in the end.
+    has_entered: bool,
 }
 
 /// Proof that an allowed call fits in every quota that is about it. Only this room makes one, from a
@@ -34,7 +39,7 @@ struct Counter<'set> {
 ///
 /// ```compile_fail,E0451
 /// // The fields are private and there is no constructor.
-/// let forge = |rule| lictor::quota::Admission { rule, standings: Vec::new(), shadow: None };
+/// let forge = |rule| lictor::quota::Admission { rule, standings: Vec::new(), shadow: None, _slots: Vec::new() };
 /// ```
 ///
 /// ```compile_fail,E0599
@@ -47,6 +52,64 @@ pub struct Admission {
     rule: Arc<RuleRef>,
     standings: Vec<Standing>,
     shadow: Option<ShadowVerdict>,
+    // Places of quotas on calls at the same time, free again when this is dropped.
+    _slots: Vec<Slot>,
+}
+
+/// What becomes of a call that may be made.
+#[derive(Debug)]
+pub enum Admitted {
+    /// It goes on now.
+    Now(Admission),
+    /// It waits for its turn.
+    Queued(Queued),
+}
+
+/// A call in line. Dropped, it leaves no trace.
+#[derive(Debug)]
+pub struct Queued {
+    permit: Permit,
+    waiting: Waiting,
+    turn: Turn,
+    patience: Duration,
+    refusal: Box<Refusal>,
+}
+
+/// The places that a call has already: none, or those that it waited for.
+#[derive(Debug, Default)]
+pub struct Turn {
+    slots: Vec<Slot>,
+}
+
+impl Turn {
+    fn has(&self, key: Key) -> bool {
+        self.slots.iter().any(|slot| slot.key() == key)
+    }
+}
+
+impl Queued {
+    /// How long it may wait.
+    pub const fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// Waits, for as long as the caller of this likes, and gives back what to ask
+    /// [`admit`](Quotas::admit) with again.
+    pub async fn turn(self) -> (Permit, Turn) {
+        let Self {
+            permit,
+            waiting,
+            mut turn,
+            ..
+        } = self;
+        turn.slots.extend(waiting.await);
+        (permit, turn)
+    }
+
+    /// What a call is told whose turn does not come in time.
+    pub fn refusal(&self) -> Refusal {
+        (*self.refusal).clone()
+    }
 }
 
 impl Admission {
@@ -66,6 +129,7 @@ impl Admission {
             rule: Arc::new(rule),
             standings: Vec::new(),
             shadow: None,
+            _slots: Vec::new(),
         }
     }
 
@@ -106,12 +170,17 @@ impl Quotas {
     /// [`Reason::RateLimited`] or [`Reason::QuotaExhausted`] when a quota is spent: the narrowest of those that are
     /// is named and stands first in `standings`, and `retry_after` is when all of them would let the call pass.
     /// [`Reason::Overloaded`] when the store has no room for a new key.
+    ///
+    /// A call for which only a place among those that run is missing, and that may wait for one, is
+    /// [queued](Admitted::Queued); it holds the places of narrower quotas meanwhile, so that calls wait for
+    /// each other in one order, and is asked about again when its turn has come: `turn` is then what it waited for.
     pub fn admit(
         &self,
-        store: &Store,
+        store: &Arc<Store>,
         permit: Permit,
         subject: &Subject<'_>,
-    ) -> Result<Admission, Refusal> {
+        mut turn: Turn,
+    ) -> Result<Admitted, Refusal> {
         let Subject {
             principal, action, ..
         } = *subject;
@@ -122,16 +191,45 @@ impl Quotas {
                 (Counter::new(quota, &principal.tenant), key)
             })
             .unzip();
-        let Reserved { standings, shadow } = if counters.is_empty() {
-            Reserved::default()
-        } else {
-            let moment = store.moment(subject.now, subject.at);
-            reserve(&mut counters, &keys, &mut store.lock(&keys), moment)?
+        if counters.is_empty() {
+            return Ok(Admitted::Now(Admission {
+                rule: permit.into_rule(),
+                standings: Vec::new(),
+                shadow: None,
+                _slots: turn.slots,
+            }));
+        }
+        let moment = store.moment(subject.now, subject.at);
+        let reserved = {
+            let mut locked = store.lock(&keys);
+            reserve(&mut counters, &keys, &mut locked, &turn, moment)?
         };
-        Ok(Admission {
-            rule: permit.into_rule(),
-            standings,
-            shadow,
+        // Not before the locks are free: dropped, a slot takes one.
+        let entered = counters
+            .iter()
+            .zip(&keys)
+            .filter(|(counter, _)| counter.has_entered);
+        turn.slots
+            .extend(entered.map(|(_, key)| Slot::new(Arc::clone(store), *key)));
+        Ok(match reserved {
+            Reserved::All { standings, shadow } => Admitted::Now(Admission {
+                rule: permit.into_rule(),
+                standings,
+                shadow,
+                _slots: turn.slots,
+            }),
+            Reserved::InLine {
+                key,
+                ticket,
+                patience,
+                refusal,
+            } => Admitted::Queued(Queued {
+                permit,
+                waiting: Waiting::new(Arc::clone(store), key, ticket),
+                turn,
+                patience,
+                refusal,
+            }),
         })
     }
 }
@@ -148,19 +246,24 @@ impl<'set> Counter<'set> {
             Measure::Calendar { rates, calendar } => {
                 let rate = rates.of(tenant);
                 let limit = calendar::Limit::new(rate.count.get(), calendar);
-                (rate, Limit::Calendar(limit))
+                (Some(rate), Limit::Calendar(limit))
+            }
+            Measure::Concurrent { most, line } => {
+                let line = line.map_or(0, |line| line.most.get());
+                let most = most.get();
+                (None, Limit::Concurrent(gate::Limit { most, line }))
             }
             Measure::Rate { rates, burst } => {
                 let rate = rates.of(tenant);
                 let burst = burst.unwrap_or(rate.count);
                 let limit = gcra::Limit::new(rate.interval(), burst.get());
-                (rate, Limit::Rate(limit))
+                (Some(rate), Limit::Rate(limit))
             }
             Measure::Window(rates) => {
                 let rate = rates.of(tenant);
                 let period = u64::try_from(rate.period.as_nanos()).unwrap_or(u64::MAX);
                 let limit = window::Limit::new(rate.count.get(), period);
-                (rate, Limit::Window(limit))
+                (Some(rate), Limit::Window(limit))
             }
         };
         Self {
@@ -168,6 +271,7 @@ impl<'set> Counter<'set> {
             rate,
             limit,
             is_counted: true,
+            has_entered: false,
         }
     }
 
@@ -175,23 +279,69 @@ impl<'set> Counter<'set> {
         self.quota.mode == Mode::Enforce
     }
 
+    /// How long a call may be in line here.
+    fn patience(&self) -> Duration {
+        match &self.quota.measure {
+            Measure::Concurrent { line, .. } => line.map_or(Duration::ZERO, |line| line.time),
+            Measure::Calendar { .. } | Measure::Rate { .. } | Measure::Window(_) => Duration::ZERO,
+        }
+    }
+
     fn standing(&self, state: Option<&State>, now: Moment) -> Standing {
         let (remaining, reset) = self.limit.standing(state, now);
+        let (limit, unit) = match (&self.limit, self.rate) {
+            (Limit::Concurrent(limit), _) => (limit.most, QuotaUnit::ConcurrentRequests),
+            (_, rate) => (rate.map_or(0, |rate| rate.count.get()), QuotaUnit::Requests),
+        };
         Standing {
             quota: Arc::clone(&self.quota.rule.name),
-            limit: u64::from(self.rate.count.get()),
+            limit: u64::from(limit),
             remaining,
-            reset: Duration::from_nanos(reset),
-            window: self.rate.period,
+            reset: reset.map(Duration::from_nanos),
+            window: self.rate.map(|rate| rate.period),
+            unit,
+        }
+    }
+
+    /// How long to wait, and where: `None` if the call fits.
+    fn obstacle(&self, key: Key, store: &mut Locked<'_>, now: Moment) -> Option<Obstacle> {
+        let Limit::Concurrent(limit) = self.limit else {
+            let wait = self.limit.wait(store.state_mut(key), now)?;
+            return Some(Obstacle::Spent(wait));
+        };
+        match store.passage(key, limit) {
+            Passage::Free => None,
+            Passage::Line if self.is_enforced() => Some(Obstacle::Line),
+            Passage::Line | Passage::Shut => Some(Obstacle::Spent(RETRY_NANOS)),
         }
     }
 }
 
+/// Why a call does not go on at once.
+enum Obstacle {
+    /// There is a line.
+    Line,
+    /// Nothing is left, for so many nanoseconds.
+    Spent(u64),
+}
+
+/// When somebody who found no place may try again. Arbitrary: calls end all the time.
+const RETRY_NANOS: u64 = 1_000_000_000;
+
 /// What was counted.
-#[derive(Default)]
-struct Reserved {
-    standings: Vec<Standing>,
-    shadow: Option<ShadowVerdict>,
+enum Reserved {
+    /// The call, in all quotas.
+    All {
+        standings: Vec<Standing>,
+        shadow: Option<ShadowVerdict>,
+    },
+    /// The call's place in line.
+    InLine {
+        key: Key,
+        ticket: u64,
+        patience: Duration,
+        refusal: Box<Refusal>,
+    },
 }
 
 /// Judges all, then counts in all. The locks are held over both, so nobody sees a half.
@@ -199,21 +349,31 @@ fn reserve(
     counters: &mut [Counter<'_>],
     keys: &[Key],
     store: &mut Locked<'_>,
+    turn: &Turn,
     now: Moment,
 ) -> Result<Reserved, Refusal> {
-    let mut refusing: Option<usize> = None;
+    let (mut refusing, mut line) = (None, None);
     let (mut longest, mut shadow) = (0, None);
     for (index, (counter, key)) in counters.iter_mut().zip(keys).enumerate() {
-        let Some(wait) = counter.limit.wait(store.state_mut(*key), now) else {
+        if turn.has(*key) {
+            counter.is_counted = false;
             continue;
-        };
-        counter.is_counted = false;
-        if counter.is_enforced() {
-            refusing.get_or_insert(index);
-            longest = wait.max(longest);
-        } else {
-            let rule = &counter.quota.rule;
-            shadow.get_or_insert_with(|| ShadowVerdict::Throttle(Arc::clone(rule)));
+        }
+        match counter.obstacle(*key, store, now) {
+            None => {}
+            Some(Obstacle::Line) => {
+                line.get_or_insert(index);
+            }
+            Some(Obstacle::Spent(wait)) => {
+                counter.is_counted = false;
+                if counter.is_enforced() {
+                    refusing.get_or_insert(index);
+                    longest = wait.max(longest);
+                } else {
+                    let rule = &counter.quota.rule;
+                    shadow.get_or_insert_with(|| ShadowVerdict::Throttle(Arc::clone(rule)));
+                }
+            }
         }
     }
     if let Some(refusing) = refusing.and_then(|index| counters.get(index)) {
@@ -224,13 +384,46 @@ fn reserve(
             Refusal::new(Reason::Overloaded).detail("the quota store has no room for a new key")
         );
     }
-    for (counter, key) in counters.iter().zip(keys) {
+    if let Some(index) = line {
+        return Ok(line_up(index, counters, keys, store, now));
+    }
+    for (counter, key) in counters.iter_mut().zip(keys) {
         if counter.is_counted {
+            counter.has_entered = matches!(counter.limit, Limit::Concurrent(_));
             store.count(*key, &counter.limit, now);
         }
     }
     let standings = standings(counters, keys, store, now);
-    Ok(Reserved { standings, shadow })
+    Ok(Reserved::All { standings, shadow })
+}
+
+/// Takes the places before the quota at `index`, and the last one in its line. Nothing is counted over time before the
+/// call runs.
+fn line_up(
+    index: usize,
+    counters: &mut [Counter<'_>],
+    keys: &[Key],
+    store: &mut Locked<'_>,
+    now: Moment,
+) -> Reserved {
+    for (counter, key) in counters.iter_mut().zip(keys).take(index) {
+        if counter.is_counted && matches!(counter.limit, Limit::Concurrent(_)) {
+            counter.has_entered = true;
+            store.count(*key, &counter.limit, now);
+        }
+    }
+    let key = keys.get(index).copied().unwrap_or_default();
+    let ticket = store.line_up(key);
+    let refusing = counters.get(index);
+    Reserved::InLine {
+        key,
+        ticket,
+        patience: refusing.map_or(Duration::ZERO, Counter::patience),
+        refusal: Box::new(match refusing {
+            Some(refusing) => refused(refusing, counters, keys, store, now, RETRY_NANOS),
+            None => Refusal::new(Reason::Internal),
+        }),
+    }
 }
 
 /// How much is left of each quota that is enforced.
@@ -267,8 +460,12 @@ fn refused(
         standings,
         ..Refusal::new(reason)
             .detail(format_args!(
-                "quota `{}` is spent",
-                refusing.quota.rule.name
+                "quota `{}` {}",
+                refusing.quota.rule.name,
+                match refusing.limit {
+                    Limit::Concurrent(_) => "has no place free",
+                    Limit::Calendar(_) | Limit::Rate(_) | Limit::Window(_) => "is spent",
+                }
             ))
             .rule(Arc::clone(&refusing.quota.rule))
     }

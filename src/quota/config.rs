@@ -42,6 +42,13 @@ pub enum Measure {
         /// Which periods.
         calendar: Calendar,
     },
+    /// Calls at the same time.
+    Concurrent {
+        /// How many.
+        most: NonZeroU32,
+        /// Who may wait for a place.
+        line: Option<Line>,
+    },
     /// Calls over time, which earn their place evenly.
     Rate {
         /// How many over which time.
@@ -53,13 +60,22 @@ pub enum Measure {
     Window(Rates),
 }
 
+/// A line of calls that wait for a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// How many may wait.
+    pub most: NonZeroU32,
+    /// For how long.
+    pub time: Duration,
+}
+
 impl Measure {
     /// Whether it is a budget, which a caller who comes back soon finds just as empty. What is not is a matter of
     /// how fast calls come.
     pub const fn is_budget(&self) -> bool {
         match self {
             Self::Calendar { .. } => true,
-            Self::Rate { .. } | Self::Window(_) => false,
+            Self::Concurrent { .. } | Self::Rate { .. } | Self::Window(_) => false,
         }
     }
 }

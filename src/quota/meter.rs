@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::calendar;
+use super::gate::{self, Gate};
 use super::gcra::{self, Verdict};
 use super::window;
 
@@ -19,6 +20,7 @@ pub(super) struct Moment {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Limit<'set> {
     Calendar(calendar::Limit<'set>),
+    Concurrent(gate::Limit),
     Rate(gcra::Limit),
     Window(window::Limit),
 }
@@ -27,6 +29,7 @@ pub(super) enum Limit<'set> {
 #[derive(Debug)]
 pub(super) enum State {
     Calendar(calendar::State),
+    Concurrent(Gate),
     Rate(gcra::State),
     Window(Box<window::Log>),
 }
@@ -42,6 +45,8 @@ impl Limit<'_> {
                 limit.wait(*state, now.at)
             }
             (Self::Calendar(limit), _) => limit.wait(limit.at(None, now.at), now.at),
+            // Whether there is a place is for `Locked::passage` to say, which wakes those whom a change lets in.
+            (Self::Concurrent(_), _) => None,
             (Self::Rate(limit), Some(State::Rate(state))) => {
                 *state = limit.adapt(*state, now.nanos);
                 Self::wait_of(limit.check(Some(*state), now.nanos))
@@ -63,6 +68,7 @@ impl Limit<'_> {
     pub(super) fn fresh(&self, now: Moment) -> State {
         match self {
             Self::Calendar(limit) => State::Calendar(limit.at(None, now.at)),
+            Self::Concurrent(limit) => State::Concurrent(limit.fresh()),
             Self::Rate(limit) => State::Rate(limit.fresh(now.nanos)),
             Self::Window(_) => State::Window(Box::default()),
         }
@@ -74,21 +80,23 @@ impl Limit<'_> {
             (Self::Calendar(limit), State::Calendar(state)) => {
                 *state = limit.at(Some(*state), now.at).counted();
             }
+            (Self::Concurrent(_), State::Concurrent(gate)) => gate.enter(),
             (Self::Rate(limit), State::Rate(state)) => {
                 if let Verdict::Fits(counted) = limit.check(Some(*state), now.nanos) {
                     *state = counted;
                 }
             }
             (Self::Window(limit), State::Window(log)) => limit.count(log, now.nanos),
-            (Self::Calendar(_) | Self::Rate(_) | Self::Window(_), state) => {
+            (Self::Calendar(_) | Self::Concurrent(_) | Self::Rate(_) | Self::Window(_), state) => {
                 *state = self.fresh(now);
                 debug_assert!(false, "kinds never meet in one key");
             }
         }
     }
 
-    /// How many more calls would fit, and in how many nanoseconds another one would, or all.
-    pub(super) fn standing(&self, state: Option<&State>, now: Moment) -> (u64, u64) {
+    /// How many more calls would fit, and in how many nanoseconds another one would, or all; `None` where time alone
+    /// changes nothing.
+    pub(super) fn standing(&self, state: Option<&State>, now: Moment) -> (u64, Option<u64>) {
         match (self, state) {
             (Self::Calendar(limit), state) => {
                 let state = match state {
@@ -96,8 +104,12 @@ impl Limit<'_> {
                     Some(_) | None => None,
                 };
                 let state = limit.at(state, now.at);
-                (limit.remaining(state), state.rest(now.at))
+                (limit.remaining(state), Some(state.rest(now.at)))
             }
+            (Self::Concurrent(limit), Some(State::Concurrent(gate))) => {
+                (limit.remaining(gate), None)
+            }
+            (Self::Concurrent(limit), _) => (limit.remaining(&limit.fresh()), None),
             (Self::Rate(limit), state) => {
                 let state = match state {
                     Some(State::Rate(state)) => Some(*state),
@@ -105,7 +117,7 @@ impl Limit<'_> {
                 };
                 let wait = Self::wait_of(limit.check(state, now.nanos));
                 let reset = wait.unwrap_or_else(|| limit.whole_in(state, now.nanos));
-                (limit.remaining(state, now.nanos), reset)
+                (limit.remaining(state, now.nanos), Some(reset))
             }
             (Self::Window(limit), state) => {
                 let log = match state {
@@ -114,7 +126,7 @@ impl Limit<'_> {
                 };
                 let reset = limit.wait(log, now.nanos);
                 let reset = reset.unwrap_or_else(|| limit.whole_in(log, now.nanos));
-                (limit.remaining(log, now.nanos), reset)
+                (limit.remaining(log, now.nanos), Some(reset))
             }
         }
     }
@@ -125,6 +137,7 @@ impl State {
     pub(super) fn is_idle(&self, now: Moment) -> bool {
         match self {
             Self::Calendar(state) => state.is_idle(now.at),
+            Self::Concurrent(gate) => gate.is_idle(),
             Self::Rate(state) => state.idle_at() <= now.nanos,
             Self::Window(log) => log.is_idle(now.nanos),
         }

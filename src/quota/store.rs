@@ -1,12 +1,15 @@
 //! What is remembered of past calls.
 
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Instant;
 
 use hashbrown::HashTable;
 use jiff::Timestamp;
 
+use super::gate::{self, Gate, Passage};
 use super::meter::{Limit, Moment, State};
 
 /// Counters of all quotas, shared by every snapshot of the policy.
@@ -24,10 +27,12 @@ pub struct Store {
     quick: foldhash::quality::RandomState,
     shards: Box<[Mutex<Shard>]>,
     shard_capacity: usize,
+    // Of all lines: a ticket is never used twice.
+    next_ticket: AtomicU64,
 }
 
 /// Which counter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
     low: u64,
     high: u64,
@@ -65,6 +70,7 @@ impl Store {
             quick: foldhash::quality::RandomState::default(),
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             shard_capacity: capacity.div_ceil(SHARDS).max(1),
+            next_ticket: AtomicU64::new(0),
         }
     }
 
@@ -114,7 +120,38 @@ impl Store {
         Locked {
             shards,
             store: self,
+            woken: Vec::new(),
         }
+    }
+
+    /// A call has left the place that it had among those that run at once.
+    pub(super) fn leave(&self, key: Key) {
+        let mut locked = self.lock(&[key]);
+        let mut woken = std::mem::take(&mut locked.woken);
+        if let Some(gate) = locked.gate(key) {
+            gate.leave(&mut woken);
+        }
+        locked.woken = woken;
+        locked.forget_idle(key);
+    }
+
+    /// A call waits no more: it gives its place in line up, or the one that it was handed.
+    pub(super) fn step_out(&self, key: Key, ticket: u64) {
+        let was_in_line = self
+            .lock(&[key])
+            .gate(key)
+            .is_some_and(|gate| gate.step_out(ticket));
+        if !was_in_line {
+            self.leave(key);
+        }
+    }
+
+    /// Whether a ticket is still in line; then its holder is woken when it is not.
+    pub(super) fn waits(&self, key: Key, ticket: u64, waker: &Waker) -> bool {
+        let mut locked = self.lock(&[key]);
+        locked
+            .gate(key)
+            .is_some_and(|gate| gate.waits(ticket, waker))
     }
 
     // By bits that nobody can aim at either, and that the tables do not go by first.
@@ -128,6 +165,15 @@ impl Store {
 pub(super) struct Locked<'store> {
     shards: Vec<(usize, MutexGuard<'store, Shard>)>,
     store: &'store Store,
+    // Who is woken when the locks are free again: what a waker does is not ours to know.
+    woken: Vec<Waker>,
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.shards.clear();
+        self.woken.drain(..).for_each(Waker::wake);
+    }
 }
 
 impl Locked<'_> {
@@ -144,6 +190,45 @@ impl Locked<'_> {
         let found = self.shard_mut(key)?;
         let found = found.entries.find_mut(key.low, |(other, _)| *other == key);
         found.map(|(_, state)| state)
+    }
+
+    /// How things stand at a gate. Those in line whom a changed limit lets in are let in.
+    pub(super) fn passage(&mut self, key: Key, limit: gate::Limit) -> Passage {
+        let mut woken = std::mem::take(&mut self.woken);
+        let passage = match self.gate(key) {
+            Some(gate) => limit.passage(gate, &mut woken),
+            None => limit.passage(&mut limit.fresh(), &mut woken),
+        };
+        self.woken = woken;
+        passage
+    }
+
+    /// Takes the last place in the line of a gate where somebody runs, and gives the ticket for it.
+    pub(super) fn line_up(&mut self, key: Key) -> u64 {
+        let ticket = self.store.next_ticket.fetch_add(1, Ordering::Relaxed);
+        if let Some(gate) = self.gate(key) {
+            gate.line_up(ticket);
+        }
+        ticket
+    }
+
+    fn gate(&mut self, key: Key) -> Option<&mut Gate> {
+        match self.state_mut(key)? {
+            State::Concurrent(gate) => Some(gate),
+            State::Calendar(_) | State::Rate(_) | State::Window(_) => None,
+        }
+    }
+
+    /// Gates are forgotten as soon as nobody is there, so that they do not fill the store until it is trimmed.
+    fn forget_idle(&mut self, key: Key) {
+        if self.gate(key).is_some_and(|gate| gate.is_idle())
+            && let Some(shard) = self.shard_mut(key)
+            && let Ok(entry) = shard
+                .entries
+                .find_entry(key.low, |(other, _)| *other == key)
+        {
+            entry.remove();
+        }
     }
 
     fn shard_mut(&mut self, key: Key) -> Option<&mut Shard> {

@@ -1,6 +1,7 @@
 //! What the quotas promise.
 
 mod calendars;
+mod gates;
 mod windows;
 
 use std::net::IpAddr;
@@ -117,8 +118,16 @@ fn permit() -> Permit {
 
 const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
+/// Of quotas that let nobody wait.
+fn admitted(admitted: Result<Admitted, Refusal>) -> Result<Admission, Refusal> {
+    admitted.map(|admitted| match admitted {
+        Admitted::Now(admission) => admission,
+        Admitted::Queued(queued) => panic!("{queued:?}"),
+    })
+}
+
 struct Bench {
-    store: Store,
+    store: Arc<Store>,
     start: Instant,
 }
 
@@ -126,7 +135,7 @@ impl Bench {
     fn new(capacity: usize) -> Self {
         let start = crate::clock::now();
         Self {
-            store: Store::new(capacity, start),
+            store: Arc::new(Store::new(capacity, start)),
             start,
         }
     }
@@ -144,7 +153,7 @@ impl Bench {
     ) -> Result<Admission, Refusal> {
         let action = action("SendMessage", Some("quote-1"));
         let subject = self.subject(who, &action, source, seconds);
-        quotas.admit(&self.store, permit(), &subject)
+        admitted(quotas.admit(&self.store, permit(), &subject, Turn::default()))
     }
 
     /// On the wall it is noon of 2026-01-01 in Greenwich when the clock starts.
@@ -182,9 +191,9 @@ fn a_burst_passes_then_one_call_per_interval() {
     assert_eq!(&*refusal.rule.unwrap().name, "q");
     let standing = &refusal.standings[0];
     assert_eq!((standing.limit, standing.remaining), (6, 0));
-    assert_eq!(standing.window, Duration::from_secs(60));
+    assert_eq!(standing.window, Some(Duration::from_secs(60)));
     // Nothing is left: not when it is whole, but when the next one passes.
-    assert_eq!(standing.reset, Duration::from_secs(6));
+    assert_eq!(standing.reset, Some(Duration::from_secs(6)));
     assert!(bench.admit(&quotas, &ana, 10).is_ok());
     assert!(bench.admit(&quotas, &ana, 10).is_err());
 }
@@ -307,7 +316,7 @@ fn a_quota_on_a_name_counts_calls_without_one() {
     let admit = |method, name| {
         let action = action(method, name);
         let subject = bench.subject(&ana, &action, SOURCE, 0);
-        quotas.admit(&bench.store, permit(), &subject)
+        admitted(quotas.admit(&bench.store, permit(), &subject, Turn::default()))
     };
     assert!(admit("GetTask", None).unwrap().standings().is_empty());
     assert!(

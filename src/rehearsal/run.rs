@@ -10,7 +10,7 @@ use super::outcome::{Got, Outcome, Report};
 use super::scene::Scene;
 use crate::model::RuleRef;
 use crate::policy::PolicySet;
-use crate::quota::{Quotas, Store, Subject};
+use crate::quota::{Admitted, Quotas, Store, Subject, Turn};
 use crate::scan::Detectors;
 
 /// What the proxy would run.
@@ -91,7 +91,9 @@ impl Stage<'_> {
         is_over: &dyn Fn() -> bool,
         reached: &mut HashSet<Arc<RuleRef>>,
     ) -> Result<Arc<RuleRef>, Box<Got>> {
-        let store = Store::new(Store::DEFAULT_CAPACITY, now);
+        let store = Arc::new(Store::new(Store::DEFAULT_CAPACITY, now));
+        // All come at one instant, so that none has ended when the next begins.
+        let mut running = Vec::new();
         let last = test.times.saturating_sub(1);
         for after in 0..=last {
             if after.is_multiple_of(CALLS_BETWEEN_LOOKS) && is_over() {
@@ -112,11 +114,22 @@ impl Stage<'_> {
                 now,
                 at: scene.at,
             };
-            let admission = self.quotas.admit(&store, permit, &subject);
-            admission.map_err(|refusal| Got::Throttled {
-                refusal: Box::new(refusal),
-                after,
-            })?;
+            let admitted = self.quotas.admit(&store, permit, &subject, Turn::default());
+            let refusal = match admitted {
+                Ok(Admitted::Now(admission)) => {
+                    running.push(admission);
+                    None
+                }
+                // Time stands still, and so does the line.
+                Ok(Admitted::Queued(queued)) => Some(queued.refusal()),
+                Err(refusal) => Some(refusal),
+            };
+            if let Some(refusal) = refusal {
+                return Err(Box::new(Got::Throttled {
+                    refusal: Box::new(refusal),
+                    after,
+                }));
+            }
             if after == last {
                 return Ok(by);
             }

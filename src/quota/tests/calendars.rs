@@ -41,8 +41,8 @@ fn a_budget_is_whole_again_at_midnight_of_its_zone() {
             let admission = bench.admit(&quotas, &ana, 0).unwrap();
             let standing = &admission.standings()[0];
             assert_eq!((standing.limit, standing.remaining), (2, left));
-            assert_eq!(standing.window, Duration::from_secs(86_400));
-            assert_eq!(standing.reset, rest, "{zone}");
+            assert_eq!(standing.window, Some(Duration::from_secs(86_400)));
+            assert_eq!(standing.reset, Some(rest), "{zone}");
         }
         let refusal = bench.admit(&quotas, &ana, 0).unwrap_err();
         assert_eq!(refusal.reason, Reason::QuotaExhausted);

@@ -18,12 +18,12 @@ fn a_call_counts_for_a_whole_window() {
         let admission = bench.admit(&quotas, &ana, second).unwrap();
         let standing = &admission.standings()[0];
         assert_eq!((standing.limit, standing.remaining), (3, left));
-        assert_eq!(standing.window, Duration::from_secs(60));
+        assert_eq!(standing.window, Some(Duration::from_secs(60)));
     }
     let refusal = bench.admit(&quotas, &ana, 50).unwrap_err();
     assert_eq!(refusal.reason, Reason::RateLimited);
     assert_eq!(refusal.retry_after, Some(Duration::from_secs(10)));
-    assert_eq!(refusal.standings[0].reset, Duration::from_secs(10));
+    assert_eq!(refusal.standings[0].reset, Some(Duration::from_secs(10)));
     // The first is a minute ago, and no more than that.
     assert!(bench.admit(&quotas, &ana, 60).is_ok());
     assert!(bench.admit(&quotas, &ana, 61).is_err());
@@ -67,7 +67,7 @@ fn a_pair_is_the_calling_agent_of_a_tenant_and_the_one_it_calls() {
             agent,
             ..bench.subject(who, &action, SOURCE, 0)
         };
-        quotas.admit(&bench.store, permit(), &subject).is_ok()
+        admitted(quotas.admit(&bench.store, permit(), &subject, Turn::default())).is_ok()
     };
     assert!(to("quotes", &bot) && !to("quotes", &bot));
     assert!(to("reports", &bot), "another agent is called");

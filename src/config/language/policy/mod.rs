@@ -36,7 +36,7 @@ pub(in crate::config) use leaks::{
 pub(in crate::config) use limits::{LIMIT, LIMITS};
 pub(in crate::config) use proof::{CALLER, EXPECT, OUTCOME, PERSON, RESPONSE, TEST};
 pub(in crate::config) use push::{DELIVER, PRIVATE_ADDRESSES, PUSH, REFUSE, SCHEMES};
-pub(in crate::config) use quotas::{PER, QUOTA};
+pub(in crate::config) use quotas::{PER, QUEUE, QUOTA};
 pub(in crate::config) use roles::{FROM, MAX_RANK, RANK, ROLE, RULE, SENIORITY, TO};
 pub(in crate::config) use tenants::TENANT;
 pub(in crate::config) use tools::{ARGUMENT, IS, TOOL, UNKNOWN};

@@ -6,6 +6,28 @@ use crate::config::language::{Choice, Field, Record, Value, Word};
 
 const RATE_OR_TIER: Value = Value::Either(&[Value::Rate, Value::Text(&TIER_NUMBER)]);
 
+const TIME_OR_QUEUE: Value = Value::Either(&[Value::Duration, Value::Record(&QUEUE)]);
+
+pub(in crate::config) static QUEUE: Record = Record::new(
+    "queue",
+    "Calls that wait for their turn, each key's in a line of its own.",
+    &[
+        Field::new("time", Value::Duration, "How long a call may wait.")
+            .required()
+            .examples(&["2s"]),
+        Field::new(
+            "calls",
+            Value::Number {
+                least: 1,
+                most: 10_000,
+            },
+            "How many calls may wait; one more is refused at once.",
+        )
+        .otherwise("as many as may run")
+        .examples(&["100"]),
+    ],
+);
+
 pub(in crate::config) static QUOTA: Record = Record::new(
     "quota",
     "How much may be used, and by what it is counted. It has exactly one measure; `rate` is the one to begin with.",
@@ -34,10 +56,9 @@ pub(in crate::config) static QUOTA: Record = Record::new(
         Field::new(
             "concurrent",
             Value::Number { least: 1, most: 1_000_000 },
-            "Calls at the same time, until the last byte of the answer.",
+            "Calls at the same time, each until the last byte of its answer: streams and WebSockets for as long as they are open.",
         )
-        .examples(&["8"])
-        .planned(),
+        .examples(&["8"]),
         Field::new(
             "liveTasks",
             Value::Number { least: 1, most: 1_000_000 },
@@ -75,11 +96,11 @@ pub(in crate::config) static QUOTA: Record = Record::new(
         .examples(&["\"a2a:Send*\""]),
         Field::new(
             "queue",
-            Value::Duration,
-            "How long a call may wait for its turn before it is refused.",
+            TIME_OR_QUEUE,
+            "How long a call may wait for its turn, with `concurrent`, before it is refused. Who waits longest is next.",
         )
         .otherwise("not at all")
-        .planned(),
+        .examples(&["2s", "{ time: 2s, calls: 100 }"]),
         Field::new(
             "zone",
             Value::Text(&ZONE),

@@ -7,16 +7,21 @@ use jiff::tz::TimeZone;
 
 use crate::config::decode::{self, Fields, bad_value, list};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::config::language::policy::QUEUE;
 use crate::config::policy::Draft;
 use crate::config::source::Span;
-use crate::config::tree::{Entry, Node, quoted};
-use crate::quota::{Calendar, Measure, Period, Rate, Rates};
+use crate::config::tree::{Entry, Kind, Node, quoted};
+use crate::quota::{Calendar, Line, Measure, Period, Rate, Rates};
 
 /// What is measured, as it is written.
 pub(super) enum RawMeasure {
     Calendar {
         rate: RawRate,
         zone: TimeZone,
+    },
+    Concurrent {
+        most: NonZeroU32,
+        line: Option<Line>,
     },
     Rate {
         rate: RawRate,
@@ -41,11 +46,12 @@ pub(super) enum RawNumber {
 pub(super) struct Measures<'node> {
     measures: Vec<(&'static str, &'node Entry)>,
     burst: Option<&'node Entry>,
+    queue: Option<&'node Entry>,
     zone: Option<&'node Entry>,
 }
 
 /// Those that this version acts on.
-const MEASURES: &[&str] = &["rate", "window", "calendar"];
+const MEASURES: &[&str] = &["rate", "window", "calendar", "concurrent"];
 
 impl<'node> Measures<'node> {
     pub(super) fn take(fields: &mut Fields<'node>) -> Self {
@@ -56,6 +62,7 @@ impl<'node> Measures<'node> {
         Self {
             measures,
             burst: fields.take("burst"),
+            queue: fields.take("queue"),
             zone: fields.take("zone"),
         }
     }
@@ -101,11 +108,23 @@ impl<'node> Measures<'node> {
         };
         let misfits = [
             belongs(&self.burst, "rate"),
+            belongs(&self.queue, "concurrent"),
             belongs(&self.zone, "calendar"),
         ];
         let misfits: Vec<_> = misfits.into_iter().flatten().collect();
         let is_whole = misfits.is_empty();
         misfits.into_iter().for_each(|misfit| report.push(misfit));
+        if name == "concurrent" {
+            let most = read_count(&entry.value, "`concurrent`", MAX_CONCURRENT, report);
+            let line = self.queue.map(|queue| read_queue(queue, most, report));
+            return Some(RawMeasure::Concurrent {
+                most: most.filter(|_| is_whole)?,
+                line: match line {
+                    Some(line) => Some(line?),
+                    None => None,
+                },
+            });
+        }
         let rate = read_rate(&entry.value, name, report);
         let burst = self.burst.filter(|_| is_whole).map(|burst| {
             let rate = rate.as_ref();
@@ -146,6 +165,10 @@ impl Draft {
                     rates,
                 })
             }
+            RawMeasure::Concurrent { most, line } => Some(Measure::Concurrent {
+                most: *most,
+                line: *line,
+            }),
             RawMeasure::Rate { rate, burst } => Some(Measure::Rate {
                 rates: self.check_rate(rate, report)?,
                 burst: *burst,
@@ -204,6 +227,41 @@ fn read_burst(node: &Node, rate: Option<&RawRate>, report: &mut Diagnostics) -> 
         }
     }
     Some(burst)
+}
+
+const MAX_CONCURRENT: u32 = 1_000_000;
+/// Each that waits keeps a connection and what it has sent.
+const MAX_WAITING: u32 = 10_000;
+
+fn read_count(node: &Node, what: &str, most: u32, report: &mut Diagnostics) -> Option<NonZeroU32> {
+    let count = decode::number(node, what, 1..=u64::from(most), report)?;
+    NonZeroU32::new(u32::try_from(count).ok()?)
+}
+
+/// A time, or a time and a number.
+fn read_queue(entry: &Entry, most: Option<NonZeroU32>, report: &mut Diagnostics) -> Option<Line> {
+    let as_many = most.and_then(|most| NonZeroU32::new(most.get().min(MAX_WAITING)));
+    if let Kind::Text { .. } = &*entry.value.kind {
+        let time = decode::duration(&entry.value, "`queue`", report)?;
+        return Some(Line {
+            most: as_many?,
+            time,
+        });
+    }
+    let at = Some(entry.key.span);
+    let mut fields = Fields::of(&QUEUE, &entry.value, "`queue`", at, report)?;
+    let time = fields.require("time", report);
+    let calls = fields.take("calls");
+    fields.finish(report);
+    let time = time.and_then(|time| decode::duration(&time.value, "`time`", report));
+    let calls = match calls {
+        Some(calls) => read_count(&calls.value, "`calls`", MAX_WAITING, report),
+        None => as_many,
+    };
+    Some(Line {
+        most: calls?,
+        time: time?,
+    })
 }
 
 /// The rules of a zone are those that this version of lictor knows, the same on every machine.
