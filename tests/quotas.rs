@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::Notify;
@@ -276,10 +276,10 @@ async fn nobody_waits_for_longer_than_the_line_lasts() {
     )
     .await;
     let (mut running, mut head) = stage.begin(SLOW).await;
-    let since = Instant::now();
+    let since = lictor::clock::now();
     let refused = stage.get("/quick").await;
     assert_eq!(refused.status(), 429);
-    assert!(since.elapsed() >= Duration::from_millis(600));
+    assert!(lictor::clock::now() - since >= Duration::from_millis(600));
     // There is room in line again.
     let mut waits = stage.ask(QUICK).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -292,4 +292,141 @@ async fn nobody_waits_for_longer_than_the_line_lasts() {
         .unwrap();
     assert_eq!(got.status(), 200);
     assert_eq!(stage.agent.requests().len(), 2);
+}
+
+/// A model behind the API of OpenAI or Anthropic, by what is asked for.
+fn model(request: &Message) -> Vec<Step> {
+    let body = request.text();
+    let stream = |events: &[&str]| {
+        let events: String = events
+            .iter()
+            .map(|event| format!("data: {event}\n\n"))
+            .collect();
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n{events}",
+            events.len()
+        )
+    };
+    let answer = if body.contains("fails") {
+        "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 2\r\ncontent-type: application/json\r\n\r\n{}"
+            .to_owned()
+    } else if body.contains("endless") {
+        return vec![
+            Step::text(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n\
+                 c8\r\n",
+            ),
+            Step::text(format!("data: {}\n\n", "x".repeat(200 - 8))),
+            Step::text("\r\n"),
+            Step::Pause(Duration::from_secs(20)),
+        ];
+    } else if body.contains("quiet") {
+        stream(&[r#"{"choices":[{"delta":{"content":"ok"}}]}"#, "[DONE]"])
+    } else if request.target() == "/v1/messages" {
+        stream(&[
+            r#"{"type":"message_start","message":{"usage":{"input_tokens":25,"output_tokens":1}}}"#,
+            r#"{"type":"message_delta","usage":{"output_tokens":40}}"#,
+            r#"{"type":"message_delta","usage":{"output_tokens":75}}"#,
+        ])
+    } else if body.contains("stream") {
+        stream(&[
+            r#"{"choices":[{"delta":{"content":"ok"}}],"usage":null}"#,
+            r#"{"choices":[],"usage":{"prompt_tokens":20,"completion_tokens":30,"total_tokens":50}}"#,
+            "[DONE]",
+        ])
+    } else {
+        let usage = json!({"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30});
+        support::upstream::json(&json!({"choices": [], "usage": usage}))
+    };
+    vec![Step::text(answer)]
+}
+
+fn prompt(path: &str, body: &serde_json::Value) -> String {
+    let body = body.to_string();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// How much of a thousand tokens is left by the next call, which asks for none itself.
+async fn left(stage: &Stage) -> u64 {
+    let mut client = stage.lictor.client().await;
+    // 40 bytes: 10 tokens, and none of an error.
+    let body = json!({"model": "m", "x": format!("fails{:.<15}", "")});
+    assert_eq!(body.to_string().len(), 40);
+    let request = prompt("/v1/chat/completions", &body);
+    let got = client.exchange("POST", request.as_bytes()).await;
+    one(&got, "tokens", "r") + 10
+}
+
+/// Waits until so much is left: the caller may have the last byte before it is settled.
+async fn settles(stage: &Stage, expected: u64) {
+    eventually("the settlement", async || {
+        (left(stage).await == expected).then_some(())
+    })
+    .await;
+}
+
+/// As many tokens as a request is thought to be.
+fn tokens_of(body: &serde_json::Value) -> u64 {
+    (body.to_string().len() as u64).div_ceil(4)
+}
+
+#[tokio::test]
+async fn tokens_are_counted_as_the_answer_tells() {
+    let agent = Upstream::scripted(model).await;
+    // So slow that nothing comes back in the course of the test.
+    let policy = "lictor: v1\nrules:\n  models: { allow: \"llm:*\", from: { anonymous: true } }\n\
+        quotas:\n  tokens: { tokens: 1000/day, per: source }\n";
+    let lictor = Setup::new(agent.address).policy(policy).start().await;
+    let stage = Stage { lictor, agent };
+    assert_eq!(left(&stage).await, 1000, "an error counts for nothing");
+    let ask = async |path: &str, body: serde_json::Value| {
+        let mut client = stage.lictor.client().await;
+        let request = prompt(path, &body);
+        client.exchange("POST", request.as_bytes()).await
+    };
+
+    let body = json!({"model": "m", "max_tokens": 100});
+    let got = ask("/v1/chat/completions", body.clone()).await;
+    assert_eq!(got.status(), 200);
+    let policy = got.field("ratelimit-policy").unwrap();
+    assert_eq!(policy, r#""tokens";q=1000;w=86400;qu="lictor-tokens""#);
+    // The request and 100 tokens were thought of, and 30 used.
+    assert_eq!(one(&got, "tokens", "r"), 900 - tokens_of(&body));
+    settles(&stage, 970).await;
+    ask(
+        "/v1/chat/completions",
+        json!({"model": "m", "stream": true}),
+    )
+    .await;
+    settles(&stage, 920).await;
+    ask("/v1/messages", json!({"model": "m", "max_tokens": 90})).await;
+    // Cumulative, and not added up.
+    settles(&stage, 820).await;
+    // It does not tell.
+    let quiet = json!({"model": "quiet", "max_tokens": 91});
+    let rest = 820 - 91 - tokens_of(&quiet);
+    ask("/v1/chat/completions", quiet).await;
+    settles(&stage, rest).await;
+
+    // Whoever goes away pays for what came: the request, and 200 bytes.
+    let endless = json!({"model": "endless", "max_tokens": 400});
+    let rest = rest - 50 - tokens_of(&endless);
+    let (running, head) = stage.begin(&prompt("/v1/chat/completions", &endless)).await;
+    assert_eq!(head.status(), 200);
+    let mut running = running;
+    let piece = within("a piece", running.wire.raw()).await.unwrap();
+    assert!(piece.is_some());
+    drop(running);
+    settles(&stage, rest).await;
+
+    let got = ask(
+        "/v1/chat/completions",
+        json!({"model": "m", "max_tokens": 5000}),
+    )
+    .await;
+    assert_eq!(got.status(), 429);
+    assert!(got.text().contains("quota_exceeded"), "{}", got.text());
 }

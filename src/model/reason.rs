@@ -184,6 +184,8 @@ pub enum QuotaUnit {
     ConcurrentRequests,
     /// Calls.
     Requests,
+    /// Tokens of models.
+    Tokens,
 }
 
 /// Any of our "no"s on its way to the peer.

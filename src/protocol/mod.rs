@@ -34,6 +34,7 @@ mod rpc;
 mod scrub;
 mod sniff;
 mod sse;
+mod usage;
 mod version;
 
 #[cfg(test)]
@@ -55,3 +56,4 @@ pub use reply::{
     PublicError, Rendered, Voice, grpc_status, refusal, terminal_event, terminal_trailers,
 };
 pub use scrub::{Document, ErrorEvents, Scrubber, Words};
+pub use usage::{Usage, asked_tokens};

@@ -27,6 +27,7 @@ use super::card::{AskedCard, CardView};
 use super::coded::Coded;
 use super::headers::{self, IdentityHeaders};
 use super::messages::Messages;
+use super::metered::Metered;
 use super::readable::refuse_unreadable;
 use super::reply::{self, Addressee};
 use super::screen::{self, Course, Learner};
@@ -47,7 +48,7 @@ pub(super) struct Answered {
 /// The body of an answer whose head may leave.
 pub(super) enum Judged {
     /// Judged while it runs; what it was admitted with is settled at its end.
-    Running(Box<Course>, Admission),
+    Running(Box<Course>),
     /// None: the connection leaves HTTP.
     Tunnel(Box<Opening>, Admission),
     /// Judged, trailers included.
@@ -85,6 +86,7 @@ impl Answer<'_> {
         admission: Admission,
     ) -> Result<Answered, Refusal> {
         let (mut head, mut upstream) = response.into_parts();
+        let mut metered = Metered::new(admission, head.status);
         let detectors = Arc::clone(&self.detectors);
         strip_hop_by_hop(&mut head.headers);
         headers::towards_caller(&mut head.headers);
@@ -104,9 +106,10 @@ impl Answer<'_> {
         }
         reply::mark(&mut head.headers, self.request_id);
         let fields = self.snapshot.hygiene.rate_limit_fields();
-        standings::tell(&mut head.headers, admission.standings(), fields);
+        standings::tell(&mut head.headers, metered.admission().standings(), fields);
         self.note_session(&head).await?;
         if is_bodiless {
+            metered.complete();
             return Ok(Answered {
                 head,
                 body: Judged::Whole(Bytes::new(), None),
@@ -125,6 +128,7 @@ impl Answer<'_> {
             .headers
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok());
+        metered.expect(content_type);
         let carrier = match Carrier::of(content_type) {
             Carrier::Grpc(Reply::Unknown) => Carrier::Grpc(reply(&self.standing.case.call)),
             carrier => carrier,
@@ -156,8 +160,10 @@ impl Answer<'_> {
             Err(refusal) if is_list => return Err(refusal),
             // Nobody reads it, so that it leaves as it came.
             Err(_) => None,
-            Ok(coded) => coded
-                .filter(|_| is_list || is_rewritten || learner.is_some() || !detectors.is_empty()),
+            Ok(coded) => coded.filter(|_| {
+                let is_read = is_list || is_rewritten || learner.is_some();
+                is_read || metered.reads() || !detectors.is_empty()
+            }),
         };
         let length = upstream.size_hint().exact();
         let scan = (!detectors.is_empty()).then(|| Scan::new(Arc::clone(&detectors), carrier));
@@ -188,6 +194,8 @@ impl Answer<'_> {
                         errors: errors.as_mut(),
                         scan,
                     };
+                    metered.feed(&read.body);
+                    metered.complete();
                     let (mut bytes, trailers) =
                         self.whole(&mut head.headers, read, &mut learner).await?;
                     let made = learner.as_ref().and_then(Learner::task);
@@ -239,10 +247,11 @@ impl Answer<'_> {
             standing: self.standing,
             limit: self.limits.response_bytes,
             messages,
+            metered: Some(metered),
         });
         Ok(Answered {
             head,
-            body: Judged::Running(course, admission),
+            body: Judged::Running(course),
         })
     }
 

@@ -26,6 +26,7 @@ pub mod hygiene;
 mod inbound;
 mod messages;
 mod meter;
+mod metered;
 mod panic;
 mod peer;
 mod pipeline;

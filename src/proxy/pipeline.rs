@@ -16,10 +16,12 @@ use crate::coding::Accepted;
 use crate::http1;
 use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
-use crate::model::{Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId};
+use crate::model::{
+    Binding, Call, DecisionId, Dialect, Principal, Protocol, Reason, Refusal, RequestId,
+};
 use crate::policy::{Limits, Permit};
 use crate::protocol::{self, Head, Listing, Malformed, Observer};
-use crate::quota::{self, Admission, Admitted};
+use crate::quota::{self, Admission, Admitted, Estimate};
 use crate::telemetry::chain;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
 use crate::websocket::Handshake;
@@ -122,10 +124,10 @@ impl Proxy {
             }
             Ok(Answered {
                 head,
-                body: Judged::Running(course, admission),
+                body: Judged::Running(course),
             }) => {
                 toll.answered(head.status);
-                let screen = Screen::new(Arc::clone(&self), *course, admission, toll);
+                let screen = Screen::new(Arc::clone(&self), *course, toll);
                 Response::from_parts(head, ReplyBody::stream(screen))
             }
             Ok(Answered {
@@ -410,10 +412,21 @@ impl Walk<'_> {
             return Ok(answered);
         }
         let admitted = match self.permit(&case, &limits) {
-            Ok(permit) => self.fit(&case, &limits, permit).await,
+            Ok(permit) => {
+                let tokens = self.estimate(&case, inbound.judged());
+                self.fit(&case, &limits, permit, tokens).await
+            }
             Err(refusal) => Err(refusal),
         };
-        let admission = match admitted.and_then(|admission| leak.map_or(Ok(admission), Err)) {
+        let admitted = admitted.and_then(|mut admission| match leak {
+            None => Ok(admission),
+            Some(refusal) => {
+                // No model reads it.
+                admission.settle(0, clock::now());
+                Err(refusal)
+            }
+        });
+        let admission = match admitted {
             Ok(admission) => admission,
             Err(refusal) => {
                 let ledger = &self.agent().ledger;
@@ -448,6 +461,7 @@ impl Walk<'_> {
             || Listing::of(&standing.case.call).is_some()
             || (self.snapshot.hygiene.scrubs_agent_errors()
                 && scrub::reads(standing.case.call.dialect))
+            || admission.is_metered()
             || Observer::is_for(&standing.case.call);
         let sent = clock::now();
         let mut handshake = self.handshake.take();
@@ -589,12 +603,23 @@ impl Walk<'_> {
         Ok(permit)
     }
 
+    /// How many tokens the call may use, where a quota counts them.
+    fn estimate(&self, case: &Case, body: Option<&[u8]>) -> Estimate {
+        let action = &case.call.action;
+        if action.protocol != Protocol::Llm || !self.snapshot.quotas.count_tokens() {
+            return Estimate::default();
+        }
+        let asked = body.map_or(0, protocol::asked_tokens);
+        Estimate::new(case.size.unwrap_or(0), asked)
+    }
+
     /// The quotas. A call may have to wait for its turn, no longer than its time lasts.
     async fn fit(
         &mut self,
         case: &Case,
         limits: &Limits,
         mut permit: Permit,
+        tokens: Estimate,
     ) -> Result<Admission, Refusal> {
         let ends = self.started + limits.time;
         let mut turn = quota::Turn::default();
@@ -604,6 +629,7 @@ impl Walk<'_> {
                 agent: &parts.agent,
                 principal: &case.principal,
                 action: &case.call.action,
+                tokens,
                 source: case.source,
                 now: clock::now(),
                 at: clock::wall(),
@@ -653,7 +679,13 @@ impl Walk<'_> {
             .upstream
             .forward(admission, request, self.deadlines(limits))
             .await
-            .map_err(|(error, _unspent)| upstream_refusal(&error))
+            .map_err(|(error, mut unspent)| {
+                // Whom nobody asked has answered nothing.
+                if error.reason() == Reason::UpstreamUnavailable {
+                    unspent.settle(0, clock::now());
+                }
+                upstream_refusal(&error)
+            })
     }
 
     /// Makes the caller's head into the one that the agent gets. `is_read`: its answer is, so that it must come whole and

@@ -16,7 +16,6 @@ use crate::coding::{CodingError, Decoder};
 use crate::ledger::{LedgerError, Named};
 use crate::model::{Principal, Reason, Refusal, TaskId};
 use crate::protocol::Observer;
-use crate::quota::Admission;
 use crate::scan::{Blocked, Carrier, Scan};
 use crate::telemetry::chain;
 use crate::upstream::ResponseBody;
@@ -26,6 +25,7 @@ use super::agents::Chosen;
 use super::coded;
 use super::hold::{Due, Hold};
 use super::messages::Messages;
+use super::metered::Metered;
 use super::panic::caught;
 use super::reply::{self, Addressee};
 use super::scrub::Errors;
@@ -119,6 +119,8 @@ pub(super) struct Course {
     pub(super) errors: Option<Errors>,
     /// For an answer of gRPC, which ends in trailers.
     pub(super) messages: Option<Messages>,
+    /// What it was admitted with, until its last byte has left.
+    pub(super) metered: Option<Metered>,
 }
 
 /// A body that is judged while it runs.
@@ -126,7 +128,6 @@ pub(super) struct Screen {
     proxy: Arc<Proxy>,
     course: Course,
     toll: Toll,
-    admission: Option<Admission>,
     released: VecDeque<Bytes>,
     // The agent's, until the end of the body; then what of them leaves.
     trailers: Option<Box<HeaderMap>>,
@@ -167,19 +168,13 @@ impl std::fmt::Debug for Screen {
 }
 
 impl Screen {
-    pub(super) fn new(
-        proxy: Arc<Proxy>,
-        mut course: Course,
-        admission: Admission,
-        toll: Toll,
-    ) -> Self {
+    pub(super) fn new(proxy: Arc<Proxy>, mut course: Course, toll: Toll) -> Self {
         let hold = Hold::new(Arc::clone(&proxy));
         let trailers = course.trailers.take();
         Self {
             proxy,
             course,
             toll,
-            admission: Some(admission),
             released: VecDeque::new(),
             trailers,
             came: 0,
@@ -228,12 +223,12 @@ impl Screen {
             }
             match self.state {
                 State::Cut(reason) => {
-                    self.admission = None;
+                    self.course.metered = None;
                     return Poll::Ready(Some(Err(Cut(reason))));
                 }
                 State::Ended => {
                     // The last byte has left: what the call took up is free again.
-                    self.admission = None;
+                    self.course.metered = None;
                     let trailers = self.trailers.take();
                     return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(*trailers))));
                 }
@@ -375,6 +370,9 @@ impl Screen {
 
     /// One piece, without the agent's own errors.
     fn take(&mut self, bytes: Bytes) {
+        if let Some(metered) = &mut self.course.metered {
+            metered.feed(&bytes);
+        }
         // Ownership is learned before the reader can know the id, so that its next call finds it.
         if let Some(learner) = &mut self.course.learner {
             let named = learner.observe(&bytes);
@@ -437,6 +435,9 @@ impl Screen {
         let decoder = self.course.decoder.as_ref();
         if let Some(Err(error)) = decoder.map(Decoder::finish) {
             return self.undecodable(error);
+        }
+        if let Some(metered) = &mut self.course.metered {
+            metered.complete();
         }
         if let Some(scan) = &mut self.course.scan {
             let outlet = outlet(&mut self.course.messages, &mut self.released);

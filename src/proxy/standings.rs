@@ -72,6 +72,8 @@ const fn unit(unit: QuotaUnit) -> &'static [u8] {
     match unit {
         QuotaUnit::ConcurrentRequests => b";qu=\"concurrent-requests\"",
         QuotaUnit::Requests => b"",
+        // The draft has none for them: one of ours, which says whose it is.
+        QuotaUnit::Tokens => b";qu=\"lictor-tokens\"",
     }
 }
 

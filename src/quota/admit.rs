@@ -1,17 +1,18 @@
 //! The quotas of one version of the policy, and the proof that a call fits in them.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::config::{Config, Measure, Quota, Rate};
 use super::gate::{self, Passage};
 use super::meter::{Limit, Moment, State};
 use super::store::{Key, Locked, Store};
-use super::subject::{Parts, Subject};
+use super::subject::{Estimate, Parts, Subject};
 use super::turn::{Slot, Waiting};
 use super::{calendar, gcra, window};
 use crate::model::{
-    Action, Mode, Principal, QuotaUnit, Reason, Refusal, RuleRef, ShadowVerdict, Standing, TenantId,
+    Action, Mode, Principal, Protocol, QuotaUnit, Reason, Refusal, RuleRef, ShadowVerdict,
+    Standing, TenantId,
 };
 use crate::policy::Permit;
 
@@ -39,7 +40,7 @@ struct Counter<'set> {
 ///
 /// ```compile_fail,E0451
 /// // The fields are private and there is no constructor.
-/// let forge = |rule| lictor::quota::Admission { rule, standings: Vec::new(), shadow: None, _slots: Vec::new() };
+/// let forge = |rule| lictor::quota::Admission { rule, standings: Vec::new(), shadow: None, charges: Vec::new(), tokens: Default::default(), _slots: Vec::new() };
 /// ```
 ///
 /// ```compile_fail,E0599
@@ -52,8 +53,20 @@ pub struct Admission {
     rule: Arc<RuleRef>,
     standings: Vec<Standing>,
     shadow: Option<ShadowVerdict>,
+    // Tokens that were counted before anybody knew how many there would be.
+    charges: Vec<Charge>,
+    tokens: Estimate,
     // Places of quotas on calls at the same time, free again when this is dropped.
     _slots: Vec<Slot>,
+}
+
+/// Tokens that a quota has counted.
+#[derive(Debug)]
+struct Charge {
+    store: Arc<Store>,
+    key: Key,
+    limit: gcra::Limit,
+    reserved: u64,
 }
 
 /// What becomes of a call that may be made.
@@ -129,6 +142,8 @@ impl Admission {
             rule: Arc::new(rule),
             standings: Vec::new(),
             shadow: None,
+            charges: Vec::new(),
+            tokens: Estimate::default(),
             _slots: Vec::new(),
         }
     }
@@ -137,6 +152,29 @@ impl Admission {
     /// counts is nothing that a caller should go by.
     pub fn standings(&self) -> &[Standing] {
         &self.standings
+    }
+
+    /// Whether it matters how many tokens the call uses.
+    pub fn is_metered(&self) -> bool {
+        !self.charges.is_empty()
+    }
+
+    /// How many tokens were counted for it.
+    pub const fn tokens(&self) -> Estimate {
+        self.tokens
+    }
+
+    /// The call has used so many tokens: that counts, and not what was thought. Without this the estimate stays.
+    pub fn settle(&mut self, used: u64, now: Instant) {
+        for charge in self.charges.drain(..) {
+            let Charge {
+                store,
+                key,
+                limit,
+                reserved,
+            } = charge;
+            store.settle(key, limit, reserved, used, now);
+        }
     }
 
     /// The narrowest quota in shadow mode that would have sent the call away.
@@ -164,6 +202,12 @@ impl Quotas {
         quotas.filter(move |quota| covers(quota, principal, action))
     }
 
+    /// Whether any of them counts tokens.
+    pub fn count_tokens(&self) -> bool {
+        let mut measures = self.quotas.iter().map(|quota| &quota.measure);
+        measures.any(|measure| matches!(measure, Measure::Tokens(_)))
+    }
+
     /// Counts the call in every quota that is about it, or in none.
     ///
     /// # Errors
@@ -188,7 +232,7 @@ impl Quotas {
             .counting(principal, action)
             .map(|quota| {
                 let key = store.key(Parts { quota, subject });
-                (Counter::new(quota, &principal.tenant), key)
+                (Counter::new(quota, &principal.tenant, subject.tokens), key)
             })
             .unzip();
         if counters.is_empty() {
@@ -196,6 +240,8 @@ impl Quotas {
                 rule: permit.into_rule(),
                 standings: Vec::new(),
                 shadow: None,
+                charges: Vec::new(),
+                tokens: subject.tokens,
                 _slots: turn.slots,
             }));
         }
@@ -216,6 +262,8 @@ impl Quotas {
                 rule: permit.into_rule(),
                 standings,
                 shadow,
+                charges: charges(&counters, &keys, store),
+                tokens: subject.tokens,
                 _slots: turn.slots,
             }),
             Reserved::InLine {
@@ -234,14 +282,33 @@ impl Quotas {
     }
 }
 
+/// What the call has to settle.
+fn charges(counters: &[Counter<'_>], keys: &[Key], store: &Arc<Store>) -> Vec<Charge> {
+    let counted = counters
+        .iter()
+        .zip(keys)
+        .filter(|(counter, _)| counter.is_counted);
+    let charges = counted.filter_map(|(counter, key)| match counter.limit {
+        Limit::Tokens(limit, reserved) => Some(Charge {
+            store: Arc::clone(store),
+            key: *key,
+            limit,
+            reserved,
+        }),
+        Limit::Calendar(_) | Limit::Concurrent(_) | Limit::Rate(_) | Limit::Window(_) => None,
+    });
+    charges.collect()
+}
+
 /// A quota on a name counts calls whose name is not known: a restraint that cannot be evaluated applies.
 fn covers(quota: &Quota, principal: &Principal, action: &Action) -> bool {
     (quota.on.is_empty() || quota.on.iter().any(|pattern| pattern.may_match(action)))
         && (quota.tenants.is_empty() || quota.tenants.contains(&principal.tenant))
+        && (action.protocol == Protocol::Llm || !matches!(quota.measure, Measure::Tokens(_)))
 }
 
 impl<'set> Counter<'set> {
-    fn new(quota: &'set Quota, tenant: &TenantId) -> Self {
+    fn new(quota: &'set Quota, tenant: &TenantId, tokens: Estimate) -> Self {
         let (rate, limit) = match &quota.measure {
             Measure::Calendar { rates, calendar } => {
                 let rate = rates.of(tenant);
@@ -258,6 +325,11 @@ impl<'set> Counter<'set> {
                 let burst = burst.unwrap_or(rate.count);
                 let limit = gcra::Limit::new(rate.interval(), burst.get());
                 (Some(rate), Limit::Rate(limit))
+            }
+            Measure::Tokens(rates) => {
+                let rate = rates.of(tenant);
+                let limit = gcra::Limit::new(rate.interval(), rate.count.get());
+                (Some(rate), Limit::Tokens(limit, tokens.total()))
             }
             Measure::Window(rates) => {
                 let rate = rates.of(tenant);
@@ -283,7 +355,10 @@ impl<'set> Counter<'set> {
     fn patience(&self) -> Duration {
         match &self.quota.measure {
             Measure::Concurrent { line, .. } => line.map_or(Duration::ZERO, |line| line.time),
-            Measure::Calendar { .. } | Measure::Rate { .. } | Measure::Window(_) => Duration::ZERO,
+            Measure::Calendar { .. }
+            | Measure::Rate { .. }
+            | Measure::Tokens(_)
+            | Measure::Window(_) => Duration::ZERO,
         }
     }
 
@@ -291,6 +366,9 @@ impl<'set> Counter<'set> {
         let (remaining, reset) = self.limit.standing(state, now);
         let (limit, unit) = match (&self.limit, self.rate) {
             (Limit::Concurrent(limit), _) => (limit.most, QuotaUnit::ConcurrentRequests),
+            (Limit::Tokens(..), rate) => {
+                (rate.map_or(0, |rate| rate.count.get()), QuotaUnit::Tokens)
+            }
             (_, rate) => (rate.map_or(0, |rate| rate.count.get()), QuotaUnit::Requests),
         };
         Standing {
@@ -464,7 +542,9 @@ fn refused(
                 refusing.quota.rule.name,
                 match refusing.limit {
                     Limit::Concurrent(_) => "has no place free",
-                    Limit::Calendar(_) | Limit::Rate(_) | Limit::Window(_) => "is spent",
+                    Limit::Calendar(_) | Limit::Rate(_) | Limit::Tokens(..) | Limit::Window(_) => {
+                        "is spent"
+                    }
                 }
             ))
             .rule(Arc::clone(&refusing.quota.rule))

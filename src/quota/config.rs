@@ -56,6 +56,8 @@ pub enum Measure {
         /// How many calls may come at once after a pause; `None` is the number in the rate.
         burst: Option<NonZeroU32>,
     },
+    /// Tokens of models over time, which come back evenly.
+    Tokens(Rates),
     /// Calls within the last stretch of time.
     Window(Rates),
 }
@@ -74,7 +76,7 @@ impl Measure {
     /// how fast calls come.
     pub const fn is_budget(&self) -> bool {
         match self {
-            Self::Calendar { .. } => true,
+            Self::Calendar { .. } | Self::Tokens(_) => true,
             Self::Concurrent { .. } | Self::Rate { .. } | Self::Window(_) => false,
         }
     }

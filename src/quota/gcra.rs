@@ -76,14 +76,46 @@ impl Limit {
 
     /// Whether one more call fits at `now`.
     pub(super) fn check(self, state: Option<State>, now: u64) -> Verdict {
-        let debt = self.debt(state, now).saturating_add(self.interval);
-        match debt.checked_sub(self.capacity()) {
+        self.check_units(state, 1, now)
+    }
+
+    /// Whether so many units fit at `now`. What is more than the whole limit fits when nothing of it is used, and is
+    /// paid off for longer: else it would never fit.
+    pub(super) fn check_units(self, state: Option<State>, units: u64, now: u64) -> Verdict {
+        let debt = self.debt(state, now);
+        let cost = self.interval.saturating_mul(self.clamp(units));
+        let needed = debt.saturating_add(cost.min(self.capacity()));
+        match needed.checked_sub(self.capacity()) {
             Some(excess) if excess > 0 => Verdict::Wait(excess),
             Some(_) | None => Verdict::Fits(State {
-                paid_at: now.saturating_add(debt),
+                paid_at: now.saturating_add(debt).saturating_add(cost),
                 interval: self.interval,
             }),
         }
+    }
+
+    /// The state when `used` units were used where `reserved` were counted. What was used too much is paid off like
+    /// the rest.
+    pub(super) fn settle(self, state: State, reserved: u64, used: u64, now: u64) -> State {
+        let state = self.adapt(state, now);
+        let (reserved, used) = (self.clamp(reserved), self.clamp(used));
+        let paid_at = match used.checked_sub(reserved) {
+            Some(more) => {
+                let from = state.paid_at.max(now);
+                from.saturating_add(self.interval.saturating_mul(more))
+            }
+            None => {
+                let back = self.interval.saturating_mul(reserved - used);
+                state.paid_at.saturating_sub(back)
+            }
+        };
+        State { paid_at, ..state }
+    }
+
+    /// A call counts for three times the limit at most, so that a number that somebody made up shuts nobody out for
+    /// years.
+    fn clamp(self, units: u64) -> u64 {
+        units.min(3 * u64::from(self.burst))
     }
 
     /// How many more calls would fit at `now`.

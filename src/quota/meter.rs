@@ -22,6 +22,8 @@ pub(super) enum Limit<'set> {
     Calendar(calendar::Limit<'set>),
     Concurrent(gate::Limit),
     Rate(gcra::Limit),
+    /// With as many tokens as the call is thought to use.
+    Tokens(gcra::Limit, u64),
     Window(window::Limit),
 }
 
@@ -52,6 +54,13 @@ impl Limit<'_> {
                 Self::wait_of(limit.check(Some(*state), now.nanos))
             }
             (Self::Rate(limit), _) => Self::wait_of(limit.check(None, now.nanos)),
+            (Self::Tokens(limit, tokens), Some(State::Rate(state))) => {
+                *state = limit.adapt(*state, now.nanos);
+                Self::wait_of(limit.check_units(Some(*state), *tokens, now.nanos))
+            }
+            (Self::Tokens(limit, tokens), _) => {
+                Self::wait_of(limit.check_units(None, *tokens, now.nanos))
+            }
             (Self::Window(limit), Some(State::Window(log))) => limit.wait(Some(log), now.nanos),
             (Self::Window(limit), _) => limit.wait(None, now.nanos),
         }
@@ -69,7 +78,7 @@ impl Limit<'_> {
         match self {
             Self::Calendar(limit) => State::Calendar(limit.at(None, now.at)),
             Self::Concurrent(limit) => State::Concurrent(limit.fresh()),
-            Self::Rate(limit) => State::Rate(limit.fresh(now.nanos)),
+            Self::Rate(limit) | Self::Tokens(limit, _) => State::Rate(limit.fresh(now.nanos)),
             Self::Window(_) => State::Window(Box::default()),
         }
     }
@@ -86,8 +95,21 @@ impl Limit<'_> {
                     *state = counted;
                 }
             }
+            (Self::Tokens(limit, tokens), State::Rate(state)) => {
+                if let Verdict::Fits(counted) = limit.check_units(Some(*state), *tokens, now.nanos)
+                {
+                    *state = counted;
+                }
+            }
             (Self::Window(limit), State::Window(log)) => limit.count(log, now.nanos),
-            (Self::Calendar(_) | Self::Concurrent(_) | Self::Rate(_) | Self::Window(_), state) => {
+            (
+                Self::Calendar(_)
+                | Self::Concurrent(_)
+                | Self::Rate(_)
+                | Self::Tokens(..)
+                | Self::Window(_),
+                state,
+            ) => {
                 *state = self.fresh(now);
                 debug_assert!(false, "kinds never meet in one key");
             }
@@ -110,7 +132,7 @@ impl Limit<'_> {
                 (limit.remaining(gate), None)
             }
             (Self::Concurrent(limit), _) => (limit.remaining(&limit.fresh()), None),
-            (Self::Rate(limit), state) => {
+            (Self::Rate(limit) | Self::Tokens(limit, _), state) => {
                 let state = match state {
                     Some(State::Rate(state)) => Some(*state),
                     Some(_) | None => None,

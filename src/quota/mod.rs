@@ -26,4 +26,4 @@ pub use admit::{Admission, Admitted, Queued, Quotas, Turn};
 pub use calendar::{Calendar, Period};
 pub use config::{Config, Dimension, Line, Measure, Quota, Rate, Rates};
 pub use store::Store;
-pub use subject::Subject;
+pub use subject::{Estimate, Subject};

@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 use jiff::Timestamp;
 
 use super::gate::{self, Gate, Passage};
+use super::gcra;
 use super::meter::{Limit, Moment, State};
 
 /// Counters of all quotas, shared by every snapshot of the policy.
@@ -133,6 +134,21 @@ impl Store {
         }
         locked.woken = woken;
         locked.forget_idle(key);
+    }
+
+    /// A call has used so many tokens of those that were counted for it.
+    pub(super) fn settle(
+        &self,
+        key: Key,
+        limit: gcra::Limit,
+        reserved: u64,
+        used: u64,
+        now: Instant,
+    ) {
+        let nanos = self.moment(now, Timestamp::UNIX_EPOCH).nanos;
+        if let Some(State::Rate(state)) = self.lock(&[key]).state_mut(key) {
+            *state = limit.settle(*state, reserved, used, nanos);
+        }
     }
 
     /// A call waits no more: it gives its place in line up, or the one that it was handed.

@@ -19,12 +19,49 @@ pub struct Subject<'call> {
     pub principal: &'call Principal,
     /// What is asked.
     pub action: &'call Action,
+    /// How many tokens it may use, if it is one to a model.
+    pub tokens: Estimate,
     /// Where it comes from.
     pub source: IpAddr,
     /// Now, for what is counted over time.
     pub now: Instant,
     /// Now, for what is counted by the calendar.
     pub at: Timestamp,
+}
+
+/// How many tokens a call may use, before anybody knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Estimate {
+    /// What it says.
+    pub request: u64,
+    /// What it lets the model answer.
+    pub answer: u64,
+}
+
+impl Estimate {
+    /// Of a request with so many bytes that lets the model answer with so many tokens.
+    pub const fn new(request_bytes: u64, answer: u64) -> Self {
+        Self {
+            request: tokens_of(request_bytes),
+            answer,
+        }
+    }
+
+    /// All of it, and something in any case.
+    pub fn total(self) -> u64 {
+        self.request.saturating_add(self.answer).max(1)
+    }
+
+    /// What a call has used whose answer did not get to its end after so many bytes, and said of `told` until then.
+    pub fn broken_off(self, answer_bytes: u64, told: Option<u64>) -> u64 {
+        let came = self.request.saturating_add(tokens_of(answer_bytes));
+        came.min(self.total()).max(told.unwrap_or(0))
+    }
+}
+
+/// About four bytes are a token: of English text, and of JSON rather more.
+const fn tokens_of(bytes: u64) -> u64 {
+    bytes.div_ceil(4)
 }
 
 /// What makes a counter: the quota's name, what it measures, and each dimension's tag and value, so that no two

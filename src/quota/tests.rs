@@ -2,6 +2,7 @@
 
 mod calendars;
 mod gates;
+mod tokens;
 mod windows;
 
 use std::net::IpAddr;
@@ -169,6 +170,7 @@ impl Bench {
             agent: "quotes-agent",
             principal,
             action,
+            tokens: Estimate::default(),
             source,
             now: self.start + Duration::from_secs(seconds),
             at: noon + jiff::SignedDuration::from_secs(seconds.try_into().unwrap()),

@@ -4,13 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use serde_json::Value;
+
 use super::answer::{Screened, screen};
 use super::config::{Config, Test};
 use super::outcome::{Got, Outcome, Report};
 use super::scene::Scene;
 use crate::model::RuleRef;
 use crate::policy::PolicySet;
-use crate::quota::{Admitted, Quotas, Store, Subject, Turn};
+use crate::quota::{Admitted, Estimate, Quotas, Store, Subject, Turn};
 use crate::scan::Detectors;
 
 /// What the proxy would run.
@@ -110,6 +112,7 @@ impl Stage<'_> {
                 agent: &scene.agent,
                 principal: &scene.caller,
                 action: &scene.call.action,
+                tokens: tokens_of(scene),
                 source: scene.source,
                 now,
                 at: scene.at,
@@ -157,4 +160,16 @@ impl Stage<'_> {
             },
         }
     }
+}
+
+/// How many tokens a call to a model may use, by the body that its arguments stand for.
+fn tokens_of(scene: &Scene) -> Estimate {
+    let Some(args) = &scene.args else {
+        return Estimate::default();
+    };
+    let asked = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+    let asked = asked
+        .iter()
+        .filter_map(|name| args.get(name).and_then(Value::as_u64));
+    Estimate::new(args.to_string().len() as u64, asked.max().unwrap_or(0))
 }

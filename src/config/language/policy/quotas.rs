@@ -69,10 +69,10 @@ pub(in crate::config) static QUOTA: Record = Record::new(
         Field::new(
             "tokens",
             RATE_OR_TIER,
-            "Tokens of a model, settled after the answer; what was used too much is taken from the next.",
+            "Tokens that calls of model APIs (`llm:*`) use, over time: a budget that comes back evenly. As many as a call may use are counted before it, and as \
+             many as its answer tells after it; what was used too much is taken from the next.",
         )
-        .examples(&["20M/day", "tier.tokens"])
-        .planned(),
+        .examples(&["20M/day", "tier.tokens"]),
         Field::new(
             "burst",
             Value::Number { least: 1, most: u32::MAX as u64 },

@@ -27,6 +27,7 @@ pub(super) enum RawMeasure {
         rate: RawRate,
         burst: Option<NonZeroU32>,
     },
+    Tokens(RawRate),
     Window(RawRate),
 }
 
@@ -51,7 +52,7 @@ pub(super) struct Measures<'node> {
 }
 
 /// Those that this version acts on.
-const MEASURES: &[&str] = &["rate", "window", "calendar", "concurrent"];
+const MEASURES: &[&str] = &["rate", "window", "calendar", "concurrent", "tokens"];
 
 impl<'node> Measures<'node> {
     pub(super) fn take(fields: &mut Fields<'node>) -> Self {
@@ -137,6 +138,7 @@ impl<'node> Measures<'node> {
                 rate,
                 zone: zone.unwrap_or(Some(TimeZone::UTC))?,
             },
+            "tokens" => RawMeasure::Tokens(rate),
             "window" => RawMeasure::Window(rate),
             _ => RawMeasure::Rate {
                 rate,
@@ -173,6 +175,7 @@ impl Draft {
                 rates: self.check_rate(rate, report)?,
                 burst: *burst,
             }),
+            RawMeasure::Tokens(rate) => Some(Measure::Tokens(self.check_rate(rate, report)?)),
             RawMeasure::Window(rate) => Some(Measure::Window(self.check_rate(rate, report)?)),
         }
     }
