@@ -237,3 +237,57 @@ async fn names_of_a_dictionary_leave_nowhere_and_stand_in_no_file() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn rules_of_gitleaks_act_as_their_file_and_the_policy_say() {
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/data/gitleaks/rules.toml"
+    );
+    let leaks = format!(
+        "  packs: {{ gitleaks.tailspin-pair: flag }}\n  import: {{ gitleaks: {{ file: {file}, action: redact, skip: skipped }} }}\n"
+    );
+    let policy = policy(&leaks);
+    let cases = [
+        (
+            "use nwt_q7zt2lw9xc4vb8nm1kj5hg3d now",
+            "use [redacted:gitleaks.northwind-token] now",
+        ),
+        // Too little entropy, a word that stops it, and no end behind it.
+        (
+            "use nwt_aaaaaaaaaaaaaaaaaaaaaaaa now",
+            "use nwt_aaaaaaaaaaaaaaaaaaaaaaaa now",
+        ),
+        (
+            "nwt_q7zt2notarealkey1kj5hg3d .",
+            "nwt_q7zt2notarealkey1kj5hg3d .",
+        ),
+        (
+            "nwt_q7zt2lw9xc4vb8nm1kj5hg3dx",
+            "nwt_q7zt2lw9xc4vb8nm1kj5hg3dx",
+        ),
+        (
+            "MY_CONTOSO_KEY = \"q7zt2lw9xc4vb8nm1kj5hg3d-0pf6rs_\"",
+            "MY_CONTOSO_KEY = \"[redacted:gitleaks.contoso-key]\"",
+        ),
+        (
+            "contoso_example=q7zt2lw9xc4vb8nm1kj5hg3d-0pf6rs_",
+            "contoso_example=q7zt2lw9xc4vb8nm1kj5hg3d-0pf6rs_",
+        ),
+        (
+            "tailspin:abcd/ABCDEFGHIJ012345",
+            "tailspin:abcd/ABCDEFGHIJ012345",
+        ),
+        (
+            "-----BEGIN ADATUM KEY-----\nq7zt2lw9xc4vb8nm1kj5\n-----END ADATUM",
+            "[redacted:gitleaks.adatum-block] ADATUM",
+        ),
+        ("skp_abcdefghijkl", "skp_abcdefghijkl"),
+    ];
+    for (text, expected) in cases {
+        let steps = chat(text);
+        let agent = Upstream::scripted(move |_| steps.clone()).await;
+        let lictor = Lictor::spawn(&policy, agent.address).await;
+        assert_eq!(said(&page(&lictor).await), expected);
+    }
+}

@@ -80,7 +80,12 @@ impl Detectors {
         let is_custom = |name: &str| {
             let custom = config.custom.iter().map(|it| &it.name);
             let listed = config.listed.iter().map(|it| &it.name);
-            custom.chain(listed).any(|it| **it == *name)
+            // A pack of their own, too: `gitleaks` of `gitleaks.aws-access-token`.
+            let is_of = |it: &str| {
+                let rest = it.strip_prefix(name);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            };
+            custom.chain(listed).any(|it| is_of(it))
         };
         let is_known = |name: &str| packs::is_known(name) || is_custom(name);
         if let Some(name) = config.actions.keys().find(|name| !is_known(name)) {
@@ -387,7 +392,9 @@ const fn lower(severity: Severity) -> Severity {
 fn add_customs(config: &Config, armed: &mut Vec<Armed>) -> Result<Option<Customs>, CompileError> {
     let mut compiled = Vec::new();
     for custom in &config.custom {
+        let pack = custom.name.split('.').next().unwrap_or_default();
         let action = config.actions.get(&custom.name).copied();
+        let action = action.or_else(|| config.actions.get(pack).copied());
         let action = action.unwrap_or(custom.action);
         if action == LeakAction::Allow {
             continue;

@@ -43,7 +43,7 @@ pub use detectors::{CompileError, Detectors};
 #[doc(hidden)]
 pub use fuzz::{fuzz_chunking, fuzz_detectors, fuzz_plant};
 pub use grpc::Reply;
-pub use matcher::custom::{Cost, Custom, MAX_WORD_BYTES, Pattern, PatternError, Proof};
+pub use matcher::custom::{Cost, Custom, MAX_WORD_BYTES, Pattern, PatternError, Proof, Unless};
 pub use matcher::dictionary::{Dictionary, DictionaryError, Entry, Listed};
 pub use packs::{describe, detectors_page, known_names, may_be_session, sample};
 pub use websocket::{Messages, Payload, Released};

@@ -3,6 +3,7 @@
 mod allow;
 mod custom;
 mod dictionary;
+mod gitleaks;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use crate::config::language::policy::{AT_BOUND, DIRECTION, HOLD, LEAK_ACTIONS, L
 use crate::config::source::Span;
 use crate::config::tree::{Entry, quoted};
 use crate::model::{LeakAction, Mode};
-use crate::scan::{self, AtBound, Directions, Hold};
+use crate::scan::{self, AtBound, Custom, Directions, Hold};
 
 /// `leaks` as it is written.
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub(super) struct RawLeaks {
     packs: super::Named<LeakAction>,
     pub(super) custom: super::Named<RawCustom>,
     exceptions: super::Named<RawException>,
+    /// Rules of other scanners, and where their file is named.
+    imported: Option<(Span, (Span, Vec<Custom>))>,
     hold: Option<(Span, Hold)>,
     buffer: Option<(Span, u64)>,
     directions: Option<(Span, Directions)>,
@@ -67,6 +70,9 @@ impl Draft {
         if let Some(entry) = fields.take("detectors") {
             self.read_detectors(entry, report);
         }
+        if let Some(entry) = fields.take("import") {
+            self.read_import(entry, report);
+        }
         if let Some(entry) = fields.take("allow") {
             self.read_exceptions(entry, report);
         }
@@ -96,7 +102,10 @@ impl Draft {
     /// What packs, tests and exceptions may name: what is known, and what the policy describes itself.
     pub(super) fn detector_names<'a>(&'a self, known: &[&'a str]) -> Vec<&'a str> {
         let own = self.leaks.custom.keys().map(String::as_str);
-        known.iter().copied().chain(own).collect()
+        let imported = self.leaks.imported.iter();
+        let imported = imported.flat_map(|(_, (_, rules))| rules);
+        let imported = imported.map(|rule| &*rule.name);
+        known.iter().copied().chain(own).chain(imported).collect()
     }
 
     pub(super) fn check_leaks(
@@ -105,7 +114,8 @@ impl Draft {
         known: &[&str],
         report: &mut Diagnostics,
     ) -> scan::Config {
-        let (custom, listed) = self.check_detectors(built_in, report);
+        let (mut custom, listed) = self.check_detectors(built_in, report);
+        custom.extend(self.check_imported(report));
         let mut actions: BTreeMap<Box<str>, LeakAction> = BTreeMap::new();
         for (name, (span, action)) in &self.leaks.packs {
             check_detector(name, *span, known, report);

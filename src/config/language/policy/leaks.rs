@@ -51,7 +51,7 @@ pub(in crate::config) static LEAKS: Record = Record::new(
             "Rules of other scanners.",
         )
         .otherwise("none")
-        .planned(),
+        .examples(&["{ gitleaks: { file: gitleaks.toml, action: block } }"]),
         Field::new(
             "allow",
             Value::Map(&Map {
@@ -222,7 +222,7 @@ pub(in crate::config) static SAMPLES: Record = Record::new(
     ],
 );
 
-static IMPORT: Record = Record::new(
+pub(in crate::config) static IMPORT: Record = Record::new(
     "import",
     "Rules of other scanners.",
     &[Field::new(
@@ -231,13 +231,12 @@ static IMPORT: Record = Record::new(
         "Rules in the format of gitleaks.",
     )
     .required()
-    .examples(&["{ file: gitleaks.toml, action: block }"])
-    .planned()],
+    .examples(&["{ file: gitleaks.toml, action: block }"])],
 );
 
-static GITLEAKS: Record = Record::new(
+pub(in crate::config) static GITLEAKS: Record = Record::new(
     "gitleaks",
-    "A file of gitleaks rules.",
+    "A file of gitleaks rules, each a detector called `gitleaks.ID`. `lictor check` names each that cannot be taken, and why.",
     &[
         Field::new(
             "file",
@@ -245,24 +244,21 @@ static GITLEAKS: Record = Record::new(
             "The file, relative to this policy file.",
         )
         .required()
-        .examples(&["gitleaks.toml"])
-        .planned(),
+        .examples(&["gitleaks.toml"]),
         Field::new(
             "action",
             Value::Word(LEAK_ACTIONS),
             "What is done with their findings.",
         )
         .required()
-        .examples(&["block"])
-        .planned(),
+        .examples(&["block"]),
         Field::new(
             "skip",
             Value::OneOrMore(&Value::Text(&NAME)),
             "Rules that are left out, by id.",
         )
         .otherwise("none")
-        .examples(&["[generic-api-key]"])
-        .planned(),
+        .examples(&["[generic-api-key]"]),
     ],
 );
 

@@ -31,7 +31,8 @@ pub(in crate::config) use identities::{
     REQUIRE, SIGNATURE, SIGNATURE_KEYS, TYPES, WORKLOADS,
 };
 pub(in crate::config) use leaks::{
-    AT_BOUND, DETECTOR, DICTIONARY, DIRECTION, EXCEPTION, HOLD, LEAKS, PACKS, SAMPLES, SEVERITY,
+    AT_BOUND, DETECTOR, DICTIONARY, DIRECTION, EXCEPTION, GITLEAKS, HOLD, IMPORT, LEAKS, PACKS,
+    SAMPLES, SEVERITY,
 };
 pub(in crate::config) use limits::{LIMIT, LIMITS};
 pub(in crate::config) use proof::{CALLER, EXPECT, OUTCOME, PERSON, RESPONSE, TEST};

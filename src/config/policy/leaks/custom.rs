@@ -40,7 +40,7 @@ struct Sample {
 /// More words than say what something is.
 const MAX_WORDS: usize = 32;
 /// What all automata of a policy may take together.
-const MAX_AUTOMATA_BYTES: usize = 128 << 20;
+pub(super) const MAX_AUTOMATA_BYTES: usize = 128 << 20;
 
 const SEVERITIES: &[(&str, Severity)] = &[
     ("low", Severity::Low),
@@ -92,7 +92,8 @@ impl Draft {
 /// A name of a pack, or in one, is taken.
 fn check_free(name: &str, span: Span, known: &[&str], report: &mut Diagnostics) {
     let first = name.split('.').next();
-    let is_taken = known.iter().any(|known| known.split('.').next() == first);
+    let mut taken = known.iter().filter_map(|known| known.split('.').next());
+    let is_taken = first == Some(super::gitleaks::PACK) || taken.any(|pack| Some(pack) == first);
     if is_taken {
         let title = format_args!("{} is the name of a pack, or stands in one", quoted(name));
         report.push(
@@ -133,6 +134,7 @@ fn read(entry: &Entry, of_file: Mode, report: &mut Diagnostics) -> Option<RawCus
                 pattern: Arc::new(pattern?),
                 near: near.unwrap_or_default(),
                 proof: proof.map_or(Some(None), |proof| proof.map(Some))?,
+                unless: None,
                 action: enforced(action?, mode),
                 severity: severity?,
             };

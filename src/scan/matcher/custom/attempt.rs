@@ -168,9 +168,15 @@ impl Attempt {
         let text = view.slice(self.behind, until);
         let place = |at: u64| usize::try_from(at - self.behind).unwrap_or(usize::MAX);
         let whole = place(self.start)..place(end);
-        let secret = rule.pattern.secret(text, whole);
+        let secret = rule.pattern.secret(text, whole.clone());
         let body = text.get(secret.clone()).unwrap_or_default();
-        let is_one = !body.is_empty() && rule.proof.is_none_or(|proof| proof.holds_for(body));
+        let matched = text.get(whole).unwrap_or_default();
+        let is_one = !body.is_empty()
+            && rule.proof.is_none_or(|proof| proof.holds_for(body))
+            && !rule
+                .unless
+                .as_ref()
+                .is_some_and(|unless| unless.holds_for(body, matched));
         let outcome = Outcome {
             start: self.behind + secret.start as u64,
             end: self.behind + secret.end as u64,

@@ -14,6 +14,7 @@ mod pattern;
 mod proof;
 #[cfg(test)]
 mod tests;
+mod unless;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use self::near::MAX_WORD_BYTES;
 use self::near::Near;
 pub use self::pattern::{Pattern, PatternError};
 pub use self::proof::Proof;
+pub use self::unless::Unless;
 use super::super::detectors::Detectors;
 use super::view::View;
 use super::{Matcher, at_bound};
@@ -41,6 +43,8 @@ pub struct Custom {
     pub near: Vec<Box<str>>,
     /// What a match must pass.
     pub proof: Option<Proof>,
+    /// What must not hold for it.
+    pub unless: Option<Arc<Unless>>,
     /// What is done with a finding, unless `Config::actions` names it.
     pub action: LeakAction,
     /// How bad a finding is.
@@ -64,6 +68,7 @@ struct Rule {
     pattern: Arc<Pattern>,
     near: Near,
     proof: Option<Proof>,
+    unless: Option<Arc<Unless>>,
     holds: bool,
 }
 
@@ -91,6 +96,7 @@ impl Customs {
                 pattern: Arc::clone(&custom.pattern),
                 near: Near::new(&custom.near),
                 proof: custom.proof,
+                unless: custom.unless.clone(),
                 holds,
             })
             .collect();

@@ -86,11 +86,10 @@ impl PatternError {
 
 /// Which part of a match is secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::scan) enum Secret {
+enum Secret {
     /// The group of this name, or all of it.
     Named,
     /// The group of this number, if there is one, or all of it.
-    #[expect(dead_code, reason = "for rules of other scanners")]
     Numbered(usize),
 }
 
@@ -103,11 +102,23 @@ impl Pattern {
         Self::with(text, Secret::Named)
     }
 
-    pub(in crate::scan) fn with(text: &str, secret: Secret) -> Result<Self, PatternError> {
+    /// The same in the manner of gitleaks: the group of this number is secret, if there is one. What may be missing at the
+    /// beginning of a rule (`[\\w.-]{0,50}?`) says nothing then, and is left out.
+    ///
+    /// # Errors
+    /// As [`Pattern::new`].
+    pub fn of_gitleaks(text: &str, group: usize) -> Result<Self, PatternError> {
+        Self::with(text, Secret::Numbered(group))
+    }
+
+    fn with(text: &str, secret: Secret) -> Result<Self, PatternError> {
         if text.len() > MAX_TEXT_BYTES {
             return Err(PatternError::Long);
         }
-        let hir = parse(text)?;
+        let mut hir = parse(text)?;
+        if matches!(secret, Secret::Numbered(_)) && hir.properties().explicit_captures_len() > 0 {
+            hir = without_beginning(hir);
+        }
         let properties = hir.properties();
         let least = properties.minimum_len().unwrap_or(usize::MAX);
         if least < LEAST {
@@ -283,6 +294,22 @@ fn lead(hir: &Hir, group: u32) -> Option<Hir> {
     let at = parts.iter().position(is_group)?;
     let before = parts.get(..at).filter(|before| !before.is_empty())?;
     Some(Hir::concat(before.to_vec()))
+}
+
+/// Without what may be missing in front of a row, and holds no group and no condition.
+fn without_beginning(hir: Hir) -> Hir {
+    let HirKind::Concat(parts) = hir.kind() else {
+        return hir;
+    };
+    let says_nothing = |part: &&Hir| {
+        let properties = part.properties();
+        properties.minimum_len() == Some(0)
+            && properties.maximum_len() != Some(0)
+            && properties.explicit_captures_len() == 0
+            && properties.look_set().is_empty()
+    };
+    let rest = parts.iter().skip_while(says_nothing);
+    Hir::concat(rest.cloned().collect())
 }
 
 fn nfa(hir: &Hir, captures: WhichCaptures) -> Result<NFA, PatternError> {

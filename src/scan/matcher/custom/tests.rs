@@ -12,6 +12,7 @@ fn custom(name: &str, pattern: &str) -> Custom {
         pattern: Arc::new(Pattern::new(pattern).unwrap()),
         near: Vec::new(),
         proof: None,
+        unless: None,
         action: LeakAction::Redact,
         severity: Severity::Medium,
     }

@@ -22,6 +22,7 @@ fn own(action: LeakAction) -> Arc<Detectors> {
         pattern: Arc::new(Pattern::new(pattern).unwrap()),
         near: near.iter().map(|word| Box::from(*word)).collect(),
         proof,
+        unless: None,
         action,
         severity: Severity::High,
     };
