@@ -228,7 +228,10 @@ async fn a_pinned_tool_is_gone_once_it_is_described_otherwise() {
     let stage = Stage::under(&policy).await;
     let session = stage.begin(&stage.ana).await;
     let call = async |cursor: Option<&str>| {
-        let params = cursor.map_or(json!({}), |cursor| json!({"cursor": cursor}));
+        let mut params = json!({});
+        if let Some(cursor) = cursor {
+            params["cursor"] = json!(cursor);
+        }
         let list = stage.call(&stage.ana, &session, "tools/list", params);
         let shown = list.await.0.text().contains("search_docs");
         let params = json!({"name": "search_docs", "arguments": {}});
