@@ -43,6 +43,8 @@ pub(super) enum Engine {
 pub(super) enum End {
     Reached,
     Open,
+    /// Nothing was read yet.
+    Fresh,
 }
 
 /// `deflate`, of which nobody says which kind it is.
@@ -58,7 +60,7 @@ impl Engine {
             Coding::Brotli => Self::Brotli(Box::new(brotli()), End::Open),
             Coding::Deflate => Self::Deflate(Deflate::Unknown(None), End::Open),
             Coding::Gzip => Self::Gzip(Decompress::new_gzip(DEFLATE_WINDOW), End::Open),
-            Coding::Zstd => Self::Zstd(zstd(), End::Open),
+            Coding::Zstd => Self::Zstd(zstd(), End::Fresh),
         }
     }
 
@@ -79,11 +81,11 @@ impl Engine {
         match self {
             Self::Brotli(state, end) => match end {
                 End::Reached => Err(CodingError::Trailing(Coding::Brotli)),
-                End::Open => step_brotli(state, end, input, room),
+                End::Open | End::Fresh => step_brotli(state, end, input, room),
             },
             Self::Deflate(deflate, end) => match end {
                 End::Reached => Err(CodingError::Trailing(Coding::Deflate)),
-                End::Open => deflate.step(end, input, room),
+                End::Open | End::Fresh => deflate.step(end, input, room),
             },
             Self::Gzip(inflate, end) => {
                 if *end == End::Reached {
@@ -100,6 +102,12 @@ impl Engine {
                 if *end == End::Reached && !input.first().is_some_and(begins) {
                     return Err(CodingError::Trailing(Coding::Zstd));
                 }
+                // A frame that is there whole would be read in another way, which takes other frames for broken: its first
+                // byte comes alone, so that it does not matter how a body is cut.
+                let input = match end {
+                    End::Reached | End::Fresh => input.get(..1).unwrap_or_default(),
+                    End::Open => input,
+                };
                 step_zstd(context, end, input, room)
             }
         }

@@ -480,13 +480,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<'_, S> {
         Ended::Closed
     }
 
-    /// Whether something arrives that nobody will read. A caller that has its answer closes.
+    /// Whether something has arrived that nobody has read.
     async fn has_more(&mut self) -> bool {
-        let filled = std::future::poll_fn(|cx| {
+        std::future::poll_fn(|cx| {
             let filled = poll_fill(cx, self.io, &mut self.inbox, READ_HEAD);
-            filled.map(|filled| matches!(filled, Ok(1..)))
-        });
-        tokio::time::timeout(MORE, filled).await.unwrap_or(false)
+            Poll::Ready(matches!(filled, Poll::Ready(Ok(1..))))
+        })
+        .await
     }
 
     async fn read_off(&mut self) {
@@ -534,10 +534,6 @@ const HALF_CLOSED: Duration = Duration::from_secs(1);
 /// How long a connection waits for its next request after the process was told to stop, so that a request
 /// that is on its way is answered and told to go elsewhere. Arbitrary.
 const LAST_CHANCE: Duration = Duration::from_millis(500);
-
-/// How long something is waited for that would turn a close into a reset, which takes the answer with it: what was sent in the same
-/// moment as the request is on its way. Arbitrary.
-const MORE: Duration = Duration::from_millis(100);
 
 /// How long, and for how many bytes, what a caller sends after its answer is read and thrown away.
 const LINGER: Duration = Duration::from_secs(3);

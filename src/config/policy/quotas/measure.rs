@@ -126,6 +126,8 @@ impl<'node> Measures<'node> {
                 },
             });
         }
+        // Where it does not belong it has mistakes of its own all the same.
+        let _misplaced = self.queue.map(|queue| read_queue(queue, None, report));
         let rate = read_rate(&entry.value, name, report);
         let burst = self.burst.filter(|_| is_whole).map(|burst| {
             let rate = rate.as_ref();
