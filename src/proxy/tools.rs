@@ -11,7 +11,7 @@ use crate::protocol;
 /// The descriptions of an agent's pinned tools, by their hashes. It outlives policies: a tool that has changed stays changed when
 /// they are loaded anew.
 ///
-/// Holds at most as many tools as policies have pinned, and no more than [`MOST`]; behind that the ones that were first stay.
+/// Holds at most as many tools as policies have pinned, and no more than 4096; behind that the ones that were first stay.
 #[derive(Debug, Default)]
 pub struct ToolMemory(Mutex<HashMap<Box<str>, String>>);
 
