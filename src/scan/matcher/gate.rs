@@ -1,5 +1,7 @@
 //! Passes over text in which no anchor can begin, several times faster than the automaton.
 
+use super::bits::Bits;
+
 /// One table for each of the first bytes of an anchor; the anchors are spread over 32 buckets, and an anchor
 /// may begin where one bucket is in all of them. Unlike the automaton's, the look-ups do not depend on each
 /// other. The fourth is asked only where the first three agree, which prose does once in twenty words.
@@ -8,19 +10,13 @@
 /// two or the last two are such a pair, wherever it begins.
 pub(in crate::scan) struct Gate {
     tables: Box<[[u32; 256]; 4]>,
-    pairs: Box<Pairs>,
-    triples: Box<Triples>,
+    /// The pairs that an anchor may have for its first two bytes, or for its second and third. To tell those apart takes more
+    /// for each pair than it saves for the few that are looked at again.
+    pairs: Bits,
+    /// The hashes of three bytes that an anchor may begin with. Where there are many anchors in a bucket, most of what its
+    /// tables agree on begins none of them, and this tells.
+    triples: Bits,
 }
-
-/// A bit for each pair of bytes: whether an anchor may have it for its first two bytes, or for its second and
-/// third. To tell those apart takes more for each pair than it saves for the few that are looked at again.
-struct Pairs([u64; PAIR_WORDS]);
-
-/// A bit for the hash of three bytes: whether an anchor may begin with them. Where there are many anchors in a bucket, most
-/// of what its tables agree on begins none of them, and this tells.
-struct Triples([u64; PAIR_WORDS]);
-
-const PAIR_WORDS: usize = 256 * 256 / 64;
 
 /// The last bytes of a text, which the gate cannot judge.
 const AHEAD: usize = 2;
@@ -33,8 +29,8 @@ impl Gate {
         // Neighbours share their first bytes, so a bucket of neighbours says more.
         anchors.sort_unstable();
         let mut tables = Box::new([[0; 256]; 4]);
-        let mut pairs = Box::new(Pairs([0; PAIR_WORDS]));
-        let mut triples = Box::new(Triples([0; PAIR_WORDS]));
+        let mut pairs = Bits::default();
+        let mut triples = Bits::default();
         for (place, anchor) in anchors.iter().enumerate() {
             let bucket = 1_u32 << (place * 32 / anchors.len());
             for (nth, table) in tables.iter_mut().enumerate() {
@@ -47,13 +43,13 @@ impl Gate {
             if let &[one, two, ..] = *anchor {
                 (0..=u8::MAX)
                     .filter(|byte| may_stand(anchor, 2, *byte))
-                    .for_each(|three| triples.insert([one, two, three]));
+                    .for_each(|three| triples.insert(triple([one, two, three])));
             }
             for first in [0, 1] {
                 for one in (0..=u8::MAX).filter(|byte| may_stand(anchor, first, *byte)) {
                     (0..=u8::MAX)
                         .filter(|byte| may_stand(anchor, first + 1, *byte))
-                        .for_each(|two| pairs.insert([one, two]));
+                        .for_each(|two| pairs.insert(pair([one, two])));
                 }
             }
         }
@@ -92,8 +88,8 @@ impl Gate {
     /// Where the first three tables agree for the first time, and on which buckets.
     fn next(&self, text: &[u8]) -> Option<(usize, u32)> {
         let (pairs, _) = text.as_chunks::<2>();
-        pairs.iter().enumerate().find_map(|(nth, pair)| {
-            if !self.pairs.contain(*pair) {
+        pairs.iter().enumerate().find_map(|(nth, bytes)| {
+            if !self.pairs.contain(pair(*bytes)) {
                 return None;
             }
             let at = 2 * nth;
@@ -106,7 +102,7 @@ impl Gate {
     fn agree(&self, text: &[u8], start: usize) -> Option<(usize, u32)> {
         let [first, second, third, _] = &*self.tables;
         let &[one, two, three] = text.get(start..)?.first_chunk()?;
-        if !self.triples.contain([one, two, three]) {
+        if !self.triples.contain(triple([one, two, three])) {
             return None;
         }
         #[expect(clippy::indexing_slicing, reason = "a u8 is always below 256")]
@@ -124,46 +120,17 @@ fn may_stand(anchor: &[u8], nth: usize, byte: u8) -> bool {
     }
 }
 
-impl Pairs {
-    fn insert(&mut self, pair: [u8; 2]) {
-        let pair = usize::from(u16::from_le_bytes(pair));
-        if let Some(word) = self.0.get_mut(pair / 64) {
-            *word |= 1 << (pair % 64);
-        }
-    }
-
-    #[inline]
-    fn contain(&self, pair: [u8; 2]) -> bool {
-        let pair = usize::from(u16::from_le_bytes(pair));
-        self.0
-            .get(pair / 64)
-            .is_some_and(|word| word >> (pair % 64) & 1 != 0)
-    }
+/// Two bytes as a number.
+const fn pair(bytes: [u8; 2]) -> u16 {
+    u16::from_le_bytes(bytes)
 }
 
-impl Triples {
-    fn insert(&mut self, triple: [u8; 3]) {
-        let place = Self::place(triple);
-        if let Some(word) = self.0.get_mut(place / 64) {
-            *word |= 1 << (place % 64);
-        }
-    }
-
-    #[inline]
-    fn contain(&self, triple: [u8; 3]) -> bool {
-        let place = Self::place(triple);
-        self.0
-            .get(place / 64)
-            .is_some_and(|word| word >> (place % 64) & 1 != 0)
-    }
-
-    /// Sixteen bits of a multiplicative hash.
-    fn place([one, two, three]: [u8; 3]) -> usize {
-        let [.., low, high] = u32::from_le_bytes([one, two, three, 0])
-            .wrapping_mul(0x9E37_79B1)
-            .to_le_bytes();
-        usize::from(u16::from_le_bytes([low, high]))
-    }
+/// Sixteen bits of a multiplicative hash of three bytes.
+fn triple([one, two, three]: [u8; 3]) -> u16 {
+    let [.., low, high] = u32::from_le_bytes([one, two, three, 0])
+        .wrapping_mul(0x9E37_79B1)
+        .to_le_bytes();
+    u16::from_le_bytes([low, high])
 }
 
 impl std::fmt::Debug for Gate {

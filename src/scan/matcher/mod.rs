@@ -15,6 +15,7 @@
 
 mod assigned;
 mod authority;
+mod bits;
 mod card;
 pub(in crate::scan) mod custom;
 pub(in crate::scan) mod dictionary;

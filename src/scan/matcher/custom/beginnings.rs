@@ -5,16 +5,16 @@ use std::ops::Range;
 use regex_automata::dfa::Automaton;
 use regex_automata::util::primitives::StateID;
 
+use super::super::bits::Bits;
 use super::pattern::Pattern;
 
 /// So many bytes are looked at.
 const BYTES: usize = 4;
-const PAIR_WORDS: usize = 256 * 256 / 64;
 
 /// Filters places by which no pattern begins. What passes is begun, and may end soon.
 pub(super) struct Beginnings {
-    /// A bit for each pair of bytes: whether any pattern may begin with it.
-    pairs: Box<[u64; PAIR_WORDS]>,
+    /// The pairs of bytes that any pattern may begin with.
+    pairs: Bits,
     /// By place, byte and then 64 patterns at a time: a bit for each that may have it there.
     tables: Vec<u64>,
     /// How many times 64 patterns there are.
@@ -25,7 +25,7 @@ impl Beginnings {
     pub(super) fn new<'a>(patterns: impl Iterator<Item = &'a Pattern> + Clone) -> Self {
         let words = patterns.clone().count().div_ceil(64);
         let mut beginnings = Self {
-            pairs: Box::new([0; PAIR_WORDS]),
+            pairs: Bits::default(),
             tables: vec![0; BYTES * 256 * words],
             words,
         };
@@ -49,7 +49,7 @@ impl Beginnings {
                 return;
             };
             if let &[one, two, ..] = next
-                && !self.may_have_pair([one, two])
+                && !self.pairs.contain(u16::from_le_bytes([one, two]))
             {
                 continue;
             }
@@ -64,13 +64,6 @@ impl Beginnings {
                 }
             }
         }
-    }
-
-    #[inline]
-    fn may_have_pair(&self, pair: [u8; 2]) -> bool {
-        let pair = usize::from(u16::from_le_bytes(pair));
-        let word = self.pairs.get(pair / 64).copied().unwrap_or_default();
-        word >> (pair % 64) & 1 != 0
     }
 
     #[inline]
@@ -98,7 +91,7 @@ impl Beginnings {
                 if place == 0 {
                     for second in 0..=u8::MAX {
                         if after.iter().any(|state| lives(whole, *state, second)) {
-                            self.allow_pair([byte, second]);
+                            self.pairs.insert(u16::from_le_bytes([byte, second]));
                         }
                     }
                 }
@@ -114,13 +107,6 @@ impl Beginnings {
         let index = (place * 256 + usize::from(byte)) * self.words + rule / 64;
         if let Some(word) = self.tables.get_mut(index) {
             *word |= 1 << (rule % 64);
-        }
-    }
-
-    fn allow_pair(&mut self, pair: [u8; 2]) {
-        let pair = usize::from(u16::from_le_bytes(pair));
-        if let Some(word) = self.pairs.get_mut(pair / 64) {
-            *word |= 1 << (pair % 64);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Tells at a glance that no word stands before a number, which is so for most.
 
+use super::super::bits::Bits;
 use super::super::view::View;
 
 /// Tells at a glance that no word begins somewhere.
@@ -10,9 +11,6 @@ pub(super) struct Hint {
     /// The same of its first two bytes, which is all that most other words need.
     pairs: Bits,
 }
-
-#[derive(Debug)]
-struct Bits(Box<[u64; Self::WORDS]>);
 
 impl Hint {
     /// So much of a word is compared.
@@ -110,28 +108,6 @@ fn hash(word: &[u8]) -> u16 {
 
 fn pair(one: u8, two: u8) -> u16 {
     u16::from_le_bytes([one.to_ascii_lowercase(), two.to_ascii_lowercase()])
-}
-
-impl Default for Bits {
-    fn default() -> Self {
-        Self(Box::new([0; Self::WORDS]))
-    }
-}
-
-impl Bits {
-    const WORDS: usize = (1 << 16) / 64;
-
-    fn insert(&mut self, place: u16) {
-        if let Some(word) = self.0.get_mut(usize::from(place) / 64) {
-            *word |= 1 << (place % 64);
-        }
-    }
-
-    #[inline]
-    fn contain(&self, place: u16) -> bool {
-        let word = self.0.get(usize::from(place) / 64);
-        word.is_some_and(|word| word >> (place % 64) & 1 != 0)
-    }
 }
 
 /// A byte of a word.
