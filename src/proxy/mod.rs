@@ -1,12 +1,13 @@
 //! The order of the rooms.
 //!
 //! Owns what one call passes through, in which order, and what its answer looks like; decides nothing
-//! itself. `connection` serves one connection, for one of the `agents`; `pipeline` one call, `search` reads what callers send, `answer` what the agent says before
+//! itself. `connection` serves one connection, for one of the `agents`; `pipeline` one call, `admission` what stands between it and the agent, `search` reads what callers send, `answer` what the agent says before
 //! its head leaves, `readable` and `coded` whether and how that can be read, `screen` what leaves while it runs, `farewell`
 //! lets that arrive when the rest is cut, `card` says what is told of the agent, `hygiene` which fields travel, `trace` which trace a call is
 //! part of, and `reply` is the single place where a refusal
 //! gets its words. `upgrade` opens a WebSocket, `tunnel` is its life, and `relay` what the agent says in it.
 
+mod admission;
 mod agents;
 mod answer;
 mod candidate;

@@ -16,16 +16,15 @@ use crate::coding::Accepted;
 use crate::http1;
 use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
-use crate::model::{
-    Binding, Call, DecisionId, Dialect, Principal, Protocol, Reason, Refusal, RequestId,
-};
-use crate::policy::{Limits, Permit};
+use crate::model::{Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId};
+use crate::policy::Limits;
 use crate::protocol::{self, Head, Listing, Malformed, Observer};
-use crate::quota::{self, Admission, Admitted, Estimate};
+use crate::quota::Admission;
 use crate::telemetry::chain;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
 use crate::websocket::Handshake;
 
+use super::admission::Gate;
 use super::agents::{Agent, Chosen};
 use super::answer::{Answer, Answered, Judged};
 use super::card::AgentCards;
@@ -411,37 +410,8 @@ impl Walk<'_> {
         if let Some(answered) = self.metadata(&parts, &case)? {
             return Ok(answered);
         }
-        let admitted = match self.permit(&case, &limits) {
-            Ok(permit) => {
-                let tokens = self.estimate(&case, inbound.judged());
-                self.fit(&case, &limits, permit, tokens).await
-            }
-            Err(refusal) => Err(refusal),
-        };
-        let admitted = admitted.and_then(|mut admission| match leak {
-            None => Ok(admission),
-            Some(refusal) => {
-                // No model reads it.
-                admission.settle(0, clock::now());
-                Err(refusal)
-            }
-        });
-        let admission = match admitted {
-            Ok(admission) => admission,
-            Err(refusal) => {
-                let ledger = &self.agent().ledger;
-                ledger.release(&case.principal, &case.call, &case.facts);
-                return Err(refusal);
-            }
-        };
-        if let Some(hooks) = &self.snapshot.hooks
-            && let Err(refusal) = hooks.admit(&self.parts().resolver, &case.call).await
-        {
-            let ledger = &self.agent().ledger;
-            ledger.release(&case.principal, &case.call, &case.facts);
-            return Err(refusal);
-        }
-        self.confirm(&mut case).await?;
+        let body = inbound.judged();
+        let admission = self.gate().admit(&mut case, &limits, body, leak).await?;
         if matches!(case.call.dialect, Dialect::A2a(_, Binding::Grpc)) {
             // Whose the tasks are is read out of the answer.
             headers::ask_for_plain_messages(&mut parts.headers);
@@ -513,23 +483,15 @@ impl Walk<'_> {
         answer.judge(response, admission).await
     }
 
-    /// Makes what the call chose the caller's before the agent can know of it. What another has got meanwhile is judged as
-    /// that.
-    async fn confirm(&self, case: &mut Case) -> Result<(), Refusal> {
-        let before = case.facts;
-        let ledger = &self.agent().ledger;
-        let (principal, call) = (Arc::clone(&case.principal), &case.call);
-        let confirming = ledger.confirm(&principal, call, &mut case.facts, clock::now());
-        confirming.await?;
-        if case.facts == before {
-            return Ok(());
+    /// What stands between the call and the agent.
+    fn gate(&mut self) -> Gate<'_> {
+        Gate {
+            proxy: self.proxy,
+            snapshot: self.snapshot,
+            agent: self.proxy.parts().agents.at(self.inlet.agent),
+            toll: self.toll,
+            started: self.started,
         }
-        let question = case.question(&self.proxy.parts().agent);
-        self.snapshot
-            .policy
-            .decide(&question)
-            .into_permit()
-            .map(drop)
     }
 
     /// Says who issues tokens, to anybody whom no rule denies it: nobody can have a token before.
@@ -563,95 +525,6 @@ impl Walk<'_> {
             head,
             body: Judged::Whole(document, None),
         }))
-    }
-
-    /// Revocations, then policy.
-    fn permit(&mut self, case: &Case, limits: &Limits) -> Result<Permit, Refusal> {
-        let question = case.question(&self.proxy.parts().agent);
-        self.proxy
-            .revocations
-            .load()
-            .judge(&question, None)
-            .map_err(|refusal| *refusal)?;
-        self.toll.asked(self.snapshot, &question);
-        let decision = self.snapshot.policy.decide(&question);
-        if let Some(candidate) = &self.snapshot.candidate
-            && let Some(verdict) = candidate.judge(&question, &decision, self.toll.decision())
-        {
-            self.toll.differs(verdict);
-        }
-        if let Some(shadow) = decision.shadow() {
-            self.toll.shadowed(shadow);
-        }
-        let permit = decision.into_permit()?;
-        self.agent().tools.admit(&self.snapshot.policy, &question)?;
-        self.toll.allowed(permit.rule());
-        let hygiene = &self.snapshot.hygiene;
-        hygiene.check_tenant(&case.call, &case.principal.tenant)?;
-        // Only now it is known how long the call may take.
-        if clock::now() >= self.started + limits.time {
-            return Err(Refusal::new(Reason::RequestTimeout)
-                .detail(format_args!("read for longer than {:?}", limits.time)));
-        }
-        if case
-            .size
-            .is_some_and(|size| size > limits.request_bytes as u64)
-        {
-            return Err(Refusal::new(Reason::RequestTooLarge)
-                .detail(format_args!("above {} bytes", limits.request_bytes)));
-        }
-        Ok(permit)
-    }
-
-    /// How many tokens the call may use, where a quota counts them.
-    fn estimate(&self, case: &Case, body: Option<&[u8]>) -> Estimate {
-        let action = &case.call.action;
-        if action.protocol != Protocol::Llm || !self.snapshot.quotas.count_tokens() {
-            return Estimate::default();
-        }
-        let asked = body.map_or(0, protocol::asked_tokens);
-        Estimate::new(case.size.unwrap_or(0), asked)
-    }
-
-    /// The quotas. A call may have to wait for its turn, no longer than its time lasts.
-    async fn fit(
-        &mut self,
-        case: &Case,
-        limits: &Limits,
-        mut permit: Permit,
-        tokens: Estimate,
-    ) -> Result<Admission, Refusal> {
-        let ends = self.started + limits.time;
-        let mut turn = quota::Turn::default();
-        loop {
-            let parts = self.proxy.parts();
-            let subject = quota::Subject {
-                agent: &parts.agent,
-                principal: &case.principal,
-                action: &case.call.action,
-                tokens,
-                source: case.source,
-                now: clock::now(),
-                at: clock::wall(),
-            };
-            let quotas = &self.snapshot.quotas;
-            let queued = match quotas.admit(&parts.quota_store, permit, &subject, turn)? {
-                Admitted::Now(admission) => {
-                    if let Some(shadow) = admission.shadow() {
-                        self.toll.shadowed(shadow);
-                    }
-                    return Ok(admission);
-                }
-                Admitted::Queued(queued) => queued,
-            };
-            let since = clock::now();
-            let until = (since + queued.patience()).min(ends);
-            let refusal = queued.refusal();
-            let waited = tokio::time::timeout_at(until.into(), queued.turn()).await;
-            // What was waited for is a place at the agent.
-            self.toll.waited_for_agent(clock::now() - since);
-            (permit, turn) = waited.map_err(|_elapsed| refusal)?;
-        }
     }
 
     /// Lets an admitted call out to the agent.
