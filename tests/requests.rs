@@ -195,8 +195,12 @@ async fn what_cannot_be_searched_or_changed_is_refused() {
     }
     let upgrade = b"GET /chat HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
                     sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-    let got = stage.lictor.client().await.exchange("GET", upgrade).await;
+    // Where policies speak of JSON-RPC, calls in it are searched; elsewhere nobody reads what is said.
+    let pages = policy("request", "redact").replace("a2a:*", "http:GET /chat");
+    let unread = Stage::new(&pages).await;
+    let got = unread.lictor.client().await.exchange("GET", upgrade).await;
     assert_eq!(got.status(), 400, "{got:?}");
+    assert_eq!(unread.agent.requests().len(), 0);
     assert_eq!(stage.agent.requests().len(), 0);
     assert_eq!(stage.send(&post(signed, "nothing")).await.status(), 200);
 }

@@ -5,183 +5,22 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::net::{TcpListener, TcpStream};
 
 use support::client::Client;
-use support::http1::{Message, Wire};
 use support::lictor::{EVERYBODY, Lictor, Setup};
 use support::tls::Certificates;
+use support::websocket::{
+    Agent, BINARY, CLOSE, KEY, PING, TEXT, accept_of, agreed, bytes, close, closed_with, frame,
+    head, open, rest, said, told, wish,
+};
 use support::{eventually, secrets, within};
 
 mod support;
 
-const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-
-const WISH: &str = "host: agent.example\r\nupgrade: websocket\r\nconnection: keep-alive, Upgrade\r\n\
-    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n";
-
-const TEXT: u8 = 0x81;
-const BINARY: u8 = 0x82;
-const CLOSE: u8 = 0x88;
-const PING: u8 = 0x89;
-
-fn wish(more: &str) -> Vec<u8> {
-    format!("GET /chat?x=1 HTTP/1.1\r\n{WISH}{more}\r\n").into_bytes()
-}
-
-fn accept_of(key: &str) -> String {
-    let salted = format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
-    STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, salted.as_bytes()))
-}
-
-fn agreed(more: &str) -> Vec<u8> {
-    let accept = accept_of(KEY);
-    format!(
-        "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
-         sec-websocket-accept: {accept}\r\n{more}\r\n"
-    )
-    .into_bytes()
-}
-
-/// A frame by hand. `first` is its first byte.
-fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
-    let masked = if mask.is_some() { 0x80 } else { 0 };
-    let mut wire = vec![first];
-    match payload.len() {
-        length @ ..=125 => wire.push(masked | u8::try_from(length).unwrap()),
-        length @ ..=0xffff => {
-            wire.push(masked | 126);
-            wire.extend(u16::try_from(length).unwrap().to_be_bytes());
-        }
-        length => {
-            wire.push(masked | 127);
-            wire.extend((length as u64).to_be_bytes());
-        }
-    }
-    let mask = mask.inspect(|mask| wire.extend(mask)).unwrap_or_default();
-    wire.extend(payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b));
-    wire
-}
-
-/// One of a caller.
-fn said(first: u8, payload: &[u8]) -> Vec<u8> {
-    frame(first, payload, Some([7, 0x80, 1, 0xff]))
-}
-
-/// One of the agent.
-fn told(first: u8, payload: &[u8]) -> Vec<u8> {
-    frame(first, payload, None)
-}
-
-fn close(code: u16) -> Vec<u8> {
-    code.to_be_bytes().to_vec()
-}
-
-/// An agent whose side the test itself plays.
-struct Agent {
-    listener: TcpListener,
-}
-
-impl Agent {
-    async fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self { listener }
-    }
-
-    async fn lictor(&self, more: &str) -> Lictor {
-        Lictor::spawn(&format!("{EVERYBODY}{more}"), self.address()).await
-    }
-
-    fn address(&self) -> std::net::SocketAddr {
-        self.listener.local_addr().unwrap()
-    }
-
-    /// The next connection of lictor, and the request on it.
-    async fn asked(&self) -> (Message, Wire<TcpStream>) {
-        let (stream, _) = within("lictor at the agent", self.listener.accept())
-            .await
-            .unwrap();
-        let mut wire = Wire::new(stream);
-        let request = within("a request", wire.request()).await.unwrap();
-        (request.unwrap(), wire)
-    }
-
-    async fn is_not_asked(&self) {
-        let asked = tokio::time::timeout(Duration::from_millis(200), self.listener.accept());
-        assert!(asked.await.is_err(), "the agent was asked");
-    }
-}
-
-/// Both ends of a tunnel.
-struct Ends {
-    caller: Client,
-    agent: Wire<TcpStream>,
-    request: Message,
-    answer: Message,
-}
-
-/// A tunnel in plain text, with these fields more of the caller and of the agent.
-async fn open(lictor: &Lictor, agent: &Agent, wished: &str, more: &str) -> Ends {
-    let mut caller = lictor.client().await;
-    caller.wire.send(&wish(wished)).await.unwrap();
-    let (request, mut wire) = agent.asked().await;
-    wire.send(&agreed(more)).await.unwrap();
-    let answer = head(&mut caller).await;
-    Ends {
-        caller,
-        agent: wire,
-        request,
-        answer,
-    }
-}
-
-/// The head of an answer, whatever its status.
-async fn head(caller: &mut Client) -> Message {
-    within("an answer", caller.wire.any_head()).await.unwrap()
-}
-
-/// So many bytes, or what there is until the end.
-async fn bytes<S>(wire: &mut Wire<S>, most: usize) -> Vec<u8>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    let mut all = Vec::new();
-    within("bytes", async {
-        while all.len() < most {
-            match wire.raw().await {
-                Ok(Some(piece)) => all.extend(piece),
-                Ok(None) | Err(_) => return,
-            }
-        }
-    })
-    .await;
-    all
-}
-
-/// Everything until the end.
-async fn rest<S>(wire: &mut Wire<S>) -> Vec<u8>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
-{
-    bytes(wire, usize::MAX).await
-}
-
-/// The code of the close frame that these bytes begin with.
-fn closed_with(wire: &[u8]) -> Option<u16> {
-    let (&[first, second], body) = wire.split_first_chunk()?;
-    let masked = second & 0x80 != 0;
-    assert_eq!(first, CLOSE, "{wire:02x?}");
-    let (code, mask) = if masked {
-        (body.get(4..6)?, body.get(..2)?)
-    } else {
-        (body.get(..2)?, &[0, 0][..])
-    };
-    Some(u16::from_be_bytes([code[0] ^ mask[0], code[1] ^ mask[1]]))
-}
+/// Under policies that speak of no JSON-RPC nobody reads what callers say.
+const PAGES: &str =
+    "lictor: v1\nrules:\n  pages: { allow: \"http:* /**\", from: { anonymous: true } }\n";
 
 async fn record(lictor: &Lictor) -> Value {
     eventually("the record", async || lictor.audit().pop()).await
@@ -556,9 +395,9 @@ async fn a_drain_gives_its_grace_and_then_closes_both_ends() {
 }
 
 #[tokio::test]
-async fn compression_is_left_to_the_ends_where_nothing_is_scanned() {
+async fn compression_is_left_to_the_ends_where_nothing_is_read() {
     let agent = Agent::new().await;
-    let lictor = agent.lictor("").await;
+    let lictor = Lictor::spawn(PAGES, agent.address()).await;
     let offer = "sec-websocket-extensions: permessage-deflate; client_max_window_bits\r\n";
     let chosen = "sec-websocket-extensions: permessage-deflate\r\n";
     let mut ends = open(&lictor, &agent, offer, chosen).await;
@@ -612,7 +451,7 @@ async fn recorded_traffic_passes_byte_by_byte() {
         ("leaks:\n  packs: { credentials: redact }\n", false),
     ] {
         let agent = Agent::new().await;
-        let lictor = agent.lictor(leaks).await;
+        let lictor = Lictor::spawn(&format!("{PAGES}{leaks}"), agent.address()).await;
         for exchange in recorded["exchanges"].as_array().unwrap() {
             let lines = |side: &str| {
                 let headers = exchange[side]["headers"].as_array().unwrap().iter();

@@ -151,6 +151,9 @@ fn who(line: &mut Object<'_>, record: &Record) {
     if let Some(id) = record.trace_id {
         line.text("traceId", id.text(&mut [0; 32]));
     }
+    if let Some(id) = record.tunnel {
+        line.text("tunnel", id.text(&mut [0; 32]));
+    }
     if let Some(generation) = &record.generation {
         put_generation(line, "generation", generation);
     }

@@ -24,6 +24,8 @@ pub struct Record {
     pub request_id: Option<RequestId>,
     /// The trace that the call is part of.
     pub trace_id: Option<TraceId>,
+    /// The decision that opened the tunnel in a message of which it was asked.
+    pub tunnel: Option<DecisionId>,
     /// Which policies judged.
     pub generation: Option<Generation>,
     /// Who calls; `None` until a credential was verified or found absent.

@@ -6,8 +6,10 @@ use http::uri::PathAndQuery;
 use serde::de::IgnoredAny;
 
 use super::listing::Tasks;
-use super::{Carrier, Listing, Observer, Viewer, path, read_head, tool_call};
-use crate::model::{Protocols, ToolArgs};
+use super::{
+    Carrier, Heard, Listing, Observer, Said, Tunnelled, Viewer, path, read_head, tool_call,
+};
+use crate::model::{Protocols, RpcId, ToolArgs};
 
 /// Reads `data` as a path, and then as all the servers that we know of.
 ///
@@ -128,6 +130,7 @@ pub fn fuzz_read_call(data: &[u8]) {
         return;
     };
     let _ = head.wants_body(Some(body));
+    fuzz_tunnelled(&head.tunnelled(&parts.headers), body);
     let Ok(call) = head.into_call(Some(body), 64) else {
         return;
     };
@@ -155,6 +158,25 @@ pub fn fuzz_read_call(data: &[u8]) {
         });
         assert_eq!(whole, pieces, "the cut changed what was learned");
     }
+}
+
+/// Reads `message` as one of a tunnel, of either end.
+fn fuzz_tunnelled(reader: &Tunnelled, message: &[u8]) {
+    let _ = Heard::read(message);
+    let Ok(Some(Said {
+        call,
+        key: Some(key),
+    })) = reader.read(message, 64)
+    else {
+        return;
+    };
+    let id = call.rpc_id.as_ref().map(RpcId::as_json);
+    let answer = format!("{{\"id\":{},\"result\":{{}}}}", id.unwrap_or_default());
+    let answered = match Heard::read(answer.as_bytes()) {
+        Heard::Answer(reply) => reply.key(),
+        Heard::Other | Heard::Unreadable => None,
+    };
+    assert_eq!(answered, Some(key), "the answer to something else");
 }
 
 const LISTINGS: [Listing; 4] = [
@@ -221,10 +243,38 @@ mod tests {
         "null",
     ];
 
+    /// What ids are made of.
+    const SAID: &[&str] = &[
+        "1",
+        "-",
+        "0",
+        ".",
+        "e",
+        "9007199254740991",
+        "9007199254740993",
+        "\"",
+        "a",
+        "\\u0061",
+        "\\/",
+        "null",
+        " ",
+        ",",
+        "{",
+        "}",
+        "\"params\":{}",
+    ];
+
     proptest! {
         #[test]
         fn nothing_foreign_is_left_in_a_list(pieces in proptest::collection::vec(select(LISTED), 0..16)) {
             fuzz_read_call(format!("\u{10}{}", pieces.concat()).as_bytes());
+        }
+
+        #[test]
+        fn an_answer_in_a_tunnel_finds_its_request(pieces in proptest::collection::vec(select(SAID), 0..12)) {
+            let text = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"tools/list\",\"id\":{}", pieces.concat());
+            fuzz_read_call(format!("\u{10}{text}").as_bytes());
+            fuzz_read_call(format!("\u{10}{text}}}").as_bytes());
         }
 
         #[test]

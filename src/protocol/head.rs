@@ -55,13 +55,15 @@ pub enum Body {
 /// A request's head that was found to be well-formed.
 #[derive(Debug, Clone)]
 pub struct Head {
-    method: Method,
-    path: Box<str>,
-    media: Media,
+    pub(super) method: Method,
+    pub(super) path: Box<str>,
+    pub(super) media: Media,
     pub(super) asserted: Asserted,
     pub(super) route: Option<Route>,
     /// What it says to a server of MCP, where the policy speaks of that.
     pub(super) mcp: Option<mcp::Fields>,
+    /// It stands for the messages of a tunnel, whose types nobody says.
+    pub(super) is_tunnelled: bool,
 }
 
 /// An operation that stands in method and path.
@@ -113,6 +115,7 @@ pub fn read_head(parts: &Parts, spoken: Protocols) -> Result<Head, Malformed> {
         path,
         media,
         asserted,
+        is_tunnelled: false,
     })
 }
 
@@ -216,6 +219,7 @@ impl Head {
             Some(Route::A2a(route)) => Dialect::A2a(route.method.version, Binding::Rest),
             Some(Route::Grpc(route)) => Dialect::A2a(route.method.version, Binding::Grpc),
             Some(Route::Llm(route)) => Dialect::Llm(route.api),
+            None if self.is_tunnelled => Dialect::JsonRpc,
             None => presumed(&self.method, self.media),
         }
     }
@@ -338,6 +342,12 @@ impl Head {
     fn is_card(&self) -> bool {
         let reads = self.method == Method::GET || self.method == Method::HEAD;
         reads && CARDS.iter().any(|card| self.path.ends_with(card))
+    }
+
+    /// The refusal of a message that a reader of lines, or of another framing, could find a call in.
+    pub(super) fn beside_others(&self, detail: &str) -> Malformed {
+        let refusal = Refusal::new(Reason::MalformedRequest).detail(detail);
+        unread(refusal, self.presumed_dialect(), PARSE_ERROR)
     }
 
     /// The refusal of a body that two readers may read in two ways.

@@ -34,6 +34,7 @@ mod rpc;
 mod scrub;
 mod sniff;
 mod sse;
+mod tunnelled;
 mod usage;
 mod version;
 
@@ -56,4 +57,5 @@ pub use reply::{
     PublicError, Rendered, Voice, grpc_status, refusal, terminal_event, terminal_trailers,
 };
 pub use scrub::{Document, ErrorEvents, Scrubber, Words};
+pub use tunnelled::{Heard, Reply, RpcKey, Said, Tunnelled};
 pub use usage::{Usage, asked_tokens};

@@ -147,6 +147,14 @@ impl Observer {
         learned
     }
 
+    /// The answer goes on in another document, as in the messages of a tunnel.
+    pub fn next_document(&mut self) {
+        match &mut self.reader {
+            Reader::Document(extractor) => extractor.reset(),
+            Reader::Done | Reader::Endpoint(..) | Reader::Events(..) | Reader::Messages(_) => {}
+        }
+    }
+
     fn learn(&mut self, news: News) -> Option<Learned> {
         // The first id of each kind is the answer's; a stream is about one task.
         let task = news.task.filter(|_| !self.learned_task);

@@ -147,8 +147,9 @@ impl Head {
             return Ok(self.rpc_call(rpc_id));
         };
         match session(fields, McpEra::Sessions, rpc_id.clone())? {
-            Some(session) => Ok(self.session_call("response", rpc_id, session)),
-            None => Ok(self.rpc_call(rpc_id)),
+            // A tunnel is a session of its own.
+            None if !self.is_tunnelled => Ok(self.rpc_call(rpc_id)),
+            session => Ok(self.session_call("response", rpc_id, session)),
         }
     }
 
@@ -165,17 +166,22 @@ impl Head {
             None => None,
         };
         match session {
-            Some(session) => Ok(self.session_call(method, null, session)),
             None => Ok(self.http_call()),
+            session => Ok(self.session_call(method, null, session)),
         }
     }
 
-    fn session_call(self, method: &'static str, rpc_id: Option<RpcId>, session: SessionId) -> Call {
+    fn session_call(
+        self,
+        method: &'static str,
+        rpc_id: Option<RpcId>,
+        session: Option<SessionId>,
+    ) -> Call {
         Call {
             action: Action::known(Protocol::Mcp, method),
             dialect: Dialect::Mcp(McpEra::Sessions),
             rpc_id,
-            session: Some(session),
+            session,
             ..self.carrier()
         }
     }
@@ -207,6 +213,11 @@ impl Head {
             ..self.http_call()
         }
     }
+}
+
+/// Whether it is an answer to something that the agent asked, if it is anything of JSON-RPC.
+pub(super) const fn is_answer(envelope: &Envelope<'_>) -> bool {
+    matches!(envelope.method, Value::Absent)
 }
 
 /// The session that the head names.

@@ -38,6 +38,9 @@ pub fn fuzz_websocket(data: &[u8]) {
     let many = carry(&detectors, &written(&messages, most), most);
     assert_eq!(said(&one.frames), said(&many.frames));
     assert_eq!((&one.findings, &one.stop), (&many.findings, &many.stop));
+    let joined = carry_joined(&detectors, &written(&messages, most), most);
+    assert_eq!(said(&one.frames), said(&joined.frames));
+    assert_eq!((&one.findings, &one.stop), (&joined.findings, &joined.stop));
     if one.findings.is_empty() && one.stop.is_none() {
         assert_eq!(one.frames, single);
     }
@@ -53,12 +56,31 @@ pub(super) struct Carried {
 
 /// Carries bytes in pieces.
 pub(super) fn carry(detectors: &Arc<Detectors>, wire: &[u8], most: usize) -> Carried {
+    carry_by(detectors, wire, most, Relay::take)
+}
+
+/// The same where somebody looks at each message before it passes.
+fn carry_joined(detectors: &Arc<Detectors>, wire: &[u8], most: usize) -> Carried {
+    carry_by(detectors, wire, most, |relay, out| {
+        while let Some(message) = relay.next(out)? {
+            relay.pass(message, out)?;
+        }
+        Ok(())
+    })
+}
+
+fn carry_by(
+    detectors: &Arc<Detectors>,
+    wire: &[u8],
+    most: usize,
+    mut take: impl FnMut(&mut Relay, &mut VecDeque<Bytes>) -> Result<(), Stop>,
+) -> Carried {
     let mut relay = Relay::new(detectors, LIMITS);
     let mut out = VecDeque::new();
     let mut stop = None;
     for piece in wire.chunks(most.min(wire.len()).max(1)) {
         relay.buffer().extend_from_slice(piece);
-        stop = relay.take(&mut out).err();
+        stop = take(&mut relay, &mut out).err();
         if stop.is_some() {
             break;
         }

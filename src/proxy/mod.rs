@@ -5,7 +5,8 @@
 //! its head leaves, `readable` and `coded` whether and how that can be read, `screen` what leaves while it runs, `farewell`
 //! lets that arrive when the rest is cut, `card` says what is told of the agent, `hygiene` which fields travel, `trace` which trace a call is
 //! part of, and `reply` is the single place where a refusal
-//! gets its words. `upgrade` opens a WebSocket, `tunnel` is its life, and `relay` what the agent says in it.
+//! gets its words. `upgrade` opens a WebSocket, `tunnel` is its life, `relay` what the agent says in it, `whole` joins the
+//! frames of messages, and `dialogue` judges those that are calls themselves, with the answers to them.
 
 mod admission;
 mod agents;
@@ -16,6 +17,7 @@ mod catalogue;
 mod coded;
 mod connection;
 mod decision;
+mod dialogue;
 mod farewell;
 mod forwarded;
 mod frames;
@@ -51,6 +53,7 @@ mod tunnel;
 mod upgrade;
 mod view;
 mod watch;
+mod whole;
 
 use std::sync::Arc;
 use std::time::Duration;

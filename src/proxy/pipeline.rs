@@ -18,7 +18,7 @@ use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
 use crate::model::{Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
-use crate::protocol::{self, Head, Listing, Malformed, Observer};
+use crate::protocol::{self, Head, Listing, Malformed, Observer, Tunnelled};
 use crate::quota::Admission;
 use crate::telemetry::chain;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
@@ -38,7 +38,7 @@ use super::read::Read;
 use super::reply::{self, Addressee};
 use super::resource::ProtectedResource;
 use super::screen::{ReplyBody, Screen};
-use super::snapshot::Snapshot;
+use super::snapshot::{Reading, Snapshot};
 use super::standing::{Case, Standing};
 use super::toll::Toll;
 use super::trace::Trace;
@@ -98,6 +98,7 @@ impl Proxy {
             visit: &visit,
             trace,
             handshake: None,
+            tunnelled: None,
             toll: &mut toll,
             started: clock::now(),
         };
@@ -220,12 +221,14 @@ pub(super) struct Walk<'a> {
     /// The changes that were counted when the call came.
     known: u64,
     pub(super) snapshot: &'a Snapshot,
-    inlet: &'a Inlet,
+    pub(super) inlet: &'a Inlet,
     pub(super) request_id: &'a RequestId,
     visit: &'a Visit,
     trace: Trace,
     /// The caller asks to leave HTTP.
     handshake: Option<Handshake>,
+    /// How what it says then is judged, where that is.
+    pub(super) tunnelled: Option<Tunnelled>,
     pub(super) toll: &'a mut Toll,
     /// When the head of the request was there: from here on the call's time runs.
     pub(super) started: Instant,
@@ -252,7 +255,7 @@ impl Walk<'_> {
             // step: the agent then does no work for nobody.
             tokio::task::yield_now().await;
         }
-        self.refuse_overload().map_err(unread)?;
+        overloaded(self.parts(), self.inlet.bounds.calls).map_err(unread)?;
         heard.map_err(unread)?;
         refuse_large_head(&parts, self.inlet).map_err(unread)?;
         let hygiene = &self.snapshot.hygiene;
@@ -266,6 +269,9 @@ impl Walk<'_> {
             return Ok(self.answer_preflight(preflight));
         }
         self.handshake = upgrade::read(&parts, &body).map_err(unread)?;
+        if self.handshake.is_some() && self.snapshot.reading() != Reading::Off {
+            self.tunnelled = Some(head.tunnelled(&parts.headers));
+        }
         let presented = Presented {
             headers: &parts.headers,
             method: &parts.method,
@@ -318,25 +324,15 @@ impl Walk<'_> {
             return (inbound, None);
         }
         if self.handshake.is_some() {
-            let refusal = Refusal::new(Reason::OperationUnsupported);
-            let refusal = refusal.detail("what callers say in a WebSocket is not searched");
-            return (inbound, Some(refusal));
+            let refusal = self.tunnelled.is_none().then(|| {
+                let refusal = Refusal::new(Reason::OperationUnsupported);
+                refusal.detail("what callers say in a WebSocket is searched only as JSON-RPC")
+            });
+            return (inbound, refusal);
         }
         let searched = search::search(detectors, headers, inbound, is_signed);
         self.toll.found(searched.found);
         (searched.inbound, searched.refusal)
-    }
-
-    /// This call is one of those in flight.
-    fn refuse_overload(&self) -> Result<(), Refusal> {
-        let most = self.inlet.bounds.calls;
-        if self.parts().calls.in_flight() <= most {
-            return Ok(());
-        }
-        let mut refusal =
-            Refusal::new(Reason::Overloaded).detail(format_args!("above {most} calls in flight"));
-        refusal.retry_after = Some(OVERLOADED_RETRY);
-        Err(refusal)
     }
 
     /// Answers a preflight for the agent.
@@ -435,6 +431,7 @@ impl Walk<'_> {
             || Observer::is_for(&standing.case.call);
         let sent = clock::now();
         let mut handshake = self.handshake.take();
+        let asked_by = handshake.is_some().then(|| self.asked_by(&parts)).flatten();
         let upgraded = match &mut handshake {
             None => self
                 .forward(parts, inbound, is_read, &principal, admission, &limits)
@@ -451,7 +448,7 @@ impl Walk<'_> {
             admission,
         } = match (upgraded?, handshake) {
             (Upgraded::Switched(switched), Some(handshake)) => {
-                return self.switched(switched, &handshake, standing);
+                return self.switched(switched, &handshake, standing, asked_by);
             }
             (Upgraded::Switched(_), None) => {
                 return Err(Refusal::new(Reason::UpstreamInvalid).detail("an unasked switch"));
@@ -612,6 +609,17 @@ impl Walk<'_> {
     pub(super) const fn parts(&self) -> &Parts {
         self.proxy.parts()
     }
+}
+
+/// Refuses a call that is one of too many in flight.
+pub(super) fn overloaded(parts: &Parts, most: usize) -> Result<(), Refusal> {
+    if parts.calls.in_flight() <= most {
+        return Ok(());
+    }
+    let mut refusal =
+        Refusal::new(Reason::Overloaded).detail(format_args!("above {most} calls in flight"));
+    refusal.retry_after = Some(OVERLOADED_RETRY);
+    Err(refusal)
 }
 
 /// Whether the content is what the caller signed. What could not be read is told elsewhere.

@@ -13,13 +13,17 @@ use crate::model::{Finding, LeakAction};
 use crate::scan::{Blocked, Detectors, Messages, Payload, Released, scan_text};
 use crate::websocket::{Frame, Limits, Opcode, Reader, Sender, Violation, encode};
 
+use super::whole::{Joiner, Message, opcode};
+
 /// Judges one direction. Pure: the same bytes in any cutting give the same frames.
 ///
 /// Without detectors each frame leaves as it came. With them a message leaves whole, when it is decided, as
-/// it came or as one frame of what is left of it; pings and pongs pass those that wait.
+/// it came or as one frame of what is left of it; pings and pongs pass those that wait. Where somebody judges messages, they are
+/// joined and handed out one by one ([`next`](Relay::next)), and come back to [`pass`](Relay::pass).
 #[derive(Debug)]
 pub(super) struct Relay {
     reader: Reader,
+    joiner: Joiner,
     screen: Option<Screen>,
 }
 
@@ -34,21 +38,10 @@ pub(super) enum Stop {
 struct Screen {
     detectors: Arc<Detectors>,
     messages: Messages,
-    /// A message of which not all fragments have come.
-    begun: Option<Message<BytesMut>>,
     /// Messages that have not left, as they came.
     waiting: VecDeque<(Payload, Bytes)>,
     released: VecDeque<Released>,
     findings: Vec<Finding>,
-}
-
-#[derive(Debug)]
-struct Message<B> {
-    payload: Payload,
-    /// As it came.
-    wire: B,
-    /// What it says.
-    data: B,
 }
 
 impl Relay {
@@ -56,13 +49,13 @@ impl Relay {
         let screen = (!detectors.is_empty()).then(|| Screen {
             detectors: Arc::clone(detectors),
             messages: Messages::new(Arc::clone(detectors)),
-            begun: None,
             waiting: VecDeque::new(),
             released: VecDeque::new(),
             findings: Vec::new(),
         });
         Self {
             reader: Reader::new(Sender::Agent, limits),
+            joiner: Joiner::default(),
             screen,
         }
     }
@@ -77,8 +70,38 @@ impl Relay {
         while let Some(frame) = self.reader.next_frame()? {
             match &mut self.screen {
                 None => out.push_back(frame.into_wire()),
-                Some(screen) => screen.take(frame, out)?,
+                Some(screen) if frame.opcode().is_control() => screen.control_frame(frame, out)?,
+                Some(_) => {
+                    if let Some(message) = self.joiner.join(frame) {
+                        self.pass(message, out)?;
+                    }
+                }
             }
+        }
+        Ok(())
+    }
+
+    /// The next message that has arrived, if one has. Control frames before it are put out.
+    pub(super) fn next(&mut self, out: &mut VecDeque<Bytes>) -> Result<Option<Message>, Stop> {
+        while let Some(frame) = self.reader.next_frame()? {
+            match &mut self.screen {
+                _ if !frame.opcode().is_control() => {
+                    if let Some(message) = self.joiner.join(frame) {
+                        return Ok(Some(message));
+                    }
+                }
+                None => out.push_back(frame.into_wire()),
+                Some(screen) => screen.control_frame(frame, out)?,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts out what may leave after this message, which is the next. Its wire is what leaves if nothing is changed.
+    pub(super) fn pass(&mut self, message: Message, out: &mut VecDeque<Bytes>) -> Result<(), Stop> {
+        match &mut self.screen {
+            None => out.push_back(message.wire),
+            Some(screen) => screen.read(message, out)?,
         }
         Ok(())
     }
@@ -136,63 +159,26 @@ impl From<Blocked> for Stop {
 }
 
 impl Screen {
-    fn take(&mut self, frame: Frame, out: &mut VecDeque<Bytes>) -> Result<(), Blocked> {
-        let message = match frame.opcode() {
-            Opcode::Ping | Opcode::Pong => return self.control(frame, out),
-            Opcode::Close => {
-                // Nothing follows: what waits is what it is.
-                let finished = self.messages.finish(&mut self.released);
-                self.leave(out);
-                finished?;
-                return self.control(frame, out);
-            }
-            Opcode::Binary => self.begin(Payload::Binary, frame),
-            Opcode::Text => self.begin(Payload::Text, frame),
-            Opcode::Continuation => self.go_on(&frame),
-        };
-        let Some(Message {
+    fn control_frame(&mut self, frame: Frame, out: &mut VecDeque<Bytes>) -> Result<(), Blocked> {
+        if frame.opcode() == Opcode::Close {
+            // Nothing follows: what waits is what it is.
+            let finished = self.messages.finish(&mut self.released);
+            self.leave(out);
+            finished?;
+        }
+        self.control(frame, out)
+    }
+
+    fn read(&mut self, message: Message, out: &mut VecDeque<Bytes>) -> Result<(), Blocked> {
+        let Message {
             payload,
             wire,
             data,
-        }) = message
-        else {
-            return Ok(());
-        };
+        } = message;
         self.waiting.push_back((payload, wire));
         let read = self.messages.read(payload, &data, &mut self.released);
         self.leave(out);
         read
-    }
-
-    /// The first frame of a message, which is the only one most of the time and then is not copied.
-    fn begin(&mut self, payload: Payload, frame: Frame) -> Option<Message<Bytes>> {
-        if frame.is_final() {
-            return Some(Message {
-                payload,
-                data: frame.payload(),
-                wire: frame.into_wire(),
-            });
-        }
-        self.begun = Some(Message {
-            payload,
-            data: BytesMut::from(frame.payload()),
-            wire: BytesMut::from(frame.into_wire()),
-        });
-        None
-    }
-
-    fn go_on(&mut self, frame: &Frame) -> Option<Message<Bytes>> {
-        let begun = self.begun.as_mut()?;
-        begun.wire.extend_from_slice(frame.wire());
-        begun.data.extend_from_slice(&frame.payload());
-        if !frame.is_final() {
-            return None;
-        }
-        self.begun.take().map(|begun| Message {
-            payload: begun.payload,
-            wire: begun.wire.freeze(),
-            data: begun.data.freeze(),
-        })
     }
 
     fn leave(&mut self, out: &mut VecDeque<Bytes>) {
@@ -201,13 +187,9 @@ impl Screen {
             let Some((payload, wire)) = self.waiting.pop_front() else {
                 return;
             };
-            let opcode = match payload {
-                Payload::Binary => Opcode::Binary,
-                Payload::Text => Opcode::Text,
-            };
             out.push_back(match released {
                 Released::AsItCame => wire,
-                Released::Changed(data) => encode(opcode, &data, None),
+                Released::Changed(data) => encode(opcode(payload), &data, None),
             });
         }
     }

@@ -626,6 +626,11 @@ impl Learner {
         })
     }
 
+    /// The answer goes on in another document.
+    pub(super) fn next_document(&mut self) {
+        self.observer.next_document();
+    }
+
     /// Whether all that was observed could be read.
     ///
     /// # Errors

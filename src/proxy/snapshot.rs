@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::audit::{Capture, Generation};
 use crate::identity::Authenticator;
+use crate::model::Protocol;
 use crate::policy::{PolicySet, Reads};
 use crate::push::Hooks;
 use crate::quota::Quotas;
@@ -13,6 +14,17 @@ use super::candidate::Candidate;
 use super::card::AgentCards;
 use super::hygiene::Hygiene;
 use super::resource::ProtectedResource;
+
+/// How what callers say in a WebSocket is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Not at all: no statement is about anything that could be in it.
+    Off,
+    /// As JSON-RPC, with the methods of A2A.
+    Rpc,
+    /// With those of MCP, too.
+    RpcAndMcp,
+}
 
 /// An immutable generation of the policy. A call loads it once and keeps it to its end.
 #[derive(Debug, Clone)]
@@ -43,4 +55,19 @@ pub struct Snapshot {
     pub reads: Reads,
     /// Whether records hold what decisions are made from.
     pub capture: Capture,
+}
+
+impl Snapshot {
+    /// How messages are read in a tunnel that is opened now.
+    pub(super) fn reading(&self) -> Reading {
+        let spoken = self.policy.spoken();
+        if spoken.contains(Protocol::Mcp) {
+            return Reading::RpcAndMcp;
+        }
+        // A tool is a tool by its name, whatever a policy speaks of.
+        match spoken.contains(Protocol::A2a) || self.reads.tool {
+            true => Reading::Rpc,
+            false => Reading::Off,
+        }
+    }
 }

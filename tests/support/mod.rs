@@ -23,6 +23,7 @@ pub(crate) mod runner;
 pub(crate) mod secrets;
 pub(crate) mod tls;
 pub(crate) mod upstream;
+pub(crate) mod websocket;
 
 /// With what recipes make tokens.
 pub(crate) mod minting {

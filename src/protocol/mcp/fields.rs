@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
@@ -12,6 +13,9 @@ pub(super) const VERSION: &str = "mcp-protocol-version";
 pub(super) const METHOD: &str = "mcp-method";
 pub(super) const NAME: &str = "mcp-name";
 static SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+
+/// What the SDKs offer as the subprotocol of a WebSocket.
+const SUBPROTOCOL: &str = "mcp";
 
 /// How clients of 2024-11-05 are told to name their session (the SDKs' spellings).
 const SESSION_PARAMETERS: [&str; 2] = ["session_id", "sessionId"];
@@ -35,6 +39,10 @@ pub(in super::super) struct Fields {
     session: Said,
     /// Where the session was begun.
     path: Box<str>,
+    /// It is the head of a tunnel, which repeats nothing of what its messages say.
+    pub(super) is_tunnelled: bool,
+    /// A tunnel that is for MCP by its own word.
+    is_for_mcp: bool,
 }
 
 impl Fields {
@@ -50,14 +58,28 @@ impl Fields {
             name: field(&parts.headers, NAME).decoded(),
             session,
             path: Box::from(path),
+            is_tunnelled: false,
+            is_for_mcp: false,
+        }
+    }
+
+    /// The same for the messages of a tunnel that begins with them.
+    pub(in super::super) fn tunnelled(&self, headers: &HeaderMap) -> Self {
+        let protocols = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+        let mut protocols = protocols
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        Self {
+            is_tunnelled: true,
+            is_for_mcp: protocols.any(|protocol| protocol.trim() == SUBPROTOCOL),
+            ..self.clone()
         }
     }
 
     /// Whether the head says that this is MCP.
     pub(super) fn are_there(&self) -> bool {
-        [&self.version, &self.method, &self.session]
-            .into_iter()
-            .any(|said| *said != Said::Nothing)
+        let said = [&self.version, &self.method, &self.session];
+        self.is_for_mcp || said.into_iter().any(|said| *said != Said::Nothing)
     }
 
     /// The session; an error where it cannot be told which.

@@ -144,6 +144,9 @@ impl Method {
         envelope: &Envelope<'_>,
         objects: Option<&Objects>,
     ) -> Result<(), McpError> {
+        if fields.is_tunnelled {
+            return Ok(());
+        }
         let meta = match envelope.meta_version {
             Value::String(text) => text.decode().ok(),
             _ => None,

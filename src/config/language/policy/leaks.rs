@@ -90,7 +90,8 @@ pub(in crate::config) static DIRECTION: &[Word] = &[
     Word::new("response", "What the agent answers."),
     Word::new(
         "request",
-        "What callers send in bodies, which are then read whole before they go on. WebSockets are refused.",
+        "What callers send in bodies, which are then read whole before they go on, and in calls of a WebSocket, which may then hold \
+         nothing else.",
     ),
 ];
 
