@@ -116,6 +116,24 @@ fn server(request: &Message) -> Vec<Step> {
             event.len()
         ))];
     }
+    if request.target() == "/sse?lists" || request.method() == "GET" && request.target() == "/mcp" {
+        let tools = ["search_docs", "wire"].map(|name| json!({"name": name}));
+        let list = json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": tools}}).to_string();
+        let (one, two) = list.split_at(70);
+        let uris =
+            json!([{"uri": "file:///a", "name": "a"}, {"uri": "file:///secret/b", "name": "b"}]);
+        let uris = json!({"jsonrpc": "2.0", "id": 2, "result": {"resources": uris}});
+        let head =
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        return vec![
+            Step::text(format!(
+                "{head}event: endpoint\r\ndata: /messages/?session_id=legacy-2\r\n\r\n"
+            )),
+            Step::text(format!("event: message\r\ndata: {one}")),
+            Step::text(format!("{two}\r\n\r\n: ping\r\n\r\ndata: {uris}\r\n\r\n")),
+            Step::Close,
+        ];
+    }
     if request.target().starts_with("/messages/") {
         return vec![Step::text(
             "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n",
@@ -318,6 +336,24 @@ async fn a_session_of_2024_11_05_is_that_of_whom_it_was_told() {
     assert_eq!((answer.status(), passed), (202, true));
     let (answer, passed) = stage.ask(&stage.ben, line, "", call).await;
     assert_eq!((answer.status(), passed), (404, false));
+}
+
+#[tokio::test]
+async fn lists_on_the_stream_of_a_session_show_what_their_reader_may_use() {
+    let stage = Stage::new().await;
+    let session = stage.begin(&stage.ana).await;
+    for (line, fields) in [("GET /sse?lists", ""), ("GET /mcp", session.as_str())] {
+        let (answer, _) = stage.ask(&stage.ana, line, fields, "").await;
+        let text = answer.text();
+        assert_eq!(answer.status(), 200, "{line}: {text}");
+        for kept in ["legacy-2", "search_docs", ": ping", "file:///a"] {
+            assert!(text.contains(kept), "{line}: {kept} in {text}");
+        }
+        for gone in ["wire", "secret"] {
+            assert!(!text.contains(gone), "{line}: {gone} in {text}");
+        }
+        assert_eq!(answer.events().len(), 3, "{line}: {text}");
+    }
 }
 
 #[tokio::test]

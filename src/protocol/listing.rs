@@ -54,6 +54,9 @@ pub enum UnreadableList {
     /// No JSON, or not only one document; or not one message.
     #[error("the list cannot be read")]
     Broken,
+    /// An event longer than any that is kept.
+    #[error("an event that is too long to be looked at")]
+    TooLong,
 }
 
 impl From<Flaw> for UnreadableList {

@@ -122,6 +122,38 @@ impl Events {
     }
 }
 
+/// Where the first event ends, behind its empty line. `from` is the beginning of a line.
+pub(super) fn end_of_event(bytes: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    loop {
+        let rest = bytes.get(at..)?;
+        let end = memchr2(b'\r', b'\n', rest)?;
+        let terminator = match rest.get(end..)? {
+            // The line feed may come with the next piece, and is an empty line of its own then.
+            [b'\r', b'\n', ..] => 2,
+            _ => 1,
+        };
+        at += end + terminator;
+        if end == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// Where the last line begins, of which the end is not there.
+pub(super) fn line_begin(bytes: &[u8]) -> usize {
+    let newline = memchr::memrchr2(b'\r', b'\n', bytes);
+    match newline {
+        // Half of an end of line, perhaps.
+        Some(at) if at + 1 == bytes.len() && bytes.ends_with(b"\r") => {
+            let before = bytes.get(..at).unwrap_or_default();
+            memchr::memrchr2(b'\r', b'\n', before).map_or(0, |at| at + 1)
+        }
+        Some(at) => at + 1,
+        None => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

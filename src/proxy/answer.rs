@@ -13,9 +13,9 @@ use http_body_util::BodyExt;
 use crate::clock;
 use crate::coding::Accepted;
 use crate::ledger::{Ledger, Named};
-use crate::model::{Call, Dialect, Operation, Reason, Refusal, RequestId, TaskId};
+use crate::model::{Call, Dialect, Operation, Protocol, Reason, Refusal, RequestId, TaskId};
 use crate::policy::Limits;
-use crate::protocol::{self, Listing, Observer, Scrubber};
+use crate::protocol::{self, ListEvents, Listing, Observer, Scrubber};
 use crate::quota::Admission;
 use crate::scan::{Carrier, Detectors, Reply, Scan};
 use crate::telemetry::chain;
@@ -149,6 +149,7 @@ impl Answer<'_> {
             upstream.set_deadlines(self.limits.idle, self.started + self.limits.time);
         }
         let listing = self.listing(&head, content_type)?;
+        let lists = self.lists(&head, carrier)?;
         let card = self.card(&head, content_type)?;
         let mut learner = self.learner(content_type);
         let is_list = listing.is_some() || card.is_some();
@@ -157,11 +158,11 @@ impl Answer<'_> {
         let mut errors = errors.and_then(|scrubber| Errors::of(scrubber, head.status, carrier));
         let is_rewritten = errors.as_ref().is_some_and(Errors::change_bodies);
         let coded = match coded {
-            Err(refusal) if is_list => return Err(refusal),
+            Err(refusal) if is_list || lists.is_some() => return Err(refusal),
             // Nobody reads it, so that it leaves as it came.
             Err(_) => None,
             Ok(coded) => coded.filter(|_| {
-                let is_read = is_list || is_rewritten || learner.is_some();
+                let is_read = is_list || is_rewritten || lists.is_some() || learner.is_some();
                 is_read || metered.reads() || !detectors.is_empty()
             }),
         };
@@ -170,7 +171,9 @@ impl Answer<'_> {
         let mut ahead = None;
         let mut trailers = None;
         let is_buffered = scan.is_some() || matches!(errors, Some(Errors::Document(_)));
-        if is_list || failure.is_some() || self.is_whole(is_buffered, length, &upstream) {
+        // Lists among events are filtered while these run.
+        let is_whole = lists.is_none() && self.is_whole(is_buffered, length, &upstream);
+        if is_list || failure.is_some() || is_whole {
             let (came, after) = match failure {
                 Some(failure) => failure,
                 None => self.collect(&mut upstream).await?,
@@ -225,7 +228,7 @@ impl Answer<'_> {
             decoder.feed(ahead.unwrap_or_default());
             decoder
         });
-        if messages.is_some() || is_rewritten {
+        if messages.is_some() || is_rewritten || lists.is_some() {
             // It may end early, and well, or say something else.
             head.headers.remove(header::CONTENT_LENGTH);
         }
@@ -242,6 +245,7 @@ impl Answer<'_> {
             carrier,
             agent: self.agent,
             learner,
+            lists,
             errors,
             addressee,
             standing: self.standing,
@@ -274,6 +278,21 @@ impl Answer<'_> {
             None if head.status == StatusCode::ACCEPTED => Ok(None),
             None => Err(Refusal::new(Reason::UpstreamInvalid).detail("a list in no JSON")),
         }
+    }
+
+    /// What filters lists among the events of a session, if the policy speaks of any.
+    fn lists(
+        &self,
+        head: &response::Parts,
+        carrier: Carrier,
+    ) -> Result<Option<ListEvents>, Refusal> {
+        let speaks = self.snapshot.policy.spoken().contains(Protocol::Mcp);
+        let may_list = speaks && ListEvents::are_for(&self.standing.case.call);
+        if !may_list || carrier != Carrier::Sse || !head.status.is_success() {
+            return Ok(None);
+        }
+        refuse_unreadable(head)?;
+        Ok(Some(ListEvents::default()))
     }
 
     /// The card that is in the answer. It must be readable, too.

@@ -18,7 +18,7 @@ use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
 use crate::model::{Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId};
 use crate::policy::Limits;
-use crate::protocol::{self, Head, Listing, Malformed, Observer, Tunnelled};
+use crate::protocol::{self, Head, ListEvents, Listing, Malformed, Observer, Tunnelled};
 use crate::quota::Admission;
 use crate::telemetry::chain;
 use crate::upstream::{Deadlines, Forwarded, Upgraded, UpstreamError};
@@ -425,6 +425,7 @@ impl Walk<'_> {
         let accepted = Accepted::read(codings.map(HeaderValue::as_bytes));
         let is_read = card.is_some()
             || Listing::of(&standing.case.call).is_some()
+            || ListEvents::are_for(&standing.case.call)
             || (self.snapshot.hygiene.scrubs_agent_errors()
                 && scrub::reads(standing.case.call.dialect))
             || admission.is_metered()

@@ -1,6 +1,6 @@
 //! The answer on its way out: observed, scanned, metered, recorded.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -15,7 +15,7 @@ use crate::clock;
 use crate::coding::{CodingError, Decoder};
 use crate::ledger::{LedgerError, Named};
 use crate::model::{Principal, Reason, Refusal, TaskId};
-use crate::protocol::Observer;
+use crate::protocol::{self, Filter, ListEvents, Observer, UnreadableList};
 use crate::scan::{Blocked, Carrier, Scan};
 use crate::telemetry::chain;
 use crate::upstream::ResponseBody;
@@ -31,6 +31,7 @@ use super::reply::{self, Addressee};
 use super::scrub::Errors;
 use super::standing::Standing;
 use super::toll::Toll;
+use super::view::View;
 
 /// A comment, which every reader of events skips (WHATWG HTML, section 9.2.6).
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
@@ -115,6 +116,8 @@ pub(super) struct Course {
     pub(super) standing: Standing,
     /// Bytes that the agent may send.
     pub(super) limit: u64,
+    /// What filters lists among the events of a session, if there may be any.
+    pub(super) lists: Option<ListEvents>,
     /// What takes the agent's own errors out, if that is done.
     pub(super) errors: Option<Errors>,
     /// For an answer of gRPC, which ends in trailers.
@@ -201,6 +204,7 @@ impl Screen {
         let may_end_early = course.scan.is_some()
             || course.messages.is_some()
             || course.decoder.is_some()
+            || course.lists.is_some()
             || errors.is_some_and(Errors::change_bodies);
         if !may_end_early && self.state == State::Running && self.released.is_empty() {
             return self.course.upstream.size_hint();
@@ -359,12 +363,67 @@ impl Screen {
         if self.received > self.course.limit {
             return self.cut_at_limit();
         }
+        if self.course.lists.is_some() {
+            return self.filter(|lists, filter, out| lists.feed(&bytes, filter, out));
+        }
         match &mut self.course.errors {
             None => self.take(bytes),
             Some(errors) => {
                 let scrubbed = errors.feed(bytes, &mut self.arrived);
                 self.toll.scrubbed(scrubbed);
             }
+        }
+    }
+
+    /// Takes out of a session's events what its reader may not see of lists.
+    fn filter(
+        &mut self,
+        step: impl FnOnce(
+            &mut ListEvents,
+            Filter<'_>,
+            &mut VecDeque<Bytes>,
+        ) -> Result<(), UnreadableList>,
+    ) {
+        let Some(lists) = &mut self.course.lists else {
+            return;
+        };
+        let proxy = &self.proxy;
+        let agent = proxy.parts().agents.at(self.course.agent);
+        // A stream outlives policies: what counts is what is in force.
+        let policy = &proxy.snapshot().policy;
+        let now = clock::now();
+        let case = &self.course.standing.case;
+        let mut out = VecDeque::new();
+        let stepped = step(
+            lists,
+            &mut |listing, event| {
+                let view = View {
+                    listing,
+                    case,
+                    agent: &proxy.parts().agent,
+                    policy,
+                    ledger: &agent.ledger,
+                    tools: &agent.tools,
+                    now,
+                    // Of tasks that only other processes know nothing is asked here: they are not shown.
+                    owned: HashSet::new(),
+                };
+                listing.filter(protocol::Carrier::EventStream, event, &view)
+            },
+            &mut out,
+        );
+        for piece in out {
+            match &mut self.course.errors {
+                None => self.arrived.push_back(piece),
+                Some(errors) => {
+                    let scrubbed = errors.feed(piece, &mut self.arrived);
+                    self.toll.scrubbed(scrubbed);
+                }
+            }
+        }
+        if let Err(error) = stepped {
+            let refusal = Refusal::new(Reason::UpstreamInvalid).detail(error);
+            self.cut(&refusal, Outcome::Blocked);
         }
     }
 
@@ -421,6 +480,11 @@ impl Screen {
 
     /// The agent has said all: what was held back to see whether it is an error comes first.
     fn end_of_body(&mut self) {
+        if self.course.lists.is_some() {
+            self.filter(ListEvents::finish);
+            self.course.lists = None;
+            return;
+        }
         match &mut self.course.errors {
             Some(errors) if !self.scrubbed => {
                 self.scrubbed = true;
