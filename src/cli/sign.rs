@@ -1,6 +1,7 @@
 //! `lictor sign`: signs a request as its caller would (RFC 9421), so that a policy can be tried before a client is written.
 
 mod curl;
+mod proof;
 mod raw;
 
 use std::fs;
@@ -24,6 +25,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   lictor sign --key desk.pem < request.http                    the same request, signed
   lictor sign --key desk.pem -- curl -d '{}' https://agent.example/a2a
   lictor sign --key bot.pem --profile wimse --wit bot.wit --aud https://agent.example < request.http
+  lictor sign --key bot.pem --profile wimse --wit bot.wit --wpt < request.http
   eval \"$(lictor sign --key desk.pem -- curl https://agent.example/status)\"
 
 A request on standard input is as HTTP/1.1 writes it: request line, fields, a blank line, content.
@@ -51,10 +53,13 @@ pub(super) struct Sign {
     /// The workload identity token that names the key, with `--profile wimse`; without it: the one of the request
     #[arg(long, value_name = "FILE")]
     wit: Option<PathBuf>,
-    /// For whom the signature is, with `--profile wimse`: its `wimse-aud`
+    /// For whom the signature is, with `--profile wimse`: its `wimse-aud`; with `--wpt` without it: the target of the request
     #[arg(long, value_name = "URI", value_parser = visible)]
     aud: Option<String>,
-    /// Something more to cover: a field, or a part such as @target-uri; may be given several times
+    /// Add a workload proof token instead of a signature, with `--profile wimse`
+    #[arg(long)]
+    wpt: bool,
+    /// Something more to cover: a field, or a part such as @target-uri; may be given several times. With `--wpt`: a field
     #[arg(long, value_name = "COMPONENT")]
     cover: Vec<String>,
     /// For how many seconds the signature counts
@@ -64,7 +69,7 @@ pub(super) struct Sign {
     #[arg(long, default_value = "https", value_parser = ["https", "http"])]
     scheme: String,
     /// Print the public half of the key as a key set, and sign nothing
-    #[arg(long, conflicts_with_all = ["profile", "tag", "cover", "expires", "scheme", "command"])]
+    #[arg(long, conflicts_with_all = ["profile", "tag", "wpt", "cover", "expires", "scheme", "command"])]
     jwks: bool,
     /// A command line of curl, behind `--`
     #[arg(last = true, value_name = "curl …")]
@@ -168,6 +173,9 @@ impl Sign {
         if unsigned.headers.contains_key("signature-input") {
             return Err(Failure::No("the request is signed already".to_owned()));
         }
+        if self.wpt {
+            return self.proof(unsigned, key);
+        }
         let mut headers = unsigned.headers.clone();
         let mut added = Vec::new();
         let has_content = !unsigned.body.is_empty();
@@ -207,6 +215,7 @@ impl Sign {
             key_id: key_id.as_deref(),
             tag: self.tag.as_deref().or_else(|| self.profile.tag()),
             audience: self.aud.as_deref(),
+            request_nonce: None,
         };
         let message = Message::Request(unsigned.request(&headers));
         let signed = plan.sign(&message, key).map_err(no)?;
@@ -224,7 +233,7 @@ impl Sign {
                 "with --profile wimse the token names the key: leave --keyid out",
             ));
         }
-        if self.aud.is_none() {
+        if self.aud.is_none() && !self.wpt {
             return Err(usage(
                 "--profile wimse needs --aud, for whom the signature is",
             ));

@@ -16,13 +16,13 @@ use super::jwt::KeySet;
 use super::own_key::OwnKey;
 use super::signature::SigningKeyError;
 use super::sources::{Loaded, Source};
-use super::{KeyStore, SignedAnswers};
+use super::{KeyStore, OwnSigning};
 
 /// With which keys cards are verified and signed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CardKeysConfig {
     /// With what lictor signs, if it does.
-    pub sign: Option<SignedAnswers>,
+    pub sign: Option<OwnSigning>,
     /// With what the agent signs, if that is asked of it.
     pub verify: Option<PinnedKeys>,
 }

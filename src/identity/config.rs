@@ -18,12 +18,21 @@ pub struct Config {
     /// The outermost names of claims that conditions read: callers keep them as long as their token counts.
     pub claims: Vec<Box<str>>,
     /// What signs answers, if they are signed.
-    pub answers: Option<SignedAnswers>,
+    pub answers: Option<AnswerSigning>,
 }
 
-/// With what answers are signed.
+/// How answers are signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedAnswers {
+pub struct AnswerSigning {
+    /// With what.
+    pub with: OwnSigning,
+    /// The token that says whose that key is: by it answers to workloads are signed as they expect.
+    pub token: Option<PathBuf>,
+}
+
+/// With what lictor signs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnSigning {
     /// Where the key lies.
     pub key: SecretSource,
     /// What callers know it by, if not by its own name.
@@ -136,8 +145,44 @@ pub struct WorkloadTokens {
     pub leeway: Duration,
     /// The workloads that are accepted.
     pub workloads: Mtls,
-    /// A signature must name one of these in `wimse-aud`. Never empty.
+    /// A signature must name one of these in `wimse-aud`, a proof token in `aud`. Never empty.
     pub audiences: Vec<String>,
+    /// How they show that they hold their key.
+    pub proofs: WorkloadProofs,
+}
+
+/// How workloads show that they hold the key of their token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WorkloadProofs {
+    /// By either.
+    Any,
+    /// By a signature of the request (draft-ietf-wimse-http-signature).
+    #[default]
+    Signature,
+    /// By a proof token (draft-ietf-wimse-wpt), which says nothing of the content.
+    Token,
+}
+
+impl WorkloadProofs {
+    /// Whether proof tokens count.
+    pub const fn are_tokens(self) -> bool {
+        matches!(self, Self::Any | Self::Token)
+    }
+
+    /// Whether signatures count.
+    pub const fn are_signatures(self) -> bool {
+        matches!(self, Self::Any | Self::Signature)
+    }
+}
+
+impl SignedRequests {
+    /// Whether it is signatures that its callers send; those of workloads may send something else.
+    pub const fn accepts_signatures(&self) -> bool {
+        match &self.workloads {
+            Some(workloads) => workloads.proofs.are_signatures(),
+            None => true,
+        }
+    }
 }
 
 /// How the tokens of one issuer are verified (RFC 7519, RFC 9068).

@@ -3,6 +3,9 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use serde_json::{Map, Value};
 
+/// SHA-256 of a key (RFC 7638) or of a certificate.
+pub(super) type Thumbprint = [u8; 32];
+
 /// The SHA-256 of these bytes.
 pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut hash = [0; 32];
@@ -23,7 +26,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 /// The thumbprint of a public key: the members that make it, in the order of their names (RFC 7638, section 3). `None` for
 /// a kind of key that is not used. The key was read before, so that its members are base64url and need no escapes.
-pub(super) fn thumbprint(jwk: &Map<String, Value>) -> Option<[u8; 32]> {
+pub(super) fn thumbprint(jwk: &Map<String, Value>) -> Option<Thumbprint> {
     let text = |name: &str| jwk.get(name)?.as_str();
     let members: &[&str] = match text("kty")? {
         "EC" => &["crv", "kty", "x", "y"],

@@ -176,10 +176,16 @@ pub enum CredentialError {
     /// The key that a workload identity token binds to cannot be used.
     #[error("its key (`cnf.jwk`) {0}")]
     WorkloadKey(Box<str>),
+    /// The proof that comes with a workload identity token is wrong (draft-ietf-wimse-wpt).
+    #[error("the workload proof token {0}")]
+    WorkloadProof(ProofError),
+    /// A workload proof token, and no token that says whose its key is.
+    #[error("there is no `workload-identity-token` field to go with the workload proof token")]
+    WorkloadProofAlone,
     /// What is wrong with a workload identity token.
     #[error("workload identity token: {0}")]
     WorkloadToken(Box<Self>),
-    /// A workload identity token, and no signature that shows who holds its key.
+    /// A workload identity token, and nothing that shows who holds its key.
     #[error("a workload identity token without a signature by its key")]
     WorkloadTokenAlone,
     /// A signature by the key of a workload identity token, without the token.
@@ -204,7 +210,10 @@ impl CredentialError {
             Self::TenantMissing(_) | Self::TenantNotAllowed(_) | Self::TenantsDiffer(..) => {
                 Reason::TenantUnknown
             }
-            Self::Proof(ProofError::TooMany | ProofError::Uncompared(_)) => Reason::KeysUnavailable,
+            Self::Proof(ProofError::TooMany | ProofError::Uncompared(_))
+            | Self::WorkloadProof(ProofError::TooMany | ProofError::Uncompared(_)) => {
+                Reason::KeysUnavailable
+            }
             Self::UnderDpop(error) | Self::WorkloadToken(error) => error.reason(),
             Self::AlgorithmMismatch(_)
             | Self::AlgorithmNone
@@ -246,6 +255,8 @@ impl CredentialError {
             | Self::UnknownIssuer(_)
             | Self::UnknownKey(_)
             | Self::WorkloadKey(_)
+            | Self::WorkloadProof(_)
+            | Self::WorkloadProofAlone
             | Self::WorkloadTokenAlone
             | Self::WorkloadTokenMissing
             | Self::WorkloadUnknown(_)
@@ -285,13 +296,16 @@ impl From<CredentialError> for Refusal {
     }
 }
 
-/// Why a DPoP proof does not prove that the caller holds the key of its token (RFC 9449, section 4.3). Part of a
-/// sentence that begins with "the DPoP proof".
+/// Why a proof does not prove that the caller holds the key of its token: a DPoP proof (RFC 9449, section 4.3) or a
+/// workload proof token. Part of a sentence that begins with its name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     /// `alg` is not an asymmetric algorithm that we have.
     #[error("is signed with `{0}`, which is not allowed")]
     AlgorithmNotAllowed(Excerpt),
+    /// `alg` is another than the one that the key is for.
+    #[error("is signed with `{0}`, and the key is for another algorithm")]
+    AlgorithmOther(Excerpt),
     /// Padding, white space, another alphabet or trailing bits (RFC 7515, section 2).
     #[error("has a {0} that is not canonical base64url")]
     BadBase64(Part),
@@ -318,6 +332,9 @@ pub enum ProofError {
         /// Which key.
         key: Excerpt,
     },
+    /// Past `exp`, beyond the allowed clock skew.
+    #[error("has expired")]
+    Expired,
     /// `iat` is in the future, beyond the allowed clock skew.
     #[error("is issued in the future")]
     IssuedInFuture,
@@ -333,13 +350,33 @@ pub enum ProofError {
     /// The key is not one for the algorithm, or not one at all.
     #[error("brings a key that cannot be used")]
     KeyUnusable,
+    /// `exp` is so far away that it could not be remembered for so long.
+    #[error("counts for longer than five minutes")]
+    LastsTooLong,
     /// Not a compact JWS of JSON objects.
     #[error("has a malformed {0}")]
     Malformed(Part),
-    /// No `dpop` field.
+    /// No field with it.
     #[error("is missing")]
     Missing,
-    /// More than one `dpop` field.
+    /// Before `nbf`, beyond the allowed clock skew.
+    #[error("does not count yet")]
+    NotYetValid,
+    /// It names a field that cannot be held against it.
+    #[error("is bound to the field `{0}`, which is not there once")]
+    OtherAbsent(Excerpt),
+    /// A field has another value than it says.
+    #[error("is bound to another value of the field `{0}`")]
+    OtherDiffers(Excerpt),
+    /// A token comes with it that it says nothing of.
+    #[error("is not bound (`{claim}`) to the token in the field `{field}`")]
+    OtherUnbound {
+        /// Where it would say so.
+        claim: &'static str,
+        /// Where the token stands.
+        field: Excerpt,
+    },
+    /// More than one field with it.
     #[error("stands there more than once")]
     Repeated,
     /// It came before.
@@ -352,7 +389,7 @@ pub enum ProofError {
     #[error("is longer than 8 KiB")]
     TooLarge,
     /// There is no place to remember it.
-    #[error("cannot be remembered: too many came within two minutes")]
+    #[error("cannot be remembered: too many came within minutes")]
     TooMany,
     /// The store that processes share does not say whether it is new.
     #[error("cannot be compared with those that were used: {0}")]
@@ -369,9 +406,9 @@ pub enum ProofError {
     /// `ath` is not the hash of the token.
     #[error("is for another token")]
     WrongToken,
-    /// `typ` is not `dpop+jwt`.
-    #[error("is not of the type `dpop+jwt`")]
-    WrongType,
+    /// `typ` is not that of such a proof.
+    #[error("is not of the type `{0}`")]
+    WrongType(&'static str),
 }
 
 impl From<ReplayError> for ProofError {
@@ -511,6 +548,9 @@ pub enum KeysError {
     /// The environment variable is not set, or not text.
     #[error("the environment variable `{0}` is not set")]
     Variable(Box<str>),
+    /// Not a workload identity token.
+    #[error(transparent)]
+    WorkloadToken(CredentialError),
     /// Neither `https://` nor `http://` on loopback.
     #[error("`{0}` is not an https URL, nor an http URL on loopback")]
     Url(Excerpt),

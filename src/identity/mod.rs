@@ -39,7 +39,7 @@ pub use cards::{CardKeys, CardKeysConfig, CardKeysError, CardSigner, PinnedKeys,
 pub use certificates::{ClientCertificate, SpiffePattern, SpiffePatternError};
 pub use config::*;
 pub use error::{CredentialError, Excerpt, KeysError, Part, ProofError};
-pub use jwt::{PROOF_FIELD, fuzz_jwks, fuzz_token, is_same_audience, mint};
+pub use jwt::{PROOF_FIELD, fuzz_jwks, fuzz_token, is_same_audience, mint, token_hash};
 use signature::{Asked, ContentDigest};
 pub use sources::{KeyStore, SourceState};
 
@@ -82,6 +82,13 @@ pub struct Caller {
     pub content: Option<ContentDigest>,
 }
 
+/// Whom a signature proves, whom a proof, and what the content must hash to.
+type Held = (
+    Option<Arc<Principal>>,
+    Option<Arc<Principal>>,
+    Option<ContentDigest>,
+);
+
 /// Verifies credentials as one snapshot of the policy wants it.
 ///
 /// Remembers verified tokens; a new snapshot begins with an empty memory, because its audiences, tenants and
@@ -93,6 +100,7 @@ pub struct Authenticator {
     keys: api_keys::Keys,
     signers: signature::Signers,
     answers: Option<signature::Answers>,
+    provers: jwt::workload_proof::Provers,
     tokens: jwt::Tokens,
 }
 
@@ -106,12 +114,13 @@ impl Authenticator {
             keys: api_keys::Keys::new(config, keys),
             signers: signature::Signers::new(config, keys),
             answers: signature::Answers::new(config, keys),
+            provers: jwt::workload_proof::Provers::new(config, keys),
             tokens: jwt::Tokens::new(config, keys),
         }
     }
 
     /// Who sent a request. Every credential of a kind that some identity accepts has to be good; the strongest of them
-    /// names the caller: a signature, a token, one that a proxy before us asserts, an API key, a client certificate. What was
+    /// names the caller: a signature, a workload's proof, a token, one that a proxy before us asserts, an API key, a client certificate. What was
     /// signed of the content is left to be compared, because it is not there yet. Waits only for keys that are needed and not
     /// there.
     ///
@@ -127,13 +136,52 @@ impl Authenticator {
         let key = self.keys.authenticate(presented.headers, now).await?;
         let bearer = self.bearer(presented, now).await?;
         let asserted = self.tokens.asserted(presented, now).await?;
-        let signatory = self.signers.authenticate(presented, now).await?;
-        let (signed, content) = signatory.map_or((None, None), |signatory| {
-            (Some(signatory.principal), signatory.content)
-        });
-        let found = signed.into_iter().chain(bearer).chain(asserted);
+        let (signed, proved, content) = self.holder(presented, now).await?;
+        let found = signed.into_iter().chain(proved);
+        let found = found.chain(bearer).chain(asserted);
         let caller = Caller::strongest(found.chain(key).chain(certificate))?;
         Ok(Caller { content, ..caller })
+    }
+
+    /// Who shows that it holds a key: by a signature of the request, which may say something of the content, and by a proof.
+    async fn holder(
+        &self,
+        presented: Presented<'_>,
+        now: Timestamp,
+    ) -> Result<Held, CredentialError> {
+        let token = match self.read_workloads() {
+            true => jwt::workload::presented(presented.headers)?,
+            false => None,
+        };
+        let others: Vec<_> = match self.provers.is_empty() {
+            true => Vec::new(),
+            false => self
+                .tokens
+                .fields()
+                .iter()
+                .chain(self.keys.fields())
+                .collect(),
+        };
+        let proving = self.provers.authenticate(presented, token, &others, now);
+        let mut proved = proving.await?;
+        let token = token.map(|text| signature::Token {
+            text,
+            is_proven: proved.is_some(),
+        });
+        let signing = self.signers.authenticate(presented, token, now);
+        let Some(signatory) = signing.await? else {
+            return Ok((None, proved, None));
+        };
+        // Who shows it in both ways is one caller.
+        proved.take_if(|proved| {
+            proved.identity == signatory.principal.identity && proved.id == signatory.principal.id
+        });
+        Ok((Some(signatory.principal), proved, signatory.content))
+    }
+
+    /// Whether some identity's callers bring their key in a token.
+    fn read_workloads(&self) -> bool {
+        self.signers.read_tokens() || !self.provers.is_empty()
     }
 
     /// Who is named by `Authorization: Bearer …`, which is an API key or a token.
@@ -160,11 +208,14 @@ impl Authenticator {
             true => &[],
             false => &SIGNATURE_FIELDS,
         };
-        let workload = self.signers.read_tokens();
+        let workload = self.read_workloads();
         let workload = workload.then_some(&jwt::workload::FIELD);
+        let proof = !self.provers.is_empty();
+        let proof = proof.then_some(&jwt::workload_proof::FIELD);
         own.chain(self.keys.fields())
             .chain(signature)
             .chain(workload)
+            .chain(proof)
     }
 
     /// What an answer to this request will be bound to, if answers are signed.
@@ -172,7 +223,7 @@ impl Authenticator {
         self.answers.as_ref().map(|answers| answers.asked(request))
     }
 
-    /// Signs an answer, if answers are signed. `content` is all of it, where it is there.
+    /// Signs an answer, if answers are signed. `content` is all of it, be it nothing; of a stream it is not there.
     pub fn sign_answer(
         &self,
         asked: &Asked,
@@ -197,18 +248,24 @@ impl Authenticator {
         }
     }
 
-    /// Tells whoever was refused what to sign (RFC 9421, section 5), if the policy has identities that do.
+    /// Tells whoever was refused what to sign (RFC 9421, section 5), and that proofs count, if the policy has identities whose
+    /// callers do so.
     pub fn ask_for_signature(&self, headers: &mut HeaderMap, has_content: bool) {
-        let Some(wanted) = self.signers.wanted(has_content) else {
-            return;
+        let mut asked = self.tokens.read_authorization() || self.keys.reads(&AUTHORIZATION);
+        let mut ask = |headers: &mut HeaderMap, challenge: &'static str| {
+            let challenge = HeaderValue::from_static(challenge);
+            match std::mem::replace(&mut asked, true) {
+                true => drop(headers.append(WWW_AUTHENTICATE, challenge)),
+                false => drop(headers.insert(WWW_AUTHENTICATE, challenge)),
+            }
         };
-        headers.insert("accept-signature", wanted.clone());
-        // The RFC has no scheme; the field has to name one (RFC 9110, section 11.6.1).
-        let challenge = HeaderValue::from_static("Signature realm=\"lictor\"");
-        if self.tokens.read_authorization() || self.keys.reads(&AUTHORIZATION) {
-            headers.append(WWW_AUTHENTICATE, challenge);
-        } else {
-            headers.insert(WWW_AUTHENTICATE, challenge);
+        if let Some(wanted) = self.signers.wanted(has_content) {
+            headers.insert("accept-signature", wanted.clone());
+            // The RFC has no scheme; the field has to name one (RFC 9110, section 11.6.1).
+            ask(headers, "Signature realm=\"lictor\"");
+        }
+        if !self.provers.is_empty() {
+            ask(headers, "WPT");
         }
     }
 

@@ -170,7 +170,7 @@ impl Proxy {
         hygiene.towards_caller(response.headers_mut(), &visit);
         if let Some(asked) = asked.filter(|_| tunnel.is_none()) {
             // The content of an answer to HEAD is that of another answer.
-            let content = content.filter(|content| !is_head && !content.is_empty());
+            let content = content.map(|content| if is_head { Bytes::new() } else { content });
             let status = response.status();
             let headers = response.headers_mut();
             let now = clock::wall();

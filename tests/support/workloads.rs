@@ -1,7 +1,7 @@
 //! Requests of workloads that sign with the key of their token: good ones, and those of `tests/data/signatures/wimse.json`.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,7 +16,9 @@ const TARGET: &str = "/reports?x=1";
 
 #[derive(Deserialize)]
 pub(crate) struct Table {
+    #[serde(default)]
     covers: String,
+    #[serde(default)]
     params: String,
     pub(crate) cases: Vec<Case>,
 }
@@ -42,6 +44,14 @@ pub(crate) struct Case {
     sent_method: Option<String>,
     sent_target: Option<String>,
     sent_body: Option<String>,
+    /// Claims of a proof token, in place of a signature.
+    proof: Option<Map<String, Value>>,
+    proof_header: Map<String, Value>,
+    /// The proof as it is sent, `PROOF` in it being the one that was made.
+    proof_text: Option<String>,
+    proofs: Option<usize>,
+    /// Where it stands.
+    proof_field: Option<String>,
 }
 
 /// A request as it is sent.
@@ -78,6 +88,12 @@ impl Kit {
         serde_json::from_str(text).unwrap()
     }
 
+    /// The table of proof tokens.
+    pub(crate) fn proofs() -> Table {
+        let text = include_str!("../data/signatures/wpt.json");
+        serde_json::from_str(text).unwrap()
+    }
+
     /// The request of a case; `index` makes its nonce another than those before.
     pub(crate) fn request(&self, table: &Table, case: &Case, index: usize, now: i64) -> Sent {
         let fill = |text: &str| filled(text, now, &format!("n{index}"));
@@ -106,7 +122,15 @@ impl Kit {
             None => &self.key,
             Some(_) => &self.stranger,
         };
-        if !case.unsigned {
+        if let Some(changes) = &case.proof {
+            let proof = self.proof(case, changes, &token, &headers, &fill("{nonce}"), now);
+            let text = case.proof_text.as_deref().unwrap_or("PROOF");
+            let field = case.proof_field.as_deref();
+            for _ in 0..case.proofs.unwrap_or(1) {
+                let field = field.unwrap_or("workload-proof-token");
+                add(&mut headers, field, &text.replace("PROOF", &proof));
+            }
+        } else if !case.unsigned {
             // What cannot be covered is not signed well either.
             let base = base(&headers, covers, &inner);
             let signature = STANDARD.encode(key.sign(base.as_bytes()).unwrap());
@@ -128,11 +152,61 @@ impl Kit {
         }
     }
 
+    /// A proof for this token and request, with these claims instead.
+    fn proof(
+        &self,
+        case: &Case,
+        changes: &Map<String, Value>,
+        token: &str,
+        headers: &HeaderMap,
+        id: &str,
+        now: i64,
+    ) -> String {
+        let key = match case.signed_by {
+            None => &self.key,
+            Some(_) => &self.stranger,
+        };
+        let header = json!({ "typ": "wpt+jwt", "alg": key.algorithm().jws_name() });
+        let claims = json!({
+            "aud": "https://agent.example/reports", "exp": now + 60, "iat": now, "jti": id,
+            "wth": hash(token),
+        });
+        let (mut header, mut claims) = (
+            header.as_object().unwrap().clone(),
+            claims.as_object().unwrap().clone(),
+        );
+        patch(&mut header, &case.proof_header, now);
+        patch(&mut claims, changes, now);
+        // `hash:NAME` is the hash of that field.
+        let hashed = |value: &mut Value| {
+            if let Some(name) = value.as_str().and_then(|text| text.strip_prefix("hash:")) {
+                *value = json!(hash(headers[name].to_str().unwrap()));
+            } else if let Some(text) = value.as_str().and_then(|text| text.strip_prefix("of:")) {
+                *value = json!(hash(text));
+            }
+        };
+        for value in claims.values_mut() {
+            match value {
+                Value::Object(members) => members.values_mut().for_each(hashed),
+                value => hashed(value),
+            }
+        }
+        let part = |object| URL_SAFE_NO_PAD.encode(Value::Object(object).to_string());
+        let signed = format!("{}.{}", part(header), part(claims));
+        let signature = URL_SAFE_NO_PAD.encode(key.sign(signed.as_bytes()).unwrap());
+        format!("{signed}.{signature}")
+    }
+
     fn token(&self, case: &Case, now: i64) -> String {
         let holder = match case.bound_to {
             None => &self.key,
             Some(_) => &self.stranger,
         };
+        self.token_of(holder, case, now)
+    }
+
+    /// The token of whoever holds this key.
+    pub(crate) fn token_of(&self, holder: &signing::SigningKey, case: &Case, now: i64) -> String {
         let mut jwk = holder.public_jwk().unwrap();
         jwk.insert("alg".to_owned(), json!(holder.algorithm().jws_name()));
         patch(&mut jwk, &case.jwk, now);
@@ -173,6 +247,11 @@ fn base(headers: &HeaderMap, covers: &str, inner: &str) -> String {
         base.push_str(&format!("\"{name}\": {value}\n"));
     }
     base + &format!("\"@signature-params\": {inner}")
+}
+
+fn hash(text: &str) -> String {
+    use aws_lc_rs::digest::{SHA256, digest};
+    URL_SAFE_NO_PAD.encode(digest(&SHA256, text.as_bytes()))
 }
 
 /// Puts members in, and takes away those that are `null`.

@@ -19,7 +19,7 @@ use crate::config::language::policy::{
 };
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Node, quoted};
-use crate::identity::SignedAnswers;
+use crate::identity::AnswerSigning;
 use crate::proxy::hygiene::{
     Config, CorsConfig, Direction, FieldPattern, FieldPatternError, Guard, Origin, Origins, Paths,
     RateLimitFields, RpcStatus, Security, TraceContext,
@@ -43,7 +43,7 @@ pub(super) struct RawHttp {
     passes_agent_errors: Option<(Span, bool)>,
     protected_resource: Option<(Span, RawResource)>,
     push: Option<(Span, RawPush)>,
-    sign_responses: Option<(Span, SignedAnswers)>,
+    sign_responses: Option<(Span, AnswerSigning)>,
 }
 
 type Placed<T> = (T, Span);
@@ -208,10 +208,9 @@ impl RawHttp {
     }
 
     /// What signs answers, if they are signed.
-    pub(super) fn signed_answers(&self) -> Option<SignedAnswers> {
-        self.sign_responses
-            .as_ref()
-            .map(|(_, answers)| answers.clone())
+    pub(super) fn answer_signing(&self) -> Option<AnswerSigning> {
+        let (_, answers) = self.sign_responses.as_ref()?;
+        Some(answers.clone())
     }
 
     /// What callers are told of the agent, if that is said.

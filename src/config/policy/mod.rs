@@ -172,7 +172,7 @@ impl Draft {
         let resource = self.check_resource(&policy, report);
         let card = self.check_card(&policy, report);
         let push = self.check_push(report);
-        let answers = self.http.signed_answers();
+        let answers = self.http.answer_signing();
         let http = self.http.check(report);
         let conditions = policy.rules.iter().filter_map(|rule| rule.when.as_ref());
         let reads = policy::Reads::of(conditions);

@@ -6,27 +6,36 @@ use crate::config::diagnostic::Diagnostics;
 use crate::config::language::Record;
 use crate::config::language::policy::SIGN_RESPONSES;
 use crate::config::tree::Entry;
-use crate::identity::{SecretSource, SignedAnswers};
+use crate::identity::{AnswerSigning, OwnSigning, SecretSource};
 
-pub(super) fn read(entry: &Entry, report: &mut Diagnostics) -> Option<SignedAnswers> {
-    read_as(&SIGN_RESPONSES, "`signResponses`", entry, report)
+pub(super) fn read(entry: &Entry, report: &mut Diagnostics) -> Option<AnswerSigning> {
+    let (what, at) = ("`signResponses`", Some(entry.key.span));
+    let mut fields = Fields::of(&SIGN_RESPONSES, &entry.value, what, at, report)?;
+    let token = fields.take("workloadToken");
+    let token = token.and_then(|entry| identities::path(&entry.value, "`workloadToken`", report));
+    let with = key_of(fields, report)?;
+    Some(AnswerSigning { with, token })
 }
 
-/// The same for whatever else is signed with a key that has a name.
+/// What else is signed with a key that has a name.
 pub(super) fn read_as(
     record: &'static Record,
     what: &str,
     entry: &Entry,
     report: &mut Diagnostics,
-) -> Option<SignedAnswers> {
+) -> Option<OwnSigning> {
     let at = Some(entry.key.span);
-    let mut fields = Fields::of(record, &entry.value, what, at, report)?;
+    let fields = Fields::of(record, &entry.value, what, at, report)?;
+    key_of(fields, report)
+}
+
+fn key_of(mut fields: Fields<'_>, report: &mut Diagnostics) -> Option<OwnSigning> {
     let key = fields.require("key", report);
     let key = key.and_then(|key| secret(key, report));
     let key_id = fields.take("keyid");
     let key_id = key_id.and_then(|entry| visible(entry, "`keyid`", report));
     fields.finish(report);
-    Some(SignedAnswers { key: key?, key_id })
+    Some(OwnSigning { key: key?, key_id })
 }
 
 /// A key that nobody may write out, whatever its field is called.

@@ -55,6 +55,36 @@ pub(in crate::identity) fn authorization(
     headers: &HeaderMap,
     is_accepted: bool,
 ) -> Result<Option<Carried<'_>>, CredentialError> {
+    let Some((scheme, rest)) = scheme(headers, is_accepted)? else {
+        return Ok(None);
+    };
+    let place = if scheme.eq_ignore_ascii_case("bearer") {
+        Place::Bearer
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Place::Dpop
+    } else {
+        return Ok(None);
+    };
+    let text = token(rest)?;
+    Ok(Some(Carried { text, place }))
+}
+
+/// The token of `authorization` behind this scheme, which is written in small letters.
+///
+/// # Errors
+/// As above.
+pub(in crate::identity) fn with_scheme<'a>(
+    headers: &'a HeaderMap,
+    wanted: &str,
+) -> Result<Option<&'a str>, CredentialError> {
+    match scheme(headers, true)? {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(wanted) => token(rest).map(Some),
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// The scheme of `authorization`, and what follows.
+fn scheme(headers: &HeaderMap, is_accepted: bool) -> Result<Option<(&str, &str)>, CredentialError> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let Some(field) = fields.next() else {
         return Ok(None);
@@ -70,22 +100,20 @@ pub(in crate::identity) fn authorization(
     // Visible ASCII only, which is all that a scheme and a token are made of.
     let field = HeaderValue::to_str(field).map_err(|_| CredentialError::AuthorizationMalformed)?;
     let (scheme, rest) = split_scheme(field);
-    if scheme.is_empty() {
-        return Err(CredentialError::AuthorizationMalformed);
+    match scheme {
+        "" => Err(CredentialError::AuthorizationMalformed),
+        scheme => Ok(Some((scheme, rest))),
     }
-    let place = if scheme.eq_ignore_ascii_case("bearer") {
-        Place::Bearer
-    } else if scheme.eq_ignore_ascii_case("dpop") {
-        Place::Dpop
-    } else {
-        return Ok(None);
-    };
+}
+
+/// What follows the scheme: spaces and a token.
+fn token(rest: &str) -> Result<&str, CredentialError> {
     let text = rest.trim_start_matches(' ');
     let is_separated = text.len() < rest.len();
-    if !is_separated || !is_graphic(text) {
-        return Err(CredentialError::AuthorizationMalformed);
+    match is_separated && is_graphic(text) {
+        true => Ok(text),
+        false => Err(CredentialError::AuthorizationMalformed),
     }
-    Ok(Some(Carried { text, place }))
 }
 
 /// Without an early end, so that many bytes are looked at at once: each call brings a token.

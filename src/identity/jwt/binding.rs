@@ -5,10 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::identity::digest::Thumbprint;
 use crate::identity::error::{CredentialError, Excerpt};
-
-/// SHA-256 of a key (RFC 7638) or of a certificate.
-pub(super) type Thumbprint = [u8; 32];
 
 /// What a token is bound to; nothing where it is for whoever bears it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

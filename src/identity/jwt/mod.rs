@@ -12,8 +12,10 @@ mod keys;
 pub mod mint;
 mod proof;
 mod shared;
+mod target;
 mod token;
 pub(super) mod workload;
+pub(super) mod workload_proof;
 #[cfg(test)]
 mod wycheproof;
 
@@ -46,6 +48,7 @@ pub use fuzz::{fuzz_jwks, fuzz_token};
 pub(super) use keys::KeySet;
 pub use proof::FIELD as PROOF_FIELD;
 pub(super) use shared::SharedKey;
+pub use workload_proof::hash as token_hash;
 
 /// What stands behind `Bearer` in a head.
 ///

@@ -3,17 +3,19 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::identity::config::Algorithm;
-use crate::identity::error::{CredentialError, Excerpt, Part};
+use crate::identity::digest::{Thumbprint, thumbprint};
+use crate::identity::error::{CredentialError, Excerpt, KeysError, Part};
 use crate::identity::signature::{KeyKind, VerifyingKeys};
-use crate::identity::sources::{Origin, Source};
-use crate::identity::{KeySource, KeyStore, Mtls, TenantFrom, WorkloadTokens};
+use crate::identity::sources::{Contents, Origin, Source};
+use crate::identity::{Identity, KeySource, KeyStore, Mtls, TenantFrom, WorkloadTokens, name};
+use crate::model::{Credential, Principal, PrincipalId};
 
-use super::claims::{Claims, Times};
+use super::claims::{Claims, Times, date};
 use super::keys::KeySet;
 use super::token::{Parts, base64url, check_header, is_of_type, key_id, object};
 
@@ -35,13 +37,100 @@ pub(in crate::identity) struct Vouchers {
     keys: Arc<Source<KeySet>>,
 }
 
+/// The token of lictor's own workload, as it lies in a file: it goes with answers that are signed with its key.
+#[derive(Debug)]
+pub(in crate::identity) struct OwnToken {
+    value: HeaderValue,
+    key: Thumbprint,
+    /// In milliseconds since 1970.
+    until: Option<i64>,
+}
+
+impl Contents for OwnToken {
+    fn parse(document: &[u8]) -> Result<Self, KeysError> {
+        Self::read(document).map_err(|error| {
+            KeysError::WorkloadToken(CredentialError::WorkloadToken(Box::new(error)))
+        })
+    }
+
+    fn keys(&self) -> usize {
+        1
+    }
+}
+
+impl OwnToken {
+    fn read(document: &[u8]) -> Result<Self, CredentialError> {
+        let malformed = || CredentialError::Malformed(Part::Token);
+        let text = str::from_utf8(document).map_err(|_| malformed())?;
+        let parts = Parts::split(text.trim(), MAX_TOKEN_BYTES)?;
+        check_type(&object(Part::Header, parts.header)?)?;
+        let claims = object(Part::Payload, parts.payload)?;
+        let unusable = || CredentialError::WorkloadKey(Box::from("cannot be used"));
+        Ok(Self {
+            value: HeaderValue::from_str(text.trim()).map_err(|_| malformed())?,
+            key: thumbprint(&confirmed(&claims)?).ok_or_else(unusable)?,
+            until: date(&claims, "exp")?,
+        })
+    }
+
+    /// Whether it says now whose this key is.
+    pub(in crate::identity) fn is_good(&self, key: Option<Thumbprint>, now: Timestamp) -> bool {
+        let lasts = |until: i64| now.as_millisecond() < until;
+        key == Some(self.key) && self.until.is_none_or(lasts)
+    }
+
+    /// The token.
+    pub(in crate::identity) const fn value(&self) -> &HeaderValue {
+        &self.value
+    }
+}
+
 /// A workload, and its key. Nobody has proved to hold it yet.
 #[derive(Debug)]
 pub(in crate::identity) struct Workload {
     /// Its name: a SPIFFE ID or a WIMSE URI.
-    pub(in crate::identity) id: Box<str>,
-    /// One key, called by its thumbprint.
-    pub(in crate::identity) keys: VerifyingKeys,
+    id: Box<str>,
+    /// A public key that says its algorithm and has no name.
+    jwk: Map<String, Value>,
+}
+
+impl Workload {
+    /// Its public key, which says its algorithm.
+    pub(super) const fn jwk(&self) -> &Map<String, Value> {
+        &self.jwk
+    }
+
+    /// Its key for signatures of requests: one, called by its thumbprint, so that no two keys share the memory of nonces.
+    ///
+    /// # Errors
+    /// When there are no such signatures by a key of its algorithm.
+    pub(in crate::identity) fn keys(&self) -> Result<VerifyingKeys, CredentialError> {
+        let set = json!({ "keys": [self.jwk] }).to_string();
+        VerifyingKeys::parse(set.as_bytes(), KeyKind::Public).map_err(|_| {
+            let problem = "is none that verifies signatures here by its `alg`";
+            let error = CredentialError::WorkloadKey(Box::from(problem));
+            CredentialError::WorkloadToken(Box::new(error))
+        })
+    }
+
+    /// The caller that it is once it has proved to hold its key.
+    pub(in crate::identity) fn principal(
+        &self,
+        identity: &Identity,
+        rules: &WorkloadTokens,
+        credential: Credential,
+    ) -> Result<Principal, CredentialError> {
+        let tenant = rules.tenant_of(&self.id, &identity.tenant);
+        let tenant = tenant.ok_or_else(|| CredentialError::TenantMissing(Excerpt::new("sub")))?;
+        Ok(Principal {
+            identity: identity.name.clone(),
+            id: name("sub", PrincipalId::new(&self.id))?,
+            tenant: identity.speak_for(tenant)?,
+            groups: Vec::new(),
+            claims: None,
+            credential,
+        })
+    }
 }
 
 /// The token of a request, if it has one.
@@ -157,7 +246,7 @@ impl Vouchers {
 
     /// What a token says that its issuer has signed.
     fn read(&self, all: Map<String, Value>, now: Timestamp) -> Result<Workload, CredentialError> {
-        let keys = confirmed(&all)?;
+        let jwk = confirmed(&all)?;
         let claims = Claims::of_workload(all, &self.rules.issuer)?;
         let times = Times {
             leeway: self.rules.leeway,
@@ -171,7 +260,7 @@ impl Vouchers {
         }
         Ok(Workload {
             id: Box::from(id),
-            keys,
+            jwk,
         })
     }
 }
@@ -208,7 +297,7 @@ fn check_type(header: &Map<String, Value>) -> Result<(), CredentialError> {
 }
 
 /// The key that `cnf` names: a public one that says its algorithm, because nothing else does.
-fn confirmed(claims: &Map<String, Value>) -> Result<VerifyingKeys, CredentialError> {
+fn confirmed(claims: &Map<String, Value>) -> Result<Map<String, Value>, CredentialError> {
     let problem = |problem: &str| CredentialError::WorkloadKey(Box::from(problem));
     let members = match claims.get("cnf") {
         None => return Err(CredentialError::ClaimMissing("cnf")),
@@ -233,12 +322,9 @@ fn confirmed(claims: &Map<String, Value>) -> Result<VerifyingKeys, CredentialErr
     if !jwk.contains_key("alg") {
         return Err(problem("does not say its algorithm (`alg`)"));
     }
-    // By its thumbprint, so that no two keys share the memory of nonces.
     let mut jwk = jwk.clone();
     jwk.remove("kid");
-    let set = json!({ "keys": [jwk] }).to_string();
-    VerifyingKeys::parse(set.as_bytes(), KeyKind::Public)
-        .map_err(|_| problem("is none that verifies signatures here by its `alg`"))
+    Ok(jwk)
 }
 
 /// Members of a JWK that are nobody's business (RFC 7518, section 6).

@@ -1,5 +1,7 @@
 //! Answers that we sign (RFC 9421, section 2.4): the caller can tell that they are ours, whole, and to its own request.
 
+mod workload;
+
 use std::sync::Arc;
 
 use http::header::CONTENT_TYPE;
@@ -9,18 +11,30 @@ use jiff::Timestamp;
 use super::fields::{INPUT, SIGNATURE};
 use super::structured::{self, Bounds};
 use super::{
-    Component, Derived, Message, Parameter, Plan, Request, SignError, SigningKey, content_digest,
+    Component, Derived, Message, Parameter, Plan, Request, SignError, Signed, SigningKey,
+    SigningKeyError, content_digest,
 };
+use crate::identity::digest::{self, Thumbprint};
+use crate::identity::jwt::workload::OwnToken;
 use crate::identity::sources::{Contents, Source};
 use crate::identity::{Config, KeyStore, KeysError};
 
 /// A file with the key.
 #[derive(Debug)]
-pub(in crate::identity) struct AnswerKey(SigningKey);
+pub(in crate::identity) struct AnswerKey {
+    key: SigningKey,
+    /// Of its public half, if it has one.
+    thumbprint: Option<Thumbprint>,
+}
 
 impl Contents for AnswerKey {
     fn parse(document: &[u8]) -> Result<Self, KeysError> {
-        Ok(Self(SigningKey::parse(document, None)?))
+        let key = SigningKey::parse(document, None)?;
+        let public = key.public_jwk();
+        Ok(Self {
+            thumbprint: public.and_then(|jwk| digest::thumbprint(&jwk)),
+            key,
+        })
     }
 
     fn keys(&self) -> usize {
@@ -33,6 +47,8 @@ impl Contents for AnswerKey {
 pub(in crate::identity) struct Answers {
     key: Arc<Source<AnswerKey>>,
     key_id: Option<Box<str>>,
+    /// The token that says whose the key is.
+    token: Option<Arc<Source<OwnToken>>>,
 }
 
 /// What an answer is bound to: the parts of its request that outlive it.
@@ -42,6 +58,8 @@ pub struct Asked {
     uri: Uri,
     /// `signature` alone.
     headers: HeaderMap,
+    /// The nonce of the signature of a workload.
+    nonce: Option<Box<str>>,
 }
 
 impl Asked {
@@ -54,6 +72,20 @@ impl Asked {
             method: request.method().clone(),
             uri: request.uri().clone(),
             headers,
+            nonce: None,
+        }
+    }
+
+    /// The same as a signature covers it.
+    fn request(&self) -> Request<'_> {
+        Request {
+            method: self.method.as_str(),
+            scheme: "https",
+            authority: "",
+            path: self.uri.path(),
+            query: self.uri.query(),
+            target: None,
+            headers: &self.headers,
         }
     }
 
@@ -77,16 +109,22 @@ impl Answers {
     pub(in crate::identity) fn new(config: &Config, store: &KeyStore) -> Option<Self> {
         let answers = config.answers.as_ref()?;
         Some(Self {
-            key: store.answer_key(answers.key.clone()),
-            key_id: answers.key_id.clone(),
+            key: store.answer_key(answers.with.key.clone()),
+            key_id: answers.with.key_id.clone(),
+            token: answers.token.as_deref().map(|file| store.own_token(file)),
         })
     }
 
     pub(in crate::identity) fn asked<B>(&self, request: &http::Request<B>) -> Asked {
-        Asked::of(request)
+        let nonce = self.token.as_ref();
+        Asked {
+            nonce: nonce.and_then(|_| workload::nonce(request.headers())),
+            ..Asked::of(request)
+        }
     }
 
-    /// Signs an answer. `content` is all of it, where it is there; a stream is signed by its head alone.
+    /// Signs an answer. `content` is all of it, be it nothing; a stream, whose content is not there yet, is signed by its head
+    /// alone.
     ///
     /// What cannot be signed leaves unsigned: whoever wants a signature notices, and whoever does not is served. That no
     /// key could be loaded shows in readiness.
@@ -104,26 +142,29 @@ impl Answers {
         let Some(key) = self.key.loaded() else {
             return;
         };
+        if let Some(nonce) = &asked.nonce {
+            // In that profile what has content and no digest does not count, so a stream is better not signed at all.
+            if let (Some(token), Some(content)) = (&self.token, content) {
+                let answer = workload::Answer {
+                    asked,
+                    nonce,
+                    status,
+                    content,
+                };
+                let signed = answer.sign(&key.contents, token, headers, now);
+                finish(signed, headers);
+            }
+            return;
+        }
+        let content = content.filter(|content| !content.is_empty());
         if let Some(content) = content
             && let Ok(digest) = HeaderValue::from_str(&content_digest(content))
         {
             headers.insert("content-digest", digest);
         }
-        let signed = self.signed(
-            &key.contents.0,
-            asked,
-            status,
-            headers,
-            content.is_some(),
-            now,
-        );
-        match signed {
-            Ok([input, signature]) => {
-                headers.insert(INPUT, input);
-                headers.insert(SIGNATURE, signature);
-            }
-            Err(error) => tracing::debug!(%error, "an answer could not be signed"),
-        }
+        let key = &key.contents.key;
+        let signed = self.signed(key, asked, status, headers, content.is_some(), now);
+        finish(signed, headers);
     }
 
     fn signed(
@@ -160,19 +201,24 @@ impl Answers {
         let message = Message::Response {
             status: status.as_u16(),
             headers,
-            request: Some(Request {
-                method: asked.method.as_str(),
-                scheme: "https",
-                authority: "",
-                path: asked.uri.path(),
-                query: asked.uri.query(),
-                target: None,
-                headers: &asked.headers,
-            }),
+            request: Some(asked.request()),
         };
-        let signed = plan.sign(&message, key)?;
-        let value =
-            |text: &str| HeaderValue::from_str(text).map_err(|_| super::SigningKeyError::Signing);
-        Ok([value(&signed.input)?, value(&signed.signature)?])
+        fields(&plan.sign(&message, key)?)
+    }
+}
+
+/// The two fields of a signature.
+fn fields(signed: &Signed) -> Result<[HeaderValue; 2], SignError> {
+    let value = |text: &str| HeaderValue::from_str(text).map_err(|_| SigningKeyError::Signing);
+    Ok([value(&signed.input)?, value(&signed.signature)?])
+}
+
+fn finish(signed: Result<[HeaderValue; 2], SignError>, headers: &mut HeaderMap) {
+    match signed {
+        Ok([input, signature]) => {
+            headers.insert(INPUT, input);
+            headers.insert(SIGNATURE, signature);
+        }
+        Err(error) => tracing::debug!(%error, "an answer could not be signed"),
     }
 }

@@ -12,7 +12,7 @@ use super::{
     Acceptance, Accepted, ContentDigest, Fields, Holder, KeyKind, Message, Request, Signature,
     SignatureError, Signatures, VerifyingKeys, choose,
 };
-use crate::identity::jwt::workload::{self, Vouchers, Workload};
+use crate::identity::jwt::workload::{Vouchers, Workload};
 use crate::identity::replay::{Memory, Once};
 use crate::identity::sources::{Contents, Loaded, Manner, OnDemand, Reach, Source, Unfetched};
 use crate::identity::{
@@ -81,13 +81,22 @@ enum Held<'a> {
     Fetched(&'a VerifyingKeys),
     Public(Arc<Loaded<PublicKeys>>),
     Shared(Arc<Loaded<SharedKeys>>),
-    Token(&'a Workload),
+    Token(&'a VerifyingKeys),
 }
 
 /// The workload that a request's token names, and which signer said so.
 struct Named {
     signer: usize,
     workload: Workload,
+    keys: VerifyingKeys,
+}
+
+/// A workload identity token as it came.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::identity) struct Token<'a> {
+    pub(in crate::identity) text: &'a str,
+    /// Whether something else than a signature has shown that its sender holds its key.
+    pub(in crate::identity) is_proven: bool,
 }
 
 /// The key that a signature names by its address, and for which signer it was fetched.
@@ -113,7 +122,7 @@ pub(in crate::identity) struct Signatory {
 impl Signers {
     pub(in crate::identity) fn new(config: &Config, store: &KeyStore) -> Self {
         let signer = |identity: &Identity| match &identity.kind {
-            Kind::Signature(signed) => Some(Signer {
+            Kind::Signature(signed) if signed.accepts_signatures() => Some(Signer {
                 identity: identity.clone(),
                 signed: signed.clone(),
                 keys: Keys::new(identity, signed, store),
@@ -127,7 +136,7 @@ impl Signers {
                     })
                 }),
             }),
-            Kind::ApiKey(_) | Kind::Jwt(_) | Kind::Mtls(_) => None,
+            Kind::ApiKey(_) | Kind::Jwt(_) | Kind::Mtls(_) | Kind::Signature(_) => None,
         };
         let signers: Vec<_> = config.identities.iter().filter_map(signer).collect();
         let wanted = [false, true].map(|content| {
@@ -150,24 +159,22 @@ impl Signers {
         self.wanted.get(usize::from(has_content))?.as_ref()
     }
 
-    /// Who signed a request, if somebody did.
+    /// Who signed a request, if somebody did. `token` is the one of its workload, which must not stand there alone: whoever
+    /// found it in a log could send it so.
     pub(in crate::identity) async fn authenticate(
         &self,
         presented: Presented<'_>,
+        token: Option<Token<'_>>,
         now: Timestamp,
     ) -> Result<Option<Signatory>, CredentialError> {
-        if self.signers.is_empty() {
-            return Ok(None);
-        }
-        let token = match self.read_tokens() {
-            true => workload::presented(presented.headers)?,
-            false => None,
+        let fields = match self.signers.is_empty() {
+            true => None,
+            false => Fields::of(presented.headers)?,
         };
-        let Some(fields) = Fields::of(presented.headers)? else {
-            // Whoever found it in a log could send it so.
+        let Some(fields) = fields else {
             return match token {
-                Some(_) => Err(CredentialError::WorkloadTokenAlone),
-                None => Ok(None),
+                Some(token) if !token.is_proven => Err(CredentialError::WorkloadTokenAlone),
+                Some(_) | None => Ok(None),
             };
         };
         let signatures = Signatures::parse(&fields)?;
@@ -219,7 +226,7 @@ impl Signers {
     async fn named(
         &self,
         signatures: &Signatures<'_>,
-        token: Option<&str>,
+        token: Option<Token<'_>>,
         now: Timestamp,
     ) -> Result<Option<Named>, CredentialError> {
         let mut refused = None;
@@ -232,10 +239,11 @@ impl Signers {
                 continue;
             }
             let token = token.ok_or(CredentialError::WorkloadTokenMissing)?;
-            match vouchers.verify(token, now).await {
+            match vouchers.verify(token.text, now).await {
                 Ok(workload) => {
                     return Ok(Some(Named {
                         signer: index,
+                        keys: workload.keys()?,
                         workload,
                     }));
                 }
@@ -245,8 +253,8 @@ impl Signers {
         match (refused, token) {
             (Some(error), _) => Err(error),
             // Signed for others, and nobody's word that its sender holds the key.
-            (None, Some(_)) => Err(CredentialError::WorkloadTokenAlone),
-            (None, None) => Ok(None),
+            (None, Some(token)) if !token.is_proven => Err(CredentialError::WorkloadTokenAlone),
+            (None, Some(_) | None) => Ok(None),
         }
     }
 
@@ -315,7 +323,7 @@ impl Signers {
                     return Some(Held::Fetched(&fetched.keys));
                 }
                 let named = named.filter(|named| named.signer == index);
-                signer.keys.held(named.map(|named| &named.workload))
+                signer.keys.held(named.map(|named| &named.keys))
             })
             .collect();
         let acceptances: Vec<_> = self
@@ -430,19 +438,12 @@ impl Signer {
         accepted: &Accepted<'_>,
     ) -> Result<Principal, CredentialError> {
         let rules = self.signed.workloads.as_ref();
-        let tenant = rules.and_then(|rules| rules.tenant_of(&workload.id, &self.identity.tenant));
-        let tenant = tenant.ok_or_else(|| CredentialError::TenantMissing(Excerpt::new("sub")))?;
-        Ok(Principal {
-            identity: self.identity.name.clone(),
-            id: name("sub", PrincipalId::new(&workload.id))?,
-            tenant: self.identity.speak_for(tenant)?,
-            groups: Vec::new(),
-            claims: None,
-            credential: Credential {
-                key: Some(Arc::from(accepted.key.id())),
-                issued: Timestamp::from_second(accepted.created).ok(),
-            },
-        })
+        let rules = rules.ok_or(SignatureError::NotForUs)?;
+        let credential = Credential {
+            key: Some(Arc::from(accepted.key.id())),
+            issued: Timestamp::from_second(accepted.created).ok(),
+        };
+        workload.principal(&self.identity, rules, credential)
     }
 
     fn principal(
@@ -493,7 +494,7 @@ impl Keys {
         }
     }
 
-    fn held<'a>(&self, named: Option<&'a Workload>) -> Option<Held<'a>> {
+    fn held<'a>(&self, named: Option<&'a VerifyingKeys>) -> Option<Held<'a>> {
         match self {
             Self::Absent => None,
             Self::Token(_) => named.map(Held::Token),
@@ -515,8 +516,7 @@ impl Keys {
 impl Held<'_> {
     fn keys(&self) -> &VerifyingKeys {
         match self {
-            Self::Fetched(keys) => keys,
-            Self::Token(workload) => &workload.keys,
+            Self::Fetched(keys) | Self::Token(keys) => keys,
             Self::Public(loaded) => &loaded.contents.0,
             Self::Shared(loaded) => &loaded.contents.0,
         }

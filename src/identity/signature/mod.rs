@@ -36,7 +36,7 @@ mod wanted;
 pub use accept::{Acceptance, Accepted, Chosen, choose};
 pub use answers::Asked;
 pub(in crate::identity) use answers::{AnswerKey, Answers};
-pub(in crate::identity) use callers::{PublicKeys, SharedKeys, Signers};
+pub(in crate::identity) use callers::{PublicKeys, SharedKeys, Signers, Token};
 pub use component::{Component, Derived, Parameter};
 pub use digest::{ContentDigest, ContentHasher, content_digest};
 pub use error::{SignatureError, SigningKeysError};

@@ -114,7 +114,8 @@ impl Profile {
             ),
             Self::Wimse => (
                 [
-                    derived(&[Derived::Method, Derived::RequestTarget]),
+                    // Older drafts cover `@request-target`, which is both of them.
+                    derived(&[Derived::Method, Derived::Path, Derived::Query]),
                     fields(&[
                         ("workload-identity-token", When::Always),
                         ("content-type", When::IfPresent),

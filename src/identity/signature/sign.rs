@@ -32,6 +32,8 @@ pub struct Plan<'a> {
     pub tag: Option<&'a str>,
     /// For whom (`wimse-aud`).
     pub audience: Option<&'a str>,
+    /// The nonce of the request that is answered (`wimse-req-nonce`).
+    pub request_nonce: Option<&'a str>,
 }
 
 /// The two fields that go with a message.
@@ -90,6 +92,7 @@ impl Plan<'_> {
             ("keyid", self.key_id),
             ("tag", self.tag),
             ("wimse-aud", self.audience),
+            ("wimse-req-nonce", self.request_nonce),
         ];
         for (name, text) in texts {
             if let Some(text) = text {

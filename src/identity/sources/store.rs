@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use crate::clock;
 use crate::identity::api_keys::ApiKeys;
 use crate::identity::config::SecretSource;
+use crate::identity::jwt::workload::OwnToken;
 use crate::identity::jwt::{KeySet, SharedKey};
 use crate::identity::own_key::OwnKey;
 use crate::identity::replay::Memory;
@@ -41,6 +42,7 @@ struct Inner {
     shared_keys: Shelf<SharedKey>,
     answer_keys: Shelf<AnswerKey>,
     own_keys: Shelf<OwnKey>,
+    own_tokens: Shelf<OwnToken>,
     signing_public: Shelf<PublicKeys>,
     signing_shared: Shelf<SharedKeys>,
     /// Keys that callers name by address, by how they are fetched.
@@ -102,7 +104,8 @@ impl KeyStore {
             .chain(inner.signing_shared.states());
         let signing = signing
             .chain(inner.answer_keys.states())
-            .chain(inner.own_keys.states());
+            .chain(inner.own_keys.states())
+            .chain(inner.own_tokens.states());
         let mut states: Vec<_> = inner.jwks.states().chain(keys).chain(signing).collect();
         states.sort_by(|a, b| a.source.cmp(&b.source));
         states
@@ -178,6 +181,11 @@ impl KeyStore {
             least: MIN_SECRET_BYTES,
         };
         self.source(origin, |inner| &mut inner.answer_keys)
+    }
+
+    /// The token that says whose the key is which signs answers, with a refresher.
+    pub(in crate::identity) fn own_token(&self, file: &Path) -> Arc<Source<OwnToken>> {
+        self.source(Origin::File(file.to_owned()), |inner| &mut inner.own_tokens)
     }
 
     /// A private key of ours, which signs agent cards or assertions, with a refresher.

@@ -3,7 +3,7 @@
 use super::a2a_tenant::WORD_OR_TENANT;
 use super::agent_card::AGENT_CARD;
 use super::push::PUSH_OR_REFUSE;
-use crate::config::language::text::{FIELD_NAME, FIELD_PATTERN, METHOD, ORIGIN, TEXT, URL};
+use crate::config::language::text::{FIELD_NAME, FIELD_PATTERN, METHOD, ORIGIN, PATH, TEXT, URL};
 use crate::config::language::{Field, Record, Value, Word};
 
 /// Whole origins, or any.
@@ -158,6 +158,14 @@ pub(in crate::config) static SIGN_RESPONSES: Record = Record::new(
         Field::new("keyid", Value::Text(&TEXT), "What callers know the key by.")
             .otherwise("the `kid` of a JWK, or the thumbprint of the public half (RFC 7638)")
             .examples(&["agent-2026"]),
+        Field::new(
+            "workloadToken",
+            Value::Text(&PATH),
+            "A workload identity token whose key (`cnf.jwk`) is this one. By it answers to workloads that sign are signed as they expect \
+             (the profile `wimse`). The file is read again when it changes.",
+        )
+        .otherwise("they are signed like all others")
+        .examples(&["secrets/agent.wit"]),
     ],
 );
 

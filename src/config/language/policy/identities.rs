@@ -363,7 +363,7 @@ pub(in crate::config) static SIGNATURE: Record = Record::new(
         Field::new(
             "audience",
             Value::OneOrMore(&Value::Text(&TEXT)),
-            "For whom a signature must be: `wimse-aud` must be one of these; with the profile `wimse`, which needs it.",
+            "For whom a signature or a proof must be: `wimse-aud` or `aud` must be one of these; with the profile `wimse`, which needs it.",
         )
         .otherwise("signatures need not say")
         .examples(&["\"https://agents.example\""]),
@@ -482,8 +482,24 @@ pub(in crate::config) static WORKLOADS: Record = Record::new(
         Field::new("issuer", Value::Text(&TEXT), "What `iss` of a token has to be.")
             .otherwise("anything: whoever has one of the keys is the issuer")
             .examples(&["\"https://wimse.example\""]),
+        Field::new(
+            "proof",
+            Value::Word(WORKLOAD_PROOFS),
+            "How a workload shows that it holds the key of its token.",
+        )
+        .default("signature"),
     ],
 );
+
+pub(in crate::config) static WORKLOAD_PROOFS: &[Word] = &[
+    Word::new("signature", "By a signature of each request."),
+    Word::new(
+        "token",
+        "By a token of its own making (`Workload-Proof-Token` or `Authorization: WPT …`: a JWT of the type `wpt+jwt`), whose `aud` is one of \
+         `audience`, or the target of the request at one of them. It says nothing of the content.",
+    ),
+    Word::new("any", "By one of them, or both."),
+];
 
 const PROFILE: Field = Field::new(
     "profile",
@@ -552,7 +568,7 @@ pub(in crate::config) static PROFILES: &[Word] = &[
     ),
     Word::new(
         "wimse",
-        "WIMSE: the key stands in a workload identity token. Covers `@method`, `@request-target`, `workload-identity-token`, and where they are there \
+        "WIMSE: the key stands in a workload identity token. Covers `@method`, `@path`, `@query`, `workload-identity-token`, and where they are there \
          `content-type`, `content-digest`, `authorization` and `txn-token`; says `created`, `expires`, `nonce`, `wimse-aud` and \
          `tag=\"wimse-workload-to-workload\"`, and neither `keyid` nor `alg`.",
     ),

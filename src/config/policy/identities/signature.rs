@@ -10,14 +10,16 @@ use super::{jwt, path};
 use crate::config::decode::{self, Fields, bad_value, refuse_literal, text, texts};
 use crate::config::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::config::language::policy::{
-    HMAC, KEY_URLS, NONCE, PROFILES, SIGNATURE, SIGNATURE_KEYS, WORKLOADS,
+    HMAC, KEY_URLS, NONCE, PROFILES, SIGNATURE, SIGNATURE_KEYS, WORKLOAD_PROOFS, WORKLOADS,
 };
 use crate::config::policy::signing::{secret, visible};
 use crate::config::tree::{Entry, quoted};
 use crate::identity::signature::{
     Component, KeyKind, KeyUrlPattern, Nonces, Profile, Requirement, When,
 };
-use crate::identity::{KeySource, KeyUrls, SecretSource, SignedRequests, WorkloadTokens};
+use crate::identity::{
+    KeySource, KeyUrls, SecretSource, SignedRequests, WorkloadProofs, WorkloadTokens,
+};
 use crate::model::{IdentityName, TenantId};
 
 /// The longest age: nonces are remembered as long, and Web Bot Auth allows no more.
@@ -216,6 +218,14 @@ fn tokens_of(
     let issuer = issuer.and_then(|entry| text(&entry.value, "`issuer`", report));
     let jwks = fields.require("jwks", report);
     let ids = fields.require("ids", report);
+    let proofs = fields.take("proof");
+    let values = [
+        ("any", WorkloadProofs::Any),
+        ("signature", WorkloadProofs::Signature),
+        ("token", WorkloadProofs::Token),
+    ];
+    let proofs = proofs
+        .and_then(|entry| decode::word(&entry.value, "`proof`", WORKLOAD_PROOFS, &values, report));
     fields.finish(report);
     let mut source = jwt::defaults();
     jwt::read_jwks(jwks?, &mut source, report);
@@ -230,6 +240,7 @@ fn tokens_of(
         leeway: jwt::LEEWAY,
         workloads: patterns_of(ids?, "`ids`", report),
         audiences,
+        proofs: proofs.unwrap_or_default(),
     })
 }
 
