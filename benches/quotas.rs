@@ -108,6 +108,7 @@ impl Bench {
             agent: "agent",
             principal: self.callers.get(number % CALLERS).unwrap(),
             action: &self.call.action,
+            begins_task: false,
             tokens: Estimate::default(),
             source: IpAddr::V4(Ipv4Addr::LOCALHOST),
             now: clock::now(),

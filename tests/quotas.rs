@@ -430,3 +430,128 @@ async fn tokens_are_counted_as_the_answer_tells() {
     assert_eq!(got.status(), 429);
     assert!(got.text().contains("quota_exceeded"), "{}", got.text());
 }
+
+/// An agent with one task for each message: `t1`, `t2` and so on.
+async fn agent_of_tasks(state: &'static str) -> Upstream {
+    let mut begun = 0;
+    Upstream::scripted(move |request: &Message| {
+        let asked: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
+        let (method, params) = (&asked["method"], &asked["params"]);
+        let task = |id: &str, state: &str| json!({ "id": id, "contextId": "c", "status": { "state": state } });
+        let result = match method.as_str().unwrap() {
+            "SendMessage" if params["message"]["parts"][0]["text"] == "quick" => {
+                json!({ "message": { "messageId": "m", "role": "ROLE_AGENT", "parts": [] } })
+            }
+            "SendMessage" => {
+                begun += 1;
+                json!({ "task": task(&format!("t{begun}"), state) })
+            }
+            "CancelTask" => task(params["id"].as_str().unwrap(), "TASK_STATE_CANCELED"),
+            _ => task(params["id"].as_str().unwrap(), "TASK_STATE_WORKING"),
+        };
+        let answer = json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result });
+        vec![Step::text(support::upstream::json(&answer))]
+    })
+    .await
+}
+
+async fn ask(lictor: &Lictor, method: &str, params: serde_json::Value) -> Message {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    let body = body.to_string();
+    let request = format!(
+        "POST /a2a HTTP/1.1\r\nhost: agent.test\r\na2a-version: 1.0\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut client = lictor.client().await;
+    client.exchange("POST", request.as_bytes()).await
+}
+
+fn message(text: &str) -> serde_json::Value {
+    json!({ "message": { "messageId": "m", "role": "ROLE_USER", "parts": [{ "text": text }] } })
+}
+
+const TASKS: &str = "lictor: v1\nrules:\n  all: { allow: \"a2a:*\", from: { anonymous: true } }\n";
+
+#[tokio::test]
+async fn tasks_are_counted_when_they_begin_and_not_when_they_are_looked_after() {
+    let agent = agent_of_tasks("TASK_STATE_WORKING").await;
+    let quotas = "quotas:\n  begun: { calendar: 2/day, per: source, count: tasks }\n";
+    let setup = Setup::new(agent.address).policy(format!("{TASKS}{quotas}"));
+    let lictor = setup.start().await;
+    for left in [1, 0] {
+        let answer = ask(&lictor, "SendMessage", message("slow")).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+        assert_eq!(one(&answer, "begun", "r"), left);
+        let policy = answer.field("ratelimit-policy").unwrap();
+        assert!(policy.contains("qu=\"lictor-tasks\""), "{policy}");
+        for _ in 0..4 {
+            let polled = ask(&lictor, "GetTask", json!({ "id": "t1" })).await;
+            assert_eq!(polled.status(), 200, "{}", polled.text());
+            assert_eq!(polled.field("ratelimit"), None);
+        }
+    }
+    let refused = ask(&lictor, "SendMessage", message("slow")).await;
+    assert_eq!(refused.status(), 429);
+    assert!(
+        refused.text().contains("QUOTA_EXCEEDED"),
+        "{}",
+        refused.text()
+    );
+    // A message to a task that is there begins none.
+    let mut more = message("more");
+    more["message"]["taskId"] = json!("t1");
+    assert_eq!(ask(&lictor, "SendMessage", more).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_live_task_keeps_its_place_until_it_is_heard_that_it_is_over() {
+    let agent = agent_of_tasks("TASK_STATE_WORKING").await;
+    let quotas = "quotas:\n  live: { liveTasks: 2, per: source }\n";
+    let setup = Setup::new(agent.address).policy(format!("{TASKS}{quotas}"));
+    let lictor = setup.start().await;
+    // What is answered with a message has begun no task.
+    for _ in 0..3 {
+        let answer = ask(&lictor, "SendMessage", message("quick")).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+    for _ in 0..2 {
+        let answer = ask(&lictor, "SendMessage", message("slow")).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+    let refused = ask(&lictor, "SendMessage", message("slow")).await;
+    assert_eq!(refused.status(), 429);
+    assert!(
+        refused.text().contains("RATE_LIMIT_EXCEEDED"),
+        "{}",
+        refused.text()
+    );
+    assert!(refused.field("retry-after").is_some());
+    let polled = ask(&lictor, "GetTask", json!({ "id": "t1" })).await;
+    assert_eq!(polled.status(), 200);
+    assert_eq!(
+        ask(&lictor, "SendMessage", message("slow")).await.status(),
+        429
+    );
+    let cancelled = ask(&lictor, "CancelTask", json!({ "id": "t1" })).await;
+    assert_eq!(cancelled.status(), 200, "{}", cancelled.text());
+    assert_eq!(
+        ask(&lictor, "SendMessage", message("slow")).await.status(),
+        200
+    );
+    assert_eq!(
+        ask(&lictor, "SendMessage", message("slow")).await.status(),
+        429
+    );
+}
+
+#[tokio::test]
+async fn a_task_that_is_over_when_it_is_answered_keeps_no_place() {
+    let agent = agent_of_tasks("TASK_STATE_COMPLETED").await;
+    let quotas = "quotas:\n  live: { liveTasks: 1, per: source }\n";
+    let setup = Setup::new(agent.address).policy(format!("{TASKS}{quotas}"));
+    let lictor = setup.start().await;
+    for _ in 0..5 {
+        let answer = ask(&lictor, "SendMessage", message("slow")).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
+    }
+}

@@ -9,6 +9,7 @@ use crate::config::Operator;
 use crate::ledger::{self, Claim, Journal, Ledger, SharedOwners};
 use crate::protocol::BaseUrl;
 use crate::proxy::{Agent, Agents, ToolMemory};
+use crate::quota::LiveTasks;
 use crate::telemetry::Registry;
 use crate::tls;
 use crate::upstream::{self, Endpoint, Upstream};
@@ -41,6 +42,7 @@ pub(super) fn agents(
         port: endpoint.port(),
         base: base_of(&endpoint),
         ledger: remembering(ledger, &endpoint),
+        live: LiveTasks::default(),
         tools: ToolMemory::default(),
         upstream: Upstream::new(
             &upstream::Config {

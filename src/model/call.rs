@@ -199,6 +199,20 @@ pub struct Call {
     pub addressed: Option<Box<Addressed>>,
 }
 
+impl Call {
+    /// Whether it may begin a task: such calls are dear, and those that look after a task are cheap.
+    pub fn may_begin_task(&self) -> bool {
+        match (self.dialect, self.operation) {
+            // In 0.1 the caller chooses the id of a new task, so that it looks like one that is continued.
+            (Dialect::A2a(version, _), Operation::SendMessage | Operation::StreamMessage) => {
+                self.task.is_none() || version == A2aVersion::V0_1
+            }
+            (Dialect::Mcp(_), Operation::Other) => &*self.action.method == "tools/call",
+            _ => false,
+        }
+    }
+}
+
 /// What a call says of the tenant that it is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Addressed {

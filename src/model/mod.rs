@@ -17,6 +17,7 @@ mod principal;
 mod reason;
 mod shadow;
 mod tool;
+mod usage;
 
 pub use action::{
     A2A_METHODS, Action, ActionError, ActionPattern, Glob, LLM_METHODS, MCP_METHODS, Protocol,
@@ -35,3 +36,4 @@ pub use principal::{ANONYMOUS, Credential, Principal};
 pub use reason::{Challenge, Fault, QuotaUnit, Reason, Refusal, Standing};
 pub use shadow::{Mode, ShadowVerdict};
 pub use tool::{Members, ToolArgs, ToolCall};
+pub use usage::TokenUse;

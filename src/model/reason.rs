@@ -182,8 +182,12 @@ pub struct Standing {
 pub enum QuotaUnit {
     /// Calls at the same time.
     ConcurrentRequests,
+    /// Tasks that are not finished.
+    LiveTasks,
     /// Calls.
     Requests,
+    /// Calls that may begin a task.
+    Tasks,
     /// Tokens of models.
     Tokens,
 }

@@ -18,6 +18,8 @@ const MAX_STRING_BYTES: usize = 6 * 512;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Id {
     Context(String),
+    /// The task is over.
+    Ended,
     Task(String),
 }
 
@@ -37,6 +39,8 @@ pub(super) enum Shape {
 pub(super) struct Extractor {
     shape: Shape,
     level: Level,
+    // Where a status stands, while one is read.
+    status_of: Level,
     // Containers open below the level, none of which can hold an id.
     skipped: u64,
     expects_key: bool,
@@ -52,6 +56,7 @@ enum Level {
     Document,
     Envelope,
     Result,
+    Status,
     Task,
     Update,
 }
@@ -60,6 +65,8 @@ enum Level {
 enum Member {
     ContextId,
     Result,
+    State,
+    Status,
     Task,
     TaskId,
     Update,
@@ -71,6 +78,7 @@ enum Kind {
     Context,
     Ignored,
     Key,
+    State,
     Task,
 }
 
@@ -79,6 +87,7 @@ impl Extractor {
         Self {
             shape,
             level: Level::Document,
+            status_of: Level::Document,
             skipped: 0,
             expects_key: false,
             member: None,
@@ -167,6 +176,11 @@ impl Extractor {
                     self.member = self.level.member(key.as_bytes(), self.shape);
                 }
             }
+            Kind::State => found_text(raw, |text| {
+                if is_over(&text) {
+                    found(Id::Ended);
+                }
+            }),
             Kind::Task => found_text(raw, |text| found(Id::Task(text))),
         }
     }
@@ -176,6 +190,9 @@ impl Extractor {
             b'"' => self.string = Some(self.kind()),
             b'{' if self.skipped == 0 => match self.level.below(self.member, self.shape) {
                 Some(level) => {
+                    if level == Level::Status {
+                        self.status_of = self.level;
+                    }
                     self.level = level;
                     self.expects_key = true;
                     self.member = None;
@@ -185,7 +202,10 @@ impl Extractor {
             b'{' | b'[' => self.skipped += 1,
             b'}' | b']' if self.skipped > 0 => self.skipped -= 1,
             b'}' => {
-                self.level = self.level.above(self.shape);
+                self.level = match self.level {
+                    Level::Status => self.status_of,
+                    level => level.above(self.shape),
+                };
                 self.expects_key = false;
                 self.member = None;
             }
@@ -205,8 +225,11 @@ impl Extractor {
         match self.member {
             _ if self.expects_key => Kind::Key,
             Some(Member::ContextId) => Kind::Context,
+            Some(Member::State) => Kind::State,
             Some(Member::TaskId) => Kind::Task,
-            Some(Member::Result | Member::Task | Member::Update) | None => Kind::Ignored,
+            Some(Member::Result | Member::Status | Member::Task | Member::Update) | None => {
+                Kind::Ignored
+            }
         }
     }
 }
@@ -217,10 +240,15 @@ impl Level {
     fn member(self, key: &[u8], shape: Shape) -> Option<Member> {
         let members: &[(&str, Member)] = match self {
             // A server that answers with a task says so in `task`, or right in the result.
-            Self::Result if shape == Shape::Mcp => {
-                &[("task", Member::Task), ("taskId", Member::TaskId)]
+            Self::Result if shape == Shape::Mcp => &[
+                ("status", Member::State),
+                ("task", Member::Task),
+                ("taskId", Member::TaskId),
+            ],
+            Self::Task if shape == Shape::Mcp => {
+                &[("status", Member::State), ("taskId", Member::TaskId)]
             }
-            Self::Task if shape == Shape::Mcp => &[("taskId", Member::TaskId)],
+            Self::Status => &[("state", Member::State)],
             Self::Document => &[],
             Self::Envelope => &[("result", Member::Result)],
             Self::Result => &[
@@ -229,12 +257,21 @@ impl Level {
                 ("id", Member::TaskId),
                 ("message", Member::Update),
                 ("sessionId", Member::ContextId),
+                ("status", Member::Status),
                 ("statusUpdate", Member::Update),
                 ("task", Member::Task),
                 ("taskId", Member::TaskId),
             ],
-            Self::Task => &[("contextId", Member::ContextId), ("id", Member::TaskId)],
-            Self::Update => &[("contextId", Member::ContextId), ("taskId", Member::TaskId)],
+            Self::Task => &[
+                ("contextId", Member::ContextId),
+                ("id", Member::TaskId),
+                ("status", Member::Status),
+            ],
+            Self::Update => &[
+                ("contextId", Member::ContextId),
+                ("status", Member::Status),
+                ("taskId", Member::TaskId),
+            ],
         };
         let mut members = members.iter();
         members
@@ -249,7 +286,8 @@ impl Level {
             (Self::Envelope, Some(Member::Result)) => Some(Self::Result),
             (Self::Result, Some(Member::Task)) => Some(Self::Task),
             (Self::Result, Some(Member::Update)) => Some(Self::Update),
-            (Self::Envelope | Self::Result | Self::Task | Self::Update, _) => None,
+            (Self::Result | Self::Task | Self::Update, Some(Member::Status)) => Some(Self::Status),
+            (Self::Envelope | Self::Result | Self::Status | Self::Task | Self::Update, _) => None,
         }
     }
 
@@ -258,9 +296,16 @@ impl Level {
             Self::Document | Self::Envelope => Self::Document,
             Self::Result if matches!(shape, Shape::Bare) => Self::Document,
             Self::Result => Self::Envelope,
-            Self::Task | Self::Update => Self::Result,
+            Self::Status | Self::Task | Self::Update => Self::Result,
         }
     }
+}
+
+/// Whether a task in this state stays as it is: by the words of A2A (before 1.0, and since) and of MCP.
+fn is_over(state: &str) -> bool {
+    let state = state.strip_prefix("TASK_STATE_").unwrap_or(state);
+    let over = ["canceled", "cancelled", "completed", "failed", "rejected"];
+    over.iter().any(|over| state.eq_ignore_ascii_case(over))
 }
 
 fn found_text(raw: &[u8], found: impl FnOnce(String)) {

@@ -1,4 +1,4 @@
-//! Learns from an agent's answer which task, context or session a call has made.
+//! Learns from an agent's answer which task, context or session a call has made, and whether its task is over.
 
 use crate::model::{Binding, Call, ContextId, Dialect, Operation, SessionId, TaskId};
 
@@ -60,6 +60,9 @@ pub struct Observer {
     learned_task: bool,
     learned_context: bool,
     is_unreadable: bool,
+    // Whether it goes on reading until the task is over, and whether it is.
+    follows: bool,
+    has_ended: bool,
 }
 
 /// What is looked for, and in what.
@@ -80,10 +83,16 @@ const MAX_ENDPOINT_BYTES: usize = 2048;
 impl Observer {
     /// An observer of the answer to `call`, if that may name a task or context of the caller's.
     pub fn new(call: &Call, carrier: Carrier) -> Option<Self> {
-        reader(call, carrier).map(|reader| Self::with(reader, call))
+        reader(call, carrier).map(|reader| Self::with(reader, call, false))
     }
 
-    fn with(reader: Reader, call: &Call) -> Self {
+    /// One that also tells when the task is over, be it one that was there before.
+    pub fn following(call: &Call, carrier: Carrier) -> Option<Self> {
+        let reader = reader(call, carrier).or_else(|| follower(call, carrier));
+        reader.map(|reader| Self::with(reader, call, true))
+    }
+
+    fn with(reader: Reader, call: &Call, follows: bool) -> Self {
         Self {
             reader,
             task: call.task.clone(),
@@ -91,7 +100,14 @@ impl Observer {
             learned_task: false,
             learned_context: false,
             is_unreadable: false,
+            follows,
+            has_ended: false,
         }
+    }
+
+    /// Whether the answer has said that the task is over.
+    pub const fn has_ended(&self) -> bool {
+        self.has_ended
     }
 
     /// Whether the answer is such that nothing more can be learned from it: a message is compressed or broken. It must
@@ -118,7 +134,8 @@ impl Observer {
 
     /// Reads the next piece of the answer, cut anywhere.
     pub fn observe(&mut self, bytes: &[u8]) -> Option<Learned> {
-        if self.is_unreadable || self.learned_task && self.learned_context {
+        let has_learned = self.learned_task && self.learned_context;
+        if self.is_unreadable || has_learned && (!self.follows || self.has_ended) {
             return None;
         }
         let mut news = News::default();
@@ -141,6 +158,7 @@ impl Observer {
                 Piece::End => extractor.reset(),
             }),
         }
+        self.has_ended |= news.has_ended;
         let learned = self.learn(news);
         // Behind what it has learned nothing is read.
         self.is_unreadable = is_unreadable && !(self.learned_task && self.learned_context);
@@ -211,6 +229,27 @@ fn reader(call: &Call, carrier: Carrier) -> Option<Reader> {
     Some(reader)
 }
 
+/// What an answer is read by that is about a task which was there before.
+fn follower(call: &Call, carrier: Carrier) -> Option<Reader> {
+    let is_of_one = matches!(call.operation, Operation::CancelTask | Operation::GetTask);
+    let shape = match call.dialect {
+        Dialect::A2a(_, Binding::Grpc) if is_of_one && carrier == Carrier::Grpc => {
+            return Some(Reader::Messages(Messages::of_tasks()));
+        }
+        Dialect::A2a(_, Binding::JsonRpc) if is_of_one => Shape::Enveloped,
+        Dialect::A2a(_, Binding::Rest) if is_of_one => Shape::Bare,
+        Dialect::Mcp(_) if matches!(&*call.action.method, "tasks/cancel" | "tasks/get") => {
+            Shape::Mcp
+        }
+        _ => return None,
+    };
+    match carrier {
+        Carrier::EventStream => Some(Reader::Events(Events::default(), Extractor::new(shape))),
+        Carrier::Grpc => None,
+        Carrier::Json => Some(Reader::Document(Extractor::new(shape))),
+    }
+}
+
 /// Collects the data of the first event; whether it has ended, or is too long to be an address.
 fn endpoint(events: &mut Events, data: &mut Vec<u8>, bytes: &[u8]) -> bool {
     let mut ended = false;
@@ -236,6 +275,7 @@ struct News {
     task: Option<TaskId>,
     context: Option<ContextId>,
     session: Option<SessionId>,
+    has_ended: bool,
 }
 
 impl News {
@@ -245,6 +285,7 @@ impl News {
                 self.context = ContextId::new(&text).ok();
             }
             Id::Task(text) if self.task.is_none() => self.task = TaskId::new(&text).ok(),
+            Id::Ended => self.has_ended = true,
             Id::Context(_) | Id::Task(_) => {}
         }
     }

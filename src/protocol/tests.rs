@@ -2,6 +2,7 @@
 
 mod answers;
 mod attacks;
+mod ends;
 mod grpc;
 mod mcp;
 mod replies;

@@ -6,6 +6,8 @@
 //! these APIs, so that the largest counts, and none is ever added to an earlier one.
 
 use super::observer::Carrier;
+use crate::model::TokenUse;
+
 use super::sse::{Events, Piece};
 
 /// Reads the usage of one answer.
@@ -60,7 +62,7 @@ impl Usage {
     }
 
     /// The tokens that were used so far; `None` where nothing tells of any.
-    pub fn tokens(&self) -> Option<u64> {
+    pub fn tokens(&self) -> Option<TokenUse> {
         self.seen.tokens()
     }
 }
@@ -78,14 +80,22 @@ impl Seen {
         *seen = Some(seen.unwrap_or(0).max(number));
     }
 
-    fn tokens(self) -> Option<u64> {
-        let parts = [self.input, self.cache_reads, self.cache_writes, self.output];
-        if parts.iter().chain([&self.total]).all(Option::is_none) {
+    fn tokens(self) -> Option<TokenUse> {
+        let inputs = [self.input, self.cache_reads, self.cache_writes];
+        let told = inputs.iter().chain([&self.output, &self.total]);
+        if told.into_iter().all(Option::is_none) {
             return None;
         }
-        let parts = parts.into_iter().flatten();
-        let sum = parts.fold(0, u64::saturating_add);
-        Some(sum.max(self.total.unwrap_or(0)))
+        let has_input = inputs.iter().any(Option::is_some);
+        let input = inputs.into_iter().flatten().fold(0, u64::saturating_add);
+        let output = self.output.unwrap_or(0);
+        let total = input.saturating_add(output).max(self.total.unwrap_or(0));
+        Some(TokenUse {
+            // What is not told apart is the rest.
+            input: if has_input { input } else { total - output },
+            output: self.output.unwrap_or(total - input),
+            total,
+        })
     }
 }
 
@@ -292,7 +302,7 @@ mod tests {
         text.as_bytes()
             .chunks(piece.max(1))
             .for_each(|piece| usage.feed(piece));
-        usage.tokens()
+        usage.tokens().map(|used| used.total)
     }
 
     const CHAT: &str = r#"{"id":"c1","choices":[{"message":{"content":"\"usage\":{\"total_tokens\":9}","usage":{"total_tokens":7}}}],

@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use crate::clock;
-use crate::model::{Protocol, Reason, Refusal};
+use crate::model::{Protocol, Reason, Refusal, TokenUse};
 use crate::policy::{Limits, Permit};
 use crate::protocol;
 use crate::quota::{self, Admission, Admitted, Estimate};
@@ -62,7 +62,7 @@ impl Gate<'_> {
         let mut admission = self.fit(case, limits, permit, tokens).await?;
         if let Some(refusal) = leak {
             // No model reads it.
-            admission.settle(0, clock::now());
+            admission.settle(TokenUse::default(), clock::now());
             return Err(refusal);
         }
         if let Some(hooks) = &self.snapshot.hooks {
@@ -148,6 +148,10 @@ impl Gate<'_> {
         tokens: Estimate,
     ) -> Result<Admission, Refusal> {
         let ends = self.started + limits.time;
+        if self.snapshot.quotas.count_live_tasks() {
+            // They give back what is needed now.
+            self.agent.live.forget_silent(clock::now());
+        }
         let mut turn = quota::Turn::default();
         loop {
             let parts = self.proxy.parts();
@@ -155,6 +159,7 @@ impl Gate<'_> {
                 agent: &parts.agent,
                 principal: &case.principal,
                 action: &case.call.action,
+                begins_task: case.call.may_begin_task(),
                 tokens,
                 source: case.source,
                 now: clock::now(),

@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::ledger::Ledger;
 use crate::protocol::BaseUrl;
+use crate::quota::LiveTasks;
 use crate::upstream::Upstream;
 
 use super::tools::ToolMemory;
@@ -21,6 +22,8 @@ pub struct Agent {
     pub upstream: Upstream,
     /// Who owns what of it.
     pub ledger: Ledger,
+    /// Its tasks that are not finished, where a quota counts them.
+    pub live: LiveTasks,
     /// What its tools were last described as.
     pub tools: ToolMemory,
 }
@@ -102,6 +105,7 @@ mod tests {
             base: None,
             upstream: Upstream::new(&Config::new(endpoint), None),
             ledger: Ledger::new(&ledger::Config::default()),
+            live: LiveTasks::default(),
             tools: ToolMemory::default(),
         }
     }

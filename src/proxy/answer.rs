@@ -15,7 +15,7 @@ use crate::coding::Accepted;
 use crate::ledger::{Ledger, Named};
 use crate::model::{Call, Dialect, Operation, Protocol, Reason, Refusal, RequestId, TaskId};
 use crate::policy::Limits;
-use crate::protocol::{self, ListEvents, Listing, Observer, Scrubber};
+use crate::protocol::{self, ListEvents, Listing, Scrubber};
 use crate::quota::Admission;
 use crate::scan::{Carrier, Detectors, Reply, Scan};
 use crate::telemetry::chain;
@@ -151,7 +151,7 @@ impl Answer<'_> {
         let listing = self.listing(&head, content_type)?;
         let lists = self.lists(&head, carrier)?;
         let card = self.card(&head, content_type)?;
-        let mut learner = self.learner(content_type);
+        let mut learner = self.learner(content_type, &mut metered);
         let is_list = listing.is_some() || card.is_some();
         let is_error = head.status.as_u16() >= 400;
         let errors = scrubber.filter(|_| !is_error && coded.is_ok());
@@ -402,13 +402,12 @@ impl Answer<'_> {
         learned.await.map_err(Refusal::from)
     }
 
-    fn learner(&self, content_type: Option<&str>) -> Option<Learner> {
+    fn learner(&self, content_type: Option<&str>, metered: &mut Metered) -> Option<Learner> {
         let carrier = protocol::Carrier::from_content_type(content_type.unwrap_or_default())?;
-        let observer = Observer::new(&self.standing.case.call, carrier)?;
-        Some(Learner::new(
-            observer,
-            Arc::clone(&self.standing.case.principal),
-        ))
+        let follows = self.snapshot.quotas.count_live_tasks();
+        Learner::of(&self.standing.case, carrier, follows, || {
+            metered.take_places()
+        })
     }
 
     /// An answer that says of itself that it is an error is read whole; one that cannot be read, or is too long for
@@ -503,7 +502,8 @@ impl Answer<'_> {
             cards.verify(card, &body, self.proxy.parts()).await?;
         }
         if let Some(learner) = learner {
-            let named = learner.observe(&body);
+            let live = &self.proxy.parts().agents.at(self.agent).live;
+            let named = learner.observe(&body, live);
             learner.note(self.toll.record());
             if let Some(named) = named {
                 let principal = &self.standing.case.principal;

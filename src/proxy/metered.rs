@@ -3,8 +3,9 @@
 use http::StatusCode;
 
 use crate::clock;
+use crate::model::TokenUse;
 use crate::protocol::{Carrier, Usage};
-use crate::quota::Admission;
+use crate::quota::{Admission, Places};
 
 /// An admission whose tokens are settled when this is dropped, however the answer ends.
 ///
@@ -60,10 +61,15 @@ impl Metered {
         self.is_complete = true;
     }
 
-    fn used(&self) -> Option<u64> {
+    /// The places for the task that the call may begin.
+    pub(super) fn take_places(&mut self) -> Places {
+        self.admission.take_places()
+    }
+
+    fn used(&self) -> Option<TokenUse> {
         let told = self.usage.as_ref().and_then(Usage::tokens);
         match (self.is_error, self.is_complete) {
-            (true, _) => Some(told.unwrap_or(0)),
+            (true, _) => Some(told.unwrap_or_default()),
             (false, true) => told,
             (false, false) => Some(self.admission.tokens().broken_off(self.bytes, told)),
         }

@@ -16,7 +16,9 @@ use crate::coding::Accepted;
 use crate::http1;
 use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
-use crate::model::{Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId};
+use crate::model::{
+    Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId, TokenUse,
+};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, ListEvents, Listing, Malformed, Observer, Tunnelled};
 use crate::quota::Admission;
@@ -553,7 +555,7 @@ impl Walk<'_> {
             .map_err(|(error, mut unspent)| {
                 // Whom nobody asked has answered nothing.
                 if error.reason() == Reason::UpstreamUnavailable {
-                    unspent.settle(0, clock::now());
+                    unspent.settle(TokenUse::default(), clock::now());
                 }
                 upstream_refusal(&error)
             })

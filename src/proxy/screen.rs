@@ -16,6 +16,7 @@ use crate::coding::{CodingError, Decoder};
 use crate::ledger::{LedgerError, Named};
 use crate::model::{Principal, Reason, Refusal, TaskId};
 use crate::protocol::{self, Filter, ListEvents, Observer, UnreadableList};
+use crate::quota::{LiveTasks, Places};
 use crate::scan::{Blocked, Carrier, Scan};
 use crate::telemetry::chain;
 use crate::upstream::ResponseBody;
@@ -29,7 +30,7 @@ use super::metered::Metered;
 use super::panic::caught;
 use super::reply::{self, Addressee};
 use super::scrub::Errors;
-use super::standing::Standing;
+use super::standing::{Case, Standing};
 use super::toll::Toll;
 use super::view::View;
 
@@ -434,7 +435,8 @@ impl Screen {
         }
         // Ownership is learned before the reader can know the id, so that its next call finds it.
         if let Some(learner) = &mut self.course.learner {
-            let named = learner.observe(&bytes);
+            let live = &self.proxy.parts().agents.at(self.course.agent).live;
+            let named = learner.observe(&bytes, live);
             learner.note(self.toll.record());
             if let Err(refusal) = learner.check() {
                 return self.cut(&refusal, Outcome::Blocked);
@@ -665,14 +667,32 @@ pub(super) fn tell_unlearned(learned: &Result<(), LedgerError>) {
 pub(super) struct Learner {
     observer: Observer,
     principal: Arc<Principal>,
+    // Whether the task is one that the call may begin. Of others nothing is learned but their end.
+    learns: bool,
+    // Places of the task that the call may begin, until it has.
+    places: Places,
 }
 
 impl Learner {
-    pub(super) const fn new(observer: Observer, principal: Arc<Principal>) -> Self {
-        Self {
+    /// Of the answer to a call, if that may tell something. `follows`: whether the end of its task matters; `places` are
+    /// those of the task that it may begin.
+    pub(super) fn of(
+        case: &Case,
+        carrier: protocol::Carrier,
+        follows: bool,
+        places: impl FnOnce() -> Places,
+    ) -> Option<Self> {
+        let call = &case.call;
+        let observer = match follows {
+            true => Observer::following(call, carrier)?,
+            false => Observer::new(call, carrier)?,
+        };
+        Some(Self {
             observer,
-            principal,
-        }
+            principal: Arc::clone(&case.principal),
+            learns: Observer::is_for(call),
+            places: places(),
+        })
     }
 
     /// The task that was made for the call, or that it is about.
@@ -680,9 +700,25 @@ impl Learner {
         self.observer.task()
     }
 
-    /// Reads the next piece of the answer, and tells what it names that has to be remembered.
-    pub(super) fn observe(&mut self, bytes: &[u8]) -> Option<Named> {
-        let learned = self.observer.observe(bytes)?;
+    /// Reads the next piece of the answer, and tells what it names that has to be remembered. A task that it begins or ends
+    /// gets its places, or gives them back.
+    pub(super) fn observe(&mut self, bytes: &[u8], live: &LiveTasks) -> Option<Named> {
+        let had_ended = self.observer.has_ended();
+        let learned = self.observer.observe(bytes);
+        if let Some(task) = self.observer.task() {
+            let now = clock::now();
+            // An answer that names none, such as an error, has begun none.
+            if learned
+                .as_ref()
+                .is_some_and(|learned| learned.task.is_some())
+            {
+                live.begin(task, std::mem::take(&mut self.places), now);
+            }
+            if self.observer.has_ended() && !had_ended {
+                live.hear(task, true, now);
+            }
+        }
+        let learned = learned.filter(|_| self.learns)?;
         Some(Named {
             task: learned.task,
             context: learned.context,

@@ -72,7 +72,9 @@ const fn unit(unit: QuotaUnit) -> &'static [u8] {
     match unit {
         QuotaUnit::ConcurrentRequests => b";qu=\"concurrent-requests\"",
         QuotaUnit::Requests => b"",
-        // The draft has none for them: one of ours, which says whose it is.
+        // The draft has none for these: ones of ours, which say whose they are.
+        QuotaUnit::LiveTasks => b";qu=\"lictor-live-tasks\"",
+        QuotaUnit::Tasks => b";qu=\"lictor-tasks\"",
         QuotaUnit::Tokens => b";qu=\"lictor-tokens\"",
     }
 }

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::config::{Config, Measure, Quota, Rate};
+use super::config::{Config, Count, Measure, Quota, Rate, TokenPart};
 use super::gate::{self, Passage};
+use super::live::Places;
 use super::meter::{Limit, Moment, State};
 use super::store::{Key, Locked, Store};
 use super::subject::{Estimate, Parts, Subject};
@@ -12,7 +13,7 @@ use super::turn::{Slot, Waiting};
 use super::{calendar, gcra, window};
 use crate::model::{
     Action, Mode, Principal, Protocol, QuotaUnit, Reason, Refusal, RuleRef, ShadowVerdict,
-    Standing, TenantId,
+    Standing, TenantId, TokenUse,
 };
 use crate::policy::Permit;
 
@@ -40,7 +41,7 @@ struct Counter<'set> {
 ///
 /// ```compile_fail,E0451
 /// // The fields are private and there is no constructor.
-/// let forge = |rule| lictor::quota::Admission { rule, standings: Vec::new(), shadow: None, charges: Vec::new(), tokens: Default::default(), _slots: Vec::new() };
+/// let forge = |rule| lictor::quota::Admission { rule, standings: Vec::new(), shadow: None, charges: Vec::new(), tokens: Default::default(), tasks: Default::default(), _slots: Vec::new() };
 /// ```
 ///
 /// ```compile_fail,E0599
@@ -56,6 +57,8 @@ pub struct Admission {
     // Tokens that were counted before anybody knew how many there would be.
     charges: Vec<Charge>,
     tokens: Estimate,
+    // Places of quotas on unfinished tasks, for the one that the call may begin.
+    tasks: Places,
     // Places of quotas on calls at the same time, free again when this is dropped.
     _slots: Vec<Slot>,
 }
@@ -66,6 +69,7 @@ struct Charge {
     store: Arc<Store>,
     key: Key,
     limit: gcra::Limit,
+    part: TokenPart,
     reserved: u64,
 }
 
@@ -144,6 +148,7 @@ impl Admission {
             shadow: None,
             charges: Vec::new(),
             tokens: Estimate::default(),
+            tasks: Places::default(),
             _slots: Vec::new(),
         }
     }
@@ -165,16 +170,23 @@ impl Admission {
     }
 
     /// The call has used so many tokens: that counts, and not what was thought. Without this the estimate stays.
-    pub fn settle(&mut self, used: u64, now: Instant) {
+    pub fn settle(&mut self, used: TokenUse, now: Instant) {
         for charge in self.charges.drain(..) {
             let Charge {
                 store,
                 key,
                 limit,
+                part,
                 reserved,
             } = charge;
-            store.settle(key, limit, reserved, used, now);
+            store.settle(key, limit, reserved, part.of(used), now);
         }
+    }
+
+    /// The places for the task that the call may begin, which are free again when they are dropped. Nothing where no quota
+    /// counts it, and from the second time on.
+    pub fn take_places(&mut self) -> Places {
+        std::mem::take(&mut self.tasks)
     }
 
     /// The narrowest quota in shadow mode that would have sent the call away.
@@ -197,15 +209,28 @@ impl Quotas {
     }
 
     /// The quotas that count a caller's calls of an action, the narrowest first.
-    pub fn counting(&self, principal: &Principal, action: &Action) -> impl Iterator<Item = &Quota> {
+    pub fn counting(
+        &self,
+        principal: &Principal,
+        action: &Action,
+        begins_task: bool,
+    ) -> impl Iterator<Item = &Quota> {
         let quotas = self.quotas.iter();
-        quotas.filter(move |quota| covers(quota, principal, action))
+        quotas.filter(move |quota| {
+            (begins_task || !quota.is_about_tasks()) && covers(quota, principal, action)
+        })
+    }
+
+    /// Whether any of them counts unfinished tasks.
+    pub fn count_live_tasks(&self) -> bool {
+        let mut measures = self.quotas.iter().map(|quota| &quota.measure);
+        measures.any(|measure| matches!(measure, Measure::LiveTasks(_)))
     }
 
     /// Whether any of them counts tokens.
     pub fn count_tokens(&self) -> bool {
         let mut measures = self.quotas.iter().map(|quota| &quota.measure);
-        measures.any(|measure| matches!(measure, Measure::Tokens(_)))
+        measures.any(|measure| matches!(measure, Measure::Tokens { .. }))
     }
 
     /// Counts the call in every quota that is about it, or in none.
@@ -226,10 +251,13 @@ impl Quotas {
         mut turn: Turn,
     ) -> Result<Admitted, Refusal> {
         let Subject {
-            principal, action, ..
+            principal,
+            action,
+            begins_task,
+            ..
         } = *subject;
         let (mut counters, keys): (Vec<_>, Vec<_>) = self
-            .counting(principal, action)
+            .counting(principal, action, begins_task)
             .map(|quota| {
                 let key = store.key(Parts { quota, subject });
                 (Counter::new(quota, &principal.tenant, subject.tokens), key)
@@ -242,6 +270,7 @@ impl Quotas {
                 shadow: None,
                 charges: Vec::new(),
                 tokens: subject.tokens,
+                tasks: Places::default(),
                 _slots: turn.slots,
             }));
         }
@@ -258,14 +287,18 @@ impl Quotas {
         turn.slots
             .extend(entered.map(|(_, key)| Slot::new(Arc::clone(store), *key)));
         Ok(match reserved {
-            Reserved::All { standings, shadow } => Admitted::Now(Admission {
-                rule: permit.into_rule(),
-                standings,
-                shadow,
-                charges: charges(&counters, &keys, store),
-                tokens: subject.tokens,
-                _slots: turn.slots,
-            }),
+            Reserved::All { standings, shadow } => {
+                let (tasks, slots) = parted(turn.slots, &counters, &keys);
+                Admitted::Now(Admission {
+                    rule: permit.into_rule(),
+                    standings,
+                    shadow,
+                    charges: charges(&counters, &keys, store),
+                    tokens: subject.tokens,
+                    tasks,
+                    _slots: slots,
+                })
+            }
             Reserved::InLine {
                 key,
                 ticket,
@@ -282,6 +315,16 @@ impl Quotas {
     }
 }
 
+/// The places of the task that the call may begin, and its own.
+fn parted(slots: Vec<Slot>, counters: &[Counter<'_>], keys: &[Key]) -> (Places, Vec<Slot>) {
+    let is_of_task = |slot: &Slot| {
+        let mut counters = counters.iter().zip(keys);
+        counters.any(|(counter, key)| *key == slot.key() && counter.is_of_task())
+    };
+    let (tasks, own) = slots.into_iter().partition(is_of_task);
+    (Places::new(tasks), own)
+}
+
 /// What the call has to settle.
 fn charges(counters: &[Counter<'_>], keys: &[Key], store: &Arc<Store>) -> Vec<Charge> {
     let counted = counters
@@ -293,6 +336,10 @@ fn charges(counters: &[Counter<'_>], keys: &[Key], store: &Arc<Store>) -> Vec<Ch
             store: Arc::clone(store),
             key: *key,
             limit,
+            part: match &counter.quota.measure {
+                Measure::Tokens { part, .. } => *part,
+                _ => TokenPart::All,
+            },
             reserved,
         }),
         Limit::Calendar(_) | Limit::Concurrent(_) | Limit::Rate(_) | Limit::Window(_) => None,
@@ -304,7 +351,7 @@ fn charges(counters: &[Counter<'_>], keys: &[Key], store: &Arc<Store>) -> Vec<Ch
 fn covers(quota: &Quota, principal: &Principal, action: &Action) -> bool {
     (quota.on.is_empty() || quota.on.iter().any(|pattern| pattern.may_match(action)))
         && (quota.tenants.is_empty() || quota.tenants.contains(&principal.tenant))
-        && (action.protocol == Protocol::Llm || !matches!(quota.measure, Measure::Tokens(_)))
+        && (action.protocol == Protocol::Llm || !matches!(quota.measure, Measure::Tokens { .. }))
 }
 
 impl<'set> Counter<'set> {
@@ -326,10 +373,14 @@ impl<'set> Counter<'set> {
                 let limit = gcra::Limit::new(rate.interval(), burst.get());
                 (Some(rate), Limit::Rate(limit))
             }
-            Measure::Tokens(rates) => {
+            Measure::LiveTasks(most) => {
+                let (most, line) = (most.get(), 0);
+                (None, Limit::Concurrent(gate::Limit { most, line }))
+            }
+            Measure::Tokens { rates, part } => {
                 let rate = rates.of(tenant);
                 let limit = gcra::Limit::new(rate.interval(), rate.count.get());
-                (Some(rate), Limit::Tokens(limit, tokens.total()))
+                (Some(rate), Limit::Tokens(limit, part.thought(tokens)))
             }
             Measure::Window(rates) => {
                 let rate = rates.of(tenant);
@@ -351,13 +402,19 @@ impl<'set> Counter<'set> {
         self.quota.mode == Mode::Enforce
     }
 
+    /// Whether its place is a task's, and not the call's.
+    const fn is_of_task(&self) -> bool {
+        matches!(self.quota.measure, Measure::LiveTasks(_))
+    }
+
     /// How long a call may be in line here.
     fn patience(&self) -> Duration {
         match &self.quota.measure {
             Measure::Concurrent { line, .. } => line.map_or(Duration::ZERO, |line| line.time),
             Measure::Calendar { .. }
+            | Measure::LiveTasks(_)
             | Measure::Rate { .. }
-            | Measure::Tokens(_)
+            | Measure::Tokens { .. }
             | Measure::Window(_) => Duration::ZERO,
         }
     }
@@ -365,11 +422,20 @@ impl<'set> Counter<'set> {
     fn standing(&self, state: Option<&State>, now: Moment) -> Standing {
         let (remaining, reset) = self.limit.standing(state, now);
         let (limit, unit) = match (&self.limit, self.rate) {
+            (Limit::Concurrent(limit), _) if self.is_of_task() => {
+                (limit.most, QuotaUnit::LiveTasks)
+            }
             (Limit::Concurrent(limit), _) => (limit.most, QuotaUnit::ConcurrentRequests),
             (Limit::Tokens(..), rate) => {
                 (rate.map_or(0, |rate| rate.count.get()), QuotaUnit::Tokens)
             }
-            (_, rate) => (rate.map_or(0, |rate| rate.count.get()), QuotaUnit::Requests),
+            (_, rate) => {
+                let unit = match self.quota.count {
+                    Count::Calls => QuotaUnit::Requests,
+                    Count::Tasks => QuotaUnit::Tasks,
+                };
+                (rate.map_or(0, |rate| rate.count.get()), unit)
+            }
         };
         Standing {
             quota: Arc::clone(&self.quota.rule.name),

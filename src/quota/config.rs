@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::calendar::Calendar;
-use crate::model::{ActionPattern, Mode, RuleRef, TenantId};
+use super::subject::Estimate;
+use crate::model::{ActionPattern, Mode, RuleRef, TenantId, TokenUse};
 
 /// All quotas of a policy.
 #[derive(Debug, Clone, Default)]
@@ -24,12 +25,36 @@ pub struct Quota {
     pub mode: Mode,
     /// How much.
     pub measure: Measure,
+    /// Of what.
+    pub count: Count,
     /// What is counted apart: one counter for each combination of these.
     pub per: Vec<Dimension>,
     /// Whose calls count; empty is everybody's.
     pub tenants: Vec<TenantId>,
     /// Which actions count; empty is all.
     pub on: Vec<ActionPattern>,
+}
+
+/// Which calls a quota counts, where it counts calls.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Count {
+    /// All.
+    #[default]
+    Calls,
+    /// Those that may begin a task.
+    Tasks,
+}
+
+/// Which tokens a quota counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum TokenPart {
+    /// All.
+    #[default]
+    All,
+    /// What the model reads.
+    Input,
+    /// What it writes.
+    Output,
 }
 
 /// What is measured.
@@ -49,6 +74,8 @@ pub enum Measure {
         /// Who may wait for a place.
         line: Option<Line>,
     },
+    /// Tasks that are not finished.
+    LiveTasks(NonZeroU32),
     /// Calls over time, which earn their place evenly.
     Rate {
         /// How many over which time.
@@ -57,7 +84,12 @@ pub enum Measure {
         burst: Option<NonZeroU32>,
     },
     /// Tokens of models over time, which come back evenly.
-    Tokens(Rates),
+    Tokens {
+        /// How many over which time.
+        rates: Rates,
+        /// Which of them.
+        part: TokenPart,
+    },
     /// Calls within the last stretch of time.
     Window(Rates),
 }
@@ -71,13 +103,42 @@ pub struct Line {
     pub time: Duration,
 }
 
+impl TokenPart {
+    /// How many of them a call used.
+    pub const fn of(self, used: TokenUse) -> u64 {
+        match self {
+            Self::All => used.total,
+            Self::Input => used.input,
+            Self::Output => used.output,
+        }
+    }
+
+    /// How many of them it may use, and something in any case.
+    pub fn thought(self, estimate: Estimate) -> u64 {
+        match self {
+            Self::All => estimate.total(),
+            Self::Input => estimate.request.max(1),
+            Self::Output => estimate.answer.max(1),
+        }
+    }
+}
+
+impl Quota {
+    /// Whether it counts nothing but calls that may begin a task.
+    pub const fn is_about_tasks(&self) -> bool {
+        matches!(self.count, Count::Tasks) || matches!(self.measure, Measure::LiveTasks(_))
+    }
+}
+
 impl Measure {
     /// Whether it is a budget, which a caller who comes back soon finds just as empty. What is not is a matter of
     /// how fast calls come.
     pub const fn is_budget(&self) -> bool {
         match self {
-            Self::Calendar { .. } | Self::Tokens(_) => true,
-            Self::Concurrent { .. } | Self::Rate { .. } | Self::Window(_) => false,
+            Self::Calendar { .. } | Self::Tokens { .. } => true,
+            Self::Concurrent { .. } | Self::LiveTasks(_) | Self::Rate { .. } | Self::Window(_) => {
+                false
+            }
         }
     }
 }

@@ -7,13 +7,15 @@
 //! The algorithms (`gcra`, `window`, `calendar`, `gate`) are pure and apart from the store; time is an argument. The store outlives
 //! reloads: counters are found by the quota's name and key, so a changed rate adapts in place and a
 //! reload gives nobody a fresh burst. A call that waits for its turn is a future (`turn`) that holds no lock, and takes
-//! one only to look; whoever drives it decides how long.
+//! one only to look; whoever drives it decides how long. A task that is not finished keeps its place beyond the call that began
+//! it (`live`).
 
 mod admit;
 mod calendar;
 mod config;
 mod gate;
 mod gcra;
+mod live;
 mod meter;
 mod store;
 mod subject;
@@ -24,6 +26,7 @@ mod window;
 
 pub use admit::{Admission, Admitted, Queued, Quotas, Turn};
 pub use calendar::{Calendar, Period};
-pub use config::{Config, Dimension, Line, Measure, Quota, Rate, Rates};
+pub use config::{Config, Count, Dimension, Line, Measure, Quota, Rate, Rates, TokenPart};
+pub use live::{LiveTasks, Places};
 pub use store::Store;
 pub use subject::{Estimate, Subject};

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use super::config::{Dimension, Quota};
-use crate::model::{Action, Principal};
+use super::config::{Dimension, Measure, Quota};
+use crate::model::{Action, Principal, TokenUse};
 
 /// A call that asks to be admitted.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,8 @@ pub struct Subject<'call> {
     pub principal: &'call Principal,
     /// What is asked.
     pub action: &'call Action,
+    /// Whether it may begin a task.
+    pub begins_task: bool,
     /// How many tokens it may use, if it is one to a model.
     pub tokens: Estimate,
     /// Where it comes from.
@@ -53,9 +55,15 @@ impl Estimate {
     }
 
     /// What a call has used whose answer did not get to its end after so many bytes, and said of `told` until then.
-    pub fn broken_off(self, answer_bytes: u64, told: Option<u64>) -> u64 {
-        let came = self.request.saturating_add(tokens_of(answer_bytes));
-        came.min(self.total()).max(told.unwrap_or(0))
+    pub fn broken_off(self, answer_bytes: u64, told: Option<TokenUse>) -> TokenUse {
+        let told = told.unwrap_or_default();
+        let came = tokens_of(answer_bytes);
+        let all = self.request.saturating_add(came).min(self.total());
+        TokenUse {
+            input: self.request.max(told.input),
+            output: came.min(self.answer).max(told.output),
+            total: all.max(told.total),
+        }
     }
 }
 
@@ -86,6 +94,10 @@ impl Hash for Parts<'_> {
         };
         self.quota.rule.name.hash(state);
         discriminant(&self.quota.measure).hash(state);
+        self.quota.count.hash(state);
+        if let Measure::Tokens { part, .. } = &self.quota.measure {
+            part.hash(state);
+        }
         for dimension in &self.quota.per {
             dimension.hash(state);
             match dimension {

@@ -2,6 +2,7 @@
 
 mod calendars;
 mod gates;
+mod tasks;
 mod tokens;
 mod windows;
 
@@ -32,6 +33,7 @@ fn quota(name: &str, count: u32, burst: u32, per: &[Dimension]) -> Quota {
             rates: Rates::Fixed(rate(count)),
             burst: NonZeroU32::new(burst),
         },
+        count: Count::Calls,
         per: per.to_vec(),
         on: Vec::new(),
     }
@@ -170,6 +172,7 @@ impl Bench {
             agent: "quotes-agent",
             principal,
             action,
+            begins_task: false,
             tokens: Estimate::default(),
             source,
             now: self.start + Duration::from_secs(seconds),

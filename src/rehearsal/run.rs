@@ -112,6 +112,7 @@ impl Stage<'_> {
                 agent: &scene.agent,
                 principal: &scene.caller,
                 action: &scene.call.action,
+                begins_task: scene.call.may_begin_task(),
                 tokens: tokens_of(scene),
                 source: scene.source,
                 now,

@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::model::{Facts, LeakAction, Principal, Protocol};
 use crate::policy::{self, Callers, PolicySet, Role};
-use crate::quota::{self, Dimension, Measure, Quota, Quotas, Rate, Rates};
+use crate::quota::{self, Count, Dimension, Measure, Quota, Quotas, Rate, Rates};
 use crate::scan::{self, Detectors, Hold};
 
 fn rule(name: &str) -> Arc<RuleRef> {
@@ -74,6 +74,7 @@ fn played(tests: Vec<Test>, is_over: &dyn Fn() -> bool) -> Vec<(String, Vec<Stri
                 }),
                 burst: None,
             },
+            count: Count::Calls,
             per: vec![Dimension::Principal],
             tenants: Vec::new(),
             on: Vec::new(),

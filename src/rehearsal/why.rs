@@ -53,8 +53,9 @@ impl Stage<'_> {
     }
 
     fn why_not_throttled(&self, quota: &str, scene: &Scene) -> String {
-        let (caller, action) = (&scene.caller, &scene.call.action);
-        let mut counting = self.quotas.counting(caller, action);
+        let (caller, call) = (&scene.caller, &scene.call);
+        let begins = call.may_begin_task();
+        let mut counting = self.quotas.counting(caller, &call.action, begins);
         match counting.any(|counting| *counting.rule.name == *quota) {
             true => format!("{quota} counts these calls, and they fit in it"),
             false => format!("{quota} does not count these calls"),

@@ -27,10 +27,11 @@ pub(super) fn render(case: &Case<'_>, explanation: &Explanation) -> String {
         let (pattern, lacks) = (nearest.pattern.to_string(), nearest.mismatch.to_string());
         json!({ "rule": statement(&nearest.rule), "pattern": pattern, "lacks": lacks })
     });
-    let counting = case
-        .judges
-        .quotas
-        .counting(&scene.caller, &scene.call.action);
+    let counting = case.judges.quotas.counting(
+        &scene.caller,
+        &scene.call.action,
+        scene.call.may_begin_task(),
+    );
     let quotas = counting.map(|quota| statement(&quota.rule));
     let mut document = json!({
         "decision": if decision.is_allow() { "allow" } else { "deny" },

@@ -233,7 +233,7 @@ fn outcome(case: &Case<'_>, explanation: &Explanation, line: &mut impl FnMut(&st
         let quotas: Vec<_> = case
             .judges
             .quotas
-            .counting(&case.scene.caller, action)
+            .counting(&case.scene.caller, action, case.scene.call.may_begin_task())
             .collect();
         line(
             "quotas",

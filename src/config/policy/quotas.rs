@@ -14,13 +14,14 @@ use crate::config::language::policy::{PER, QUOTA};
 use crate::config::tree::{Entry, Node, quoted};
 use crate::model::{ActionPattern, Mode, TenantId};
 use crate::policy::Effect;
-use crate::quota::{self, Dimension, Quota, Rates};
+use crate::quota::{self, Count, Dimension, Quota, Rates};
 
 /// A quota as it is written.
 pub(super) struct RawQuota {
     mode: Mode,
     tenants: Vec<TenantId>,
     measure: RawMeasure,
+    count: Count,
     per: Vec<Dimension>,
     on: Vec<ActionPattern>,
 }
@@ -49,6 +50,7 @@ impl Draft {
                 rule: rule_ref(name, *span, report),
                 mode: raw.mode,
                 measure,
+                count: raw.count,
                 per: raw.per.clone(),
                 tenants: raw.tenants.clone(),
                 on: raw.on.clone(),
@@ -140,10 +142,12 @@ fn read_quota(entry: &Entry, otherwise: Mode, report: &mut Diagnostics) -> Optio
     let per = per.map(|per| dimensions(&per.value, report));
     let on = on.map(|on| actions(&on.value, "`on`", report));
     let measure = measures.read(&what, at, refused, report);
+    let (measure, count) = measure?;
     Some(RawQuota {
         mode,
         tenants: Vec::new(),
-        measure: measure?,
+        measure,
+        count,
         per: per?,
         on: on
             .into_iter()

@@ -1,7 +1,7 @@
 //! Reads ids out of the messages of a gRPC answer that arrives in pieces, in constant memory.
 //!
 //! Of `SendMessageResponse` and `StreamResponse`, which are alike in 0.3 and 1.0: a task, a message, or an update of a
-//! task, each with its ids at its top. Everything else is counted off and forgotten.
+//! task, each with its ids at its top, and its state. Everything else is counted off and forgotten.
 
 use super::super::extract::Id;
 use super::grpc::PREFIX_BYTES;
@@ -27,6 +27,10 @@ pub(in super::super) struct Messages {
     /// Bytes that the message still has, and of these the member that is being read.
     message: u32,
     member: Option<(Member, u32)>,
+    /// The same of a task's status, while it is being read.
+    status: Option<u32>,
+    /// Whether each message is a task itself.
+    is_task: bool,
     varint: Varint,
     id: Vec<u8>,
 }
@@ -35,8 +39,8 @@ pub(in super::super) struct Messages {
 enum State {
     /// The length of a string or a message, which is what the field says.
     Length(What),
-    /// A number that says nothing to us.
-    Number,
+    /// A number: the state of a task, or one that says nothing to us.
+    Number(bool),
     /// The prefix of a message: how many bytes of it are there, and the length that they say.
     Prefix(usize, u32),
     /// So many bytes that say nothing to us.
@@ -59,18 +63,31 @@ enum What {
     Context,
     Member(Member),
     Other,
+    Status,
     Task,
 }
 
 /// What the answer wraps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Member {
+    Artifact,
     Message,
+    Status,
     Task,
-    Update,
 }
 
+/// States of `TaskState` in which a task stays, which are alike in 0.3 and 1.0: completed, failed, cancelled, rejected.
+const OVER: [u64; 4] = [3, 4, 5, 7];
+
 impl Messages {
+    /// Of messages that are tasks.
+    pub(in super::super) fn of_tasks() -> Self {
+        Self {
+            is_task: true,
+            ..Self::default()
+        }
+    }
+
     /// Reads on, and hands each id to `found` when its last byte was there.
     pub(in super::super) fn feed(
         &mut self,
@@ -105,12 +122,16 @@ impl Messages {
                     self.state = prefix(at, length, *byte)?;
                     if let State::Tag = self.state {
                         self.message = length << 8 | u32::from(*byte);
+                        self.member = self.is_task.then_some((Member::Task, self.message));
                     }
                     tail
                 }
-                State::Length(_) | State::Number | State::Tag => {
+                State::Length(_) | State::Number(_) | State::Tag => {
                     self.consume(1)?;
                     if let Some(value) = self.varint.push(*byte)? {
+                        if let (State::Number(true), true) = (self.state, OVER.contains(&value)) {
+                            found(Id::Ended);
+                        }
                         self.number(value)?;
                     }
                     tail
@@ -129,12 +150,16 @@ impl Messages {
                 match kind {
                     Kind::Fixed(bytes) => State::Skip(self.within(bytes.into())?),
                     Kind::Length => State::Length(self.what(number)),
-                    Kind::Varint => State::Number,
+                    Kind::Varint => State::Number(self.status.is_some() && number == 1),
                 }
             }
             State::Length(what) => match (what, self.within(value)?) {
                 (What::Member(member), length) => {
                     self.member = Some((member, length));
+                    State::Tag
+                }
+                (What::Status, length) => {
+                    self.status = Some(length);
                     State::Tag
                 }
                 (What::Context | What::Other | What::Task, 0) => State::Tag,
@@ -144,18 +169,23 @@ impl Messages {
                 }
                 (What::Other, length) => State::Skip(length),
             },
-            State::Number | State::Prefix(..) | State::Skip(_) | State::Text(..) => State::Tag,
+            State::Number(_) | State::Prefix(..) | State::Skip(_) | State::Text(..) => State::Tag,
         };
         Ok(())
     }
 
     /// What the field with this number holds, where we are.
     const fn what(&self, number: u32) -> What {
+        if self.status.is_some() {
+            return What::Other;
+        }
         match (self.member, number) {
             (None, 1) => What::Member(Member::Task),
             (None, 2) => What::Member(Member::Message),
-            (None, 3 | 4) => What::Member(Member::Update),
-            (Some((Member::Task | Member::Update, _)), 1) => What::Task,
+            (None, 3) => What::Member(Member::Status),
+            (None, 4) => What::Member(Member::Artifact),
+            (Some((Member::Artifact | Member::Status | Member::Task, _)), 1) => What::Task,
+            (Some((Member::Status | Member::Task, _)), 3) => What::Status,
             (Some((Member::Message, _)), 3) => What::Task,
             (Some(_), 2) => What::Context,
             (None | Some(_), _) => What::Other,
@@ -170,13 +200,14 @@ impl Messages {
         match what {
             What::Context => found(Id::Context(text.to_owned())),
             What::Task => found(Id::Task(text.to_owned())),
-            What::Member(_) | What::Other => {}
+            What::Member(_) | What::Other | What::Status => {}
         }
     }
 
     /// A length that does not reach beyond what it stands in.
     fn within(&self, length: u64) -> Result<u32, Unreadable> {
-        let left = self.member.map_or(self.message, |(_, left)| left);
+        let member = self.member.map_or(self.message, |(_, left)| left);
+        let left = self.status.unwrap_or(member);
         let length = u32::try_from(length).map_err(|_| Unreadable)?;
         (length <= left).then_some(length).ok_or(Unreadable)
     }
@@ -188,12 +219,21 @@ impl Messages {
         if let Some((_, left)) = &mut self.member {
             *left = left.checked_sub(bytes).ok_or(Unreadable)?;
         }
+        if let Some(left) = &mut self.status {
+            *left = left.checked_sub(bytes).ok_or(Unreadable)?;
+        }
         Ok(bytes)
     }
 
     /// Leaves what has ended.
     fn leave(&mut self) -> Result<(), Unreadable> {
         let is_between = matches!(self.state, State::Tag) && !self.varint.has_begun();
+        if self.status == Some(0) {
+            if !is_between {
+                return Err(Unreadable);
+            }
+            self.status = None;
+        }
         if self.member.is_some_and(|(_, left)| left == 0) {
             if !is_between {
                 return Err(Unreadable);

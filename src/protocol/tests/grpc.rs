@@ -91,6 +91,13 @@ fn read(exchange: &Exchange) -> Result<Call, Malformed> {
 
 const RECORDINGS: [&str; 2] = ["a2a-0.3-grpc", "a2a-1.0-grpc"];
 
+/// Every recorded call with its answer.
+pub(super) fn recorded() -> Vec<(Call, Vec<u8>)> {
+    let all = RECORDINGS.iter().flat_map(|name| exchanges(name));
+    let read = |exchange: Exchange| Some((read(&exchange).ok()?, exchange.answer));
+    all.filter_map(read).collect()
+}
+
 /// As for the other bindings: reviewed, and written anew by `LICTOR_BLESS=1`.
 #[test]
 fn every_recorded_request_is_what_its_client_meant() {

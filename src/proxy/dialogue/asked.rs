@@ -11,7 +11,7 @@ use http::StatusCode;
 use crate::audit::Outcome;
 use crate::clock;
 use crate::model::{Operation, Reason, Refusal};
-use crate::protocol::{Carrier, Listing, Observer, RpcKey};
+use crate::protocol::{Carrier, Listing, RpcKey};
 use crate::quota::Admission;
 
 use super::super::agents::Chosen;
@@ -52,7 +52,7 @@ pub(super) enum Told {
 impl Admitted {
     /// What waits for the answer from now on; a call that has none is over.
     pub(super) fn into_asked(
-        self,
+        mut self,
         snapshot: Arc<Snapshot>,
         mut toll: Toll,
     ) -> Option<(RpcKey, Box<Asked>)> {
@@ -63,10 +63,10 @@ impl Admitted {
             toll.ended(Outcome::Complete);
             return None;
         };
-        let call = &self.standing.case.call;
-        let observer = Observer::new(call, Carrier::Json);
-        let principal = &self.standing.case.principal;
-        let learner = observer.map(|observer| Learner::new(observer, Arc::clone(principal)));
+        let follows = snapshot.quotas.count_live_tasks();
+        let learner = Learner::of(&self.standing.case, Carrier::Json, follows, || {
+            self.admission.take_places()
+        });
         let asked = Asked {
             standing: self.standing,
             ends_at: self.ends_at,
@@ -159,7 +159,7 @@ impl Asked {
             body = filtered.map_or(body, Bytes::from);
         }
         if let Some(learner) = &mut self.learner {
-            let named = learner.observe(&body);
+            let named = learner.observe(&body, &agent.live);
             learner.next_document();
             learner.note(self.toll.record());
             if let Some(named) = named {

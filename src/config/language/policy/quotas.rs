@@ -62,10 +62,10 @@ pub(in crate::config) static QUOTA: Record = Record::new(
         Field::new(
             "liveTasks",
             Value::Number { least: 1, most: 1_000_000 },
-            "Tasks that are not finished.",
+            "Tasks that are not finished, each from the call that begins it to the answer or event that tells its end. One of which nothing \
+             is heard for a day is not counted any more.",
         )
-        .examples(&["100"])
-        .planned(),
+        .examples(&["100"]),
         Field::new(
             "tokens",
             RATE_OR_TIER,
@@ -111,11 +111,12 @@ pub(in crate::config) static QUOTA: Record = Record::new(
         Field::new(
             "count",
             Value::Text(&TEXT),
-            "What is counted in place of calls: `tasks`, or where a number stands in the answer.",
+            "What is counted. With `rate`, `window` and `calendar`: `tasks`, which are calls that may begin one (messages of A2A that name no \
+             task, tool calls of MCP), and not those that look after it. With `tokens`: `response.usage.total_tokens`, `response.usage.input_tokens` or \
+             `response.usage.output_tokens` (also under the names of chat completions, `prompt_tokens` and `completion_tokens`).",
         )
-        .otherwise("calls")
-        .examples(&["tasks", "response.usage.total_tokens"])
-        .planned(),
+        .otherwise("all calls, and all tokens")
+        .examples(&["tasks"]),
         Field::new(
             "store",
             Value::Word(STORE),

@@ -11,7 +11,7 @@ use crate::config::language::policy::QUEUE;
 use crate::config::policy::Draft;
 use crate::config::source::Span;
 use crate::config::tree::{Entry, Kind, Node, quoted};
-use crate::quota::{Calendar, Line, Measure, Period, Rate, Rates};
+use crate::quota::{Calendar, Count, Line, Measure, Period, Rate, Rates, TokenPart};
 
 /// What is measured, as it is written.
 pub(super) enum RawMeasure {
@@ -27,7 +27,11 @@ pub(super) enum RawMeasure {
         rate: RawRate,
         burst: Option<NonZeroU32>,
     },
-    Tokens(RawRate),
+    LiveTasks(NonZeroU32),
+    Tokens {
+        rate: RawRate,
+        part: TokenPart,
+    },
     Window(RawRate),
 }
 
@@ -47,12 +51,20 @@ pub(super) enum RawNumber {
 pub(super) struct Measures<'node> {
     measures: Vec<(&'static str, &'node Entry)>,
     burst: Option<&'node Entry>,
+    count: Option<&'node Entry>,
     queue: Option<&'node Entry>,
     zone: Option<&'node Entry>,
 }
 
 /// Those that this version acts on.
-const MEASURES: &[&str] = &["rate", "window", "calendar", "concurrent", "tokens"];
+const MEASURES: &[&str] = &[
+    "rate",
+    "window",
+    "calendar",
+    "concurrent",
+    "liveTasks",
+    "tokens",
+];
 
 impl<'node> Measures<'node> {
     pub(super) fn take(fields: &mut Fields<'node>) -> Self {
@@ -63,6 +75,7 @@ impl<'node> Measures<'node> {
         Self {
             measures,
             burst: fields.take("burst"),
+            count: fields.take("count"),
             queue: fields.take("queue"),
             zone: fields.take("zone"),
         }
@@ -75,7 +88,7 @@ impl<'node> Measures<'node> {
         at: Span,
         refused: bool,
         report: &mut Diagnostics,
-    ) -> Option<RawMeasure> {
+    ) -> Option<(RawMeasure, Count)> {
         let (name, entry) = match self.measures[..] {
             [only] => only,
             [] => {
@@ -115,6 +128,32 @@ impl<'node> Measures<'node> {
         let misfits: Vec<_> = misfits.into_iter().flatten().collect();
         let is_whole = misfits.is_empty();
         misfits.into_iter().for_each(|misfit| report.push(misfit));
+        let counted = match self.count {
+            Some(count) => read_counted(count, name, report),
+            None => Some(Counted::Calls),
+        };
+        let measure = self.measure(name, entry, is_whole, report);
+        let (mut measure, counted) = (measure?, counted?);
+        let mut count = Count::Calls;
+        match (counted, &mut measure) {
+            (Counted::Tokens(counted), RawMeasure::Tokens { part, .. }) => *part = counted,
+            (Counted::Tasks, _) => count = Count::Tasks,
+            (Counted::Calls | Counted::Tokens(_), _) => {}
+        }
+        Some((measure, count))
+    }
+
+    fn measure(
+        self,
+        name: &str,
+        entry: &Entry,
+        is_whole: bool,
+        report: &mut Diagnostics,
+    ) -> Option<RawMeasure> {
+        if name == "liveTasks" {
+            let most = read_count(&entry.value, "`liveTasks`", MAX_CONCURRENT, report);
+            return most.filter(|_| is_whole).map(RawMeasure::LiveTasks);
+        }
         if name == "concurrent" {
             let most = read_count(&entry.value, "`concurrent`", MAX_CONCURRENT, report);
             let line = self.queue.map(|queue| read_queue(queue, most, report));
@@ -140,7 +179,10 @@ impl<'node> Measures<'node> {
                 rate,
                 zone: zone.unwrap_or(Some(TimeZone::UTC))?,
             },
-            "tokens" => RawMeasure::Tokens(rate),
+            "tokens" => RawMeasure::Tokens {
+                rate,
+                part: TokenPart::All,
+            },
             "window" => RawMeasure::Window(rate),
             _ => RawMeasure::Rate {
                 rate,
@@ -177,11 +219,64 @@ impl Draft {
                 rates: self.check_rate(rate, report)?,
                 burst: *burst,
             }),
-            RawMeasure::Tokens(rate) => Some(Measure::Tokens(self.check_rate(rate, report)?)),
+            RawMeasure::LiveTasks(most) => Some(Measure::LiveTasks(*most)),
+            RawMeasure::Tokens { rate, part } => Some(Measure::Tokens {
+                rates: self.check_rate(rate, report)?,
+                part: *part,
+            }),
             RawMeasure::Window(rate) => Some(Measure::Window(self.check_rate(rate, report)?)),
         }
     }
 }
+
+/// What `count` says.
+enum Counted {
+    Calls,
+    Tasks,
+    Tokens(TokenPart),
+}
+
+/// What is counted, where it goes with what is measured.
+fn read_counted(entry: &Entry, name: &str, report: &mut Diagnostics) -> Option<Counted> {
+    let words: Vec<&str> = match name {
+        "rate" | "window" | "calendar" => vec!["tasks"],
+        "tokens" => TOKENS.iter().map(|(word, _)| *word).collect(),
+        _ => {
+            let title = format_args!("`count` says nothing about `{name}`");
+            let misfit = Diagnostic::error(Code::Contradiction, title);
+            report.push(misfit.at(
+                entry.key.span,
+                "it goes with `rate`, `window`, `calendar` and `tokens`",
+            ));
+            return None;
+        }
+    };
+    let text = decode::text(&entry.value, "`count`", report)?;
+    let part = TOKENS.iter().find(|(word, _)| *word == text);
+    match (text, part) {
+        ("tasks", _) if name != "tokens" => return Some(Counted::Tasks),
+        (_, Some((_, part))) if name == "tokens" => return Some(Counted::Tokens(*part)),
+        _ => {}
+    }
+    let title = format_args!("`{name}` cannot count {}", quoted(text));
+    let mistake = Diagnostic::error(Code::BadValue, title);
+    report.push(match decode::nearest(text, words.iter().copied()) {
+        Some(meant) => mistake.at(entry.value.span, format_args!("did you mean `{meant}`?")),
+        None => mistake
+            .at(entry.value.span, "")
+            .help(format_args!("it counts {}", list(&words))),
+    });
+    None
+}
+
+/// Which tokens are counted, by where the model APIs tell them.
+const TOKENS: &[(&str, TokenPart)] = &[
+    ("response.usage.total_tokens", TokenPart::All),
+    ("response.usage.input_tokens", TokenPart::Input),
+    ("response.usage.prompt_tokens", TokenPart::Input),
+    ("response.usage.output_tokens", TokenPart::Output),
+    ("response.usage.completion_tokens", TokenPart::Output),
+];
 
 /// The period of a calendar, which is the same for all.
 fn period_of(rates: &Rates, at: Span, report: &mut Diagnostics) -> Option<Period> {
