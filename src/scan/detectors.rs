@@ -307,9 +307,13 @@ impl Detectors {
     pub(super) fn candidate(&self, anchor: PatternID, view: &View<'_>, end: u64) -> Option<Live> {
         let (index, anchor) = *self.owners.get(anchor.as_usize())?;
         let start = end.checked_sub(anchor.len() as u64)?;
-        let left = self.armed(index)?.kind.left;
-        left.allows(view, start)
-            .then(|| Live::new(index, anchor, end, left.head(view, start)))
+        let kind = self.armed(index)?.kind;
+        let bound = end + self.config.hold.bytes as u64;
+        // What takes least is asked first.
+        (kind.left.may_allow(view, start)
+            && kind.shape.may_begin(view, end, bound)
+            && kind.left.allows(view, start))
+        .then(|| Live::new(index, anchor, end, kind.left.head(view, start)))
     }
 }
 

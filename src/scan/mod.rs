@@ -34,6 +34,7 @@ mod text;
 mod texts;
 mod websocket;
 mod whole;
+mod worst;
 
 pub use allow::{Exception, Values};
 pub use body::{Blocked, Carrier, Scan};
@@ -48,3 +49,5 @@ pub use matcher::dictionary::{Dictionary, DictionaryError, Entry, Listed};
 pub use packs::{describe, detectors_page, known_names, may_be_session, sample};
 pub use websocket::{Messages, Payload, Released};
 pub use whole::scan_text;
+#[doc(hidden)]
+pub use worst::WORST_UNITS;

@@ -6,6 +6,7 @@
 use super::evidence;
 use super::judge::{Asked, Cursor, Verdict};
 use super::kind::Check;
+use super::run::Run;
 use super::set::Set;
 use super::view::View;
 
@@ -78,14 +79,16 @@ enum Style {
 
 /// Judges what follows a name.
 pub(super) fn judge(asked: Asked<'_>, view: &View<'_>, cursor: Cursor, is_spaced: bool) -> Verdict {
-    let wait = |hold| match view.ended() {
+    let wait_with = |cursor, hold| match view.ended() {
         true => Verdict::Dead,
         false => Verdict::Open { cursor, hold },
     };
+    let wait = |hold| wait_with(cursor, hold);
     let rest = view.run(cursor.start, Set::BASE64_URL, MAX_REST);
     let at = cursor.start + rest;
     if at == view.end() {
-        return wait(at);
+        let name = Run::Set(Set::BASE64_URL);
+        return wait_with(cursor.asleep_in_name(name, cursor.start + MAX_REST), at);
     }
     if rest == MAX_REST || !is_name(asked.anchor, view.slice(cursor.start, at)) {
         return Verdict::Dead;
@@ -105,25 +108,24 @@ pub(super) fn judge(asked: Asked<'_>, view: &View<'_>, cursor: Cursor, is_spaced
         None if is_tight && is_capital => Style::Variable,
         None => Style::Bare,
     };
-    for end in start..=start + MAX_VALUE {
-        let byte = view.at(end);
-        match byte {
-            None if !view.ended() => return wait(start),
-            Some(byte) if goes_on(byte, quote) => {}
-            Some(b'(' | b'[' | b'{') if style != Style::Quoted => return Verdict::Dead,
-            Some(b' ' | b'\t' | b'\r' | b'\n') if style == Style::Quoted => return Verdict::Dead,
-            Some(_) | None => {
-                let end = end - u64::from(style == Style::Bare && view.before(end) == Some(b'.'));
-                let value = view.slice(start, end);
-                return if is_secret(value, style, asked) {
-                    Verdict::Hit { start, end }
-                } else {
-                    Verdict::Dead
-                };
-            }
-        }
+    let run = quote.map_or(Run::Bare, Run::Quoted);
+    let length = view.measure(start, run, MAX_VALUE + 1);
+    if length > MAX_VALUE {
+        return Verdict::Dead;
     }
-    Verdict::Dead
+    let end = start + length;
+    match view.at(end) {
+        None if !view.ended() => return wait_with(cursor.asleep(run, start + MAX_VALUE), start),
+        Some(b'(' | b'[' | b'{') if style != Style::Quoted => return Verdict::Dead,
+        Some(b' ' | b'\t' | b'\r' | b'\n') if style == Style::Quoted => return Verdict::Dead,
+        Some(_) | None => {}
+    }
+    let end = end - u64::from(style == Style::Bare && view.before(end) == Some(b'.'));
+    if is_secret(view.slice(start, end), style, asked) {
+        Verdict::Hit { start, end }
+    } else {
+        Verdict::Dead
+    }
 }
 
 /// Whether a name with this rest may be that of a secret.
@@ -288,7 +290,7 @@ fn between(view: &View<'_>, at: u64) -> Between {
 }
 
 /// Whether a byte goes on with a value.
-const fn goes_on(byte: u8, quote: Option<u8>) -> bool {
+pub(super) const fn goes_on(byte: u8, quote: Option<u8>) -> bool {
     match quote {
         Some(quote) => byte != quote && byte > b' ' && byte != b'\\',
         None => {

@@ -1,8 +1,10 @@
 //! E-mail addresses: the `@` is found first, the local part stands before it.
 
 use super::judge::{Cursor, Verdict};
+use super::run::Run;
 use super::set::Set;
 use super::view::View;
+use super::work;
 
 /// RFC 5321, section 4.5.3.1.1.
 const MAX_LOCAL: u64 = 64;
@@ -31,23 +33,17 @@ pub(super) fn open(view: &View<'_>, at_sign: u64) -> Option<Cursor> {
         return None;
     }
     Some(Cursor {
-        start,
         at: at_sign + 1,
-        step: 0,
-        count: 0,
+        ..Cursor::new(start)
     })
 }
 
 /// Where the word that ends at an offset begins, if it is a possible local part. Leading marks (`-`, `.`) are
 /// part of the word, so that a list dash touching an address hides nothing.
 pub(super) fn word(view: &View<'_>, end: u64) -> Option<u64> {
-    let length = (1..=MAX_LOCAL + 1)
-        .take_while(|back| {
-            end.checked_sub(*back)
-                .and_then(|at| view.at(at))
-                .is_some_and(is_local)
-        })
-        .count() as u64;
+    let before = view.seen(end.saturating_sub(MAX_LOCAL + 1), end).iter();
+    let length = before.rev().take_while(|byte| is_local(**byte)).count() as u64;
+    work::note(length);
     if length == 0 || length > MAX_LOCAL {
         return None;
     }
@@ -77,7 +73,7 @@ pub(super) fn judge(view: &View<'_>, cursor: Cursor) -> Verdict {
         Some(b'@' | b'_') => return Verdict::Dead,
         None if !view.ended() => {
             return Verdict::Open {
-                cursor,
+                cursor: cursor.asleep(Run::Set(DOMAIN), cursor.at + MAX_DOMAIN),
                 hold: cursor.start,
             };
         }

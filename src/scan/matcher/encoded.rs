@@ -19,6 +19,7 @@ use super::set::Set;
 use super::settle::Found;
 use super::swallow::Swallow;
 use super::view::View;
+use super::work;
 use super::{Hit, Matcher, Part};
 
 /// Shorter runs hold no secret: the shortest key has 16 bytes.
@@ -145,6 +146,7 @@ impl Encoded {
         while decoded.len() < most
             && let Some(byte) = view.at(self.at)
         {
+            work::note(1);
             let Some(value) = value(byte) else {
                 if !self.goes_on_behind(byte) {
                     self.is_over = true;
@@ -513,6 +515,7 @@ impl Matcher {
 fn next_run(view: &View<'_>, from: u64) -> Result<u64, u64> {
     let end = view.end();
     let mut at = from;
+    let mut row_end = from;
     loop {
         let is_inside = view
             .before(at)
@@ -520,24 +523,27 @@ fn next_run(view: &View<'_>, from: u64) -> Result<u64, u64> {
         if is_inside {
             at = next_start(view, at);
         }
-        let letters = letters(view.slice(at, end.min(at + MIN_RUN)));
-        let is_open = at + letters == end && !view.ended();
-        if letters < MIN_RUN && !is_open {
+        // What stands behind a mark stands in the same row.
+        row_end = row_end.max(at);
+        row_end += letters(view.slice(row_end, end.min(at + MIN_RUN)));
+        let length = row_end - at;
+        let is_open = at + length == end && !view.ended();
+        if length < MIN_RUN && !is_open {
             // Too short, with all that it holds.
-            let rest = view.slice(at + letters, end);
+            let rest = view.slice(at + length, end);
             let inside = match long_stretch(rest) {
-                Some(inside) => at + letters + inside as u64,
+                Some(inside) => at + length + inside as u64,
                 None if view.ended() => return Err(end),
                 None => end,
             };
-            let before = view.slice(at + letters, inside);
+            let before = view.slice(at + length, inside);
             let before = before.iter().rev();
             let before = before.take_while(|byte| value(**byte).is_some()).count();
             at = inside - before as u64;
             if at == end {
                 return Err(end);
             }
-        } else if letters < 4 {
+        } else if length < 4 {
             return Err(at);
         } else if begins_as_text(view, at) {
             return Ok(at);
@@ -635,22 +641,42 @@ pub(in crate::scan) fn long_stretch(bytes: &[u8]) -> Option<usize> {
 
 /// How many letters stand at the beginning.
 fn letters(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .take_while(|byte| value(**byte).is_some())
-        .count() as u64
+    let count = bytes.iter().take_while(|byte| value(**byte).is_some());
+    let count = count.count() as u64;
+    work::note(count);
+    count
 }
 
 /// The six bits of a letter, of either alphabet (RFC 4648, sections 4 and 5).
+#[inline]
 fn value(byte: u8) -> Option<u8> {
-    match byte {
-        b'A'..=b'Z' => Some(byte - b'A'),
-        b'a'..=b'z' => Some(byte - b'a' + 26),
-        b'0'..=b'9' => Some(byte - b'0' + 52),
-        b'+' | b'-' => Some(62),
-        b'/' | b'_' => Some(63),
-        _ => None,
+    #[expect(clippy::indexing_slicing, reason = "a u8 is always below 256")]
+    let value = VALUES[usize::from(byte)];
+    (value != NONE).then_some(value)
+}
+
+/// No letter.
+const NONE: u8 = u8::MAX;
+
+static VALUES: [u8; 256] = values();
+
+const fn values() -> [u8; 256] {
+    let mut values = [NONE; 256];
+    let mut rest: &mut [u8] = &mut values;
+    let mut byte = 0_u8;
+    while let Some((value, behind)) = rest.split_first_mut() {
+        *value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => NONE,
+        };
+        byte = byte.wrapping_add(1);
+        rest = behind;
     }
+    values
 }
 
 const fn bytes([one, two, three, four]: [u8; 4]) -> [u8; 3] {

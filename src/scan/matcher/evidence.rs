@@ -168,15 +168,16 @@ fn has_pattern(body: &[u8]) -> bool {
 
 /// The check of ISO/IEC 7812-1, annex B, over ASCII digits; other bytes are passed over.
 pub(in crate::scan) fn luhn(number: &[u8]) -> bool {
-    let digits = number.iter().rev().filter(|byte| byte.is_ascii_digit());
-    let sum: u32 = digits
-        .zip([false, true].into_iter().cycle())
-        .map(|(byte, double)| match u32::from(byte - b'0') {
-            value if !double => value,
-            value if value > 4 => value * 2 - 9,
-            value => value * 2,
-        })
-        .sum();
+    const DOUBLED: [u32; 10] = [0, 2, 4, 6, 8, 1, 3, 5, 7, 9];
+    let (mut sum, mut doubles) = (0_u32, false);
+    for byte in number.iter().rev().filter(|byte| byte.is_ascii_digit()) {
+        let value = usize::from(byte - b'0');
+        sum += match DOUBLED.get(value) {
+            Some(doubled) if doubles => *doubled,
+            _ => u32::from(byte - b'0'),
+        };
+        doubles = !doubles;
+    }
     sum.is_multiple_of(10)
 }
 

@@ -4,11 +4,13 @@
 //! many bytes follow, and `Open` says from where on the bytes must wait. That is what makes a seam
 //! between two pieces invisible.
 
+use super::candidates::Sleep;
 use super::evidence;
 use super::kind::{Check, Kind, Shape, Step};
+use super::run::Run;
 use super::set::Set;
 use super::view::View;
-use super::{assigned, authority, email, iban, jwt, mrz, named, pem, seal};
+use super::{assigned, authority, email, iban, jwt, mrz, named, pem, seal, work};
 
 /// How far a candidate has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub(super) struct Cursor {
     pub(super) step: usize,
     /// The bytes that this step has had.
     pub(super) count: u16,
+    /// Until what nothing changes, if that is known.
+    pub(super) sleep: Option<Sleep>,
 }
 
 impl Cursor {
@@ -31,7 +35,30 @@ impl Cursor {
             at: start,
             step: 0,
             count: 0,
+            sleep: None,
         }
+    }
+
+    /// While no more than the bytes before `until` are seen, and what comes is of the run, nothing changes.
+    pub(super) const fn asleep(self, run: Run, until: u64) -> Self {
+        Self {
+            sleep: Some(Sleep {
+                run,
+                until,
+                is_name: false,
+            }),
+            ..self
+        }
+    }
+
+    /// The same where what comes is of a name, so that nothing is held for it.
+    pub(super) fn asleep_in_name(self, run: Run, until: u64) -> Self {
+        let asleep = self.asleep(run, until);
+        let sleep = asleep.sleep.map(|sleep| Sleep {
+            is_name: true,
+            ..sleep
+        });
+        Self { sleep, ..asleep }
     }
 }
 
@@ -65,9 +92,14 @@ pub(super) enum Verdict {
 
 /// Judges a candidate by the bytes that can be seen.
 pub(super) fn judge(kind: &Kind, anchor: &str, view: &View<'_>, cursor: Cursor) -> Verdict {
+    work::note(1);
     let asked = Asked {
         check: kind.check,
         anchor,
+    };
+    let cursor = Cursor {
+        sleep: None,
+        ..cursor
     };
     match kind.shape {
         Shape::Assigned { is_spaced } => assigned::judge(asked, view, cursor, is_spaced),
@@ -163,6 +195,7 @@ pub(super) fn walk(view: &View<'_>, cursor: &mut Cursor, steps: &[Step], after: 
         }
         let Some(byte) = view.at(cursor.at) else {
             if !view.ended() {
+                cursor.sleep = step.sleep(cursor);
                 return Walk::Open;
             }
             if !leave(step, cursor) {
@@ -176,6 +209,23 @@ pub(super) fn walk(view: &View<'_>, cursor: &mut Cursor, steps: &[Step], after: 
         } else if !leave(step, cursor) {
             return Walk::Failed;
         }
+    }
+}
+
+impl Step {
+    /// Until what a candidate sleeps that has come to the end of what is seen in this step.
+    fn sleep(&self, cursor: &Cursor) -> Option<Sleep> {
+        let (set, most) = match self {
+            // With the last of the least it is one.
+            Self::Open(set, least) => (*set, least.saturating_sub(1)),
+            Self::Run(set, _, most) => (*set, *most),
+            Self::Lines | Self::Literal(_) => return None,
+        };
+        Some(Sleep {
+            run: Run::Set(set),
+            until: cursor.at + u64::from(most.saturating_sub(cursor.count)),
+            is_name: false,
+        })
     }
 }
 
@@ -227,6 +277,7 @@ fn settle(asked: Asked<'_>, view: &View<'_>, start: u64, end: u64) -> Verdict {
 
 /// Whether a body of the right shape is one.
 pub(in crate::scan) fn passes(check: Check, anchor: &str, body: &[u8]) -> bool {
+    work::note(body.len() as u64);
     let is_mixed =
         || body.iter().any(u8::is_ascii_digit) && body.iter().any(u8::is_ascii_alphabetic);
     match check {
@@ -280,7 +331,7 @@ fn near(
         }
         let is_last = end == view.end();
         if is_last && !view.ended() {
-            let cursor = Cursor { at, ..cursor };
+            let cursor = Cursor { at, ..cursor }.asleep(Run::Set(set), at + length);
             return Verdict::Open { cursor, hold: at };
         }
         if run == length && at > cursor.start && asked.passes(view.slice(at, end)) {

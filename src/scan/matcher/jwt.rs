@@ -4,8 +4,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::judge::{Cursor, Verdict};
+use super::run::Run;
 use super::set::Set;
 use super::view::View;
+use super::work;
 
 /// The longest header that is waited for. A header with a certificate chain in it (`x5c`) is longer and is
 /// not recognised: nearly nobody issues those as bearer tokens, and the hold must end somewhere.
@@ -23,7 +25,10 @@ pub(super) fn judge(view: &View<'_>, cursor: Cursor) -> Verdict {
         match view.at(offset) {
             Some(byte) if byte == *wanted => {}
             None if !view.ended() => {
-                let cursor = Cursor { at, ..cursor };
+                let mut cursor = Cursor { at, ..cursor };
+                if offset == at {
+                    cursor = cursor.asleep(Run::Set(Set::BASE64_URL), start + MAX_HEADER);
+                }
                 return Verdict::Open {
                     cursor,
                     hold: start,
@@ -32,11 +37,19 @@ pub(super) fn judge(view: &View<'_>, cursor: Cursor) -> Verdict {
             Some(_) | None => return Verdict::Dead,
         }
     }
-    if names_algorithm(view.slice(start, at)) {
-        Verdict::Swallow { start, end: at + 4 }
-    } else {
-        Verdict::Dead
+    // Many an `eyJ` may stand in one header. What is not named in all of it is not named in the end of it.
+    let runs = view.runs();
+    if runs.is_some_and(|runs| runs.is_headless(start, at)) {
+        return Verdict::Dead;
     }
+    work::note(at - start);
+    if names_algorithm(view.slice(start, at)) {
+        return Verdict::Swallow { start, end: at + 4 };
+    }
+    if let Some(runs) = runs {
+        runs.note_headless(start, at);
+    }
+    Verdict::Dead
 }
 
 /// RFC 7515, section 4.1.1: a header without `alg` is no header.
@@ -44,5 +57,5 @@ fn names_algorithm(rest_of_header: &[u8]) -> bool {
     let header = [b"eyJ", rest_of_header].concat();
     URL_SAFE_NO_PAD
         .decode(header)
-        .is_ok_and(|json| json.windows(5).any(|part| part == b"\"alg\""))
+        .is_ok_and(|json| memchr::memmem::find(&json, b"\"alg\"").is_some())
 }

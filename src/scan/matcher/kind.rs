@@ -3,8 +3,10 @@
 use crate::model::Severity;
 
 use super::number::Number;
+use super::run::Run;
 use super::set::Set;
 use super::view::View;
+use super::work;
 
 /// One kind of secret or personal data.
 #[derive(Debug)]
@@ -141,10 +143,7 @@ const MAX_OPTION: u64 = 48;
 impl Left {
     /// Whether an anchor may stand at an offset.
     pub(in crate::scan) fn allows(self, view: &View<'_>, start: u64) -> bool {
-        if is_in_mark(view, start) {
-            return false;
-        }
-        match self {
+        let allows = match self {
             Self::Any => true,
             Self::Option => {
                 let run = view.run_before(start, Set::BASE64_URL, MAX_OPTION);
@@ -166,11 +165,20 @@ impl Left {
                 (least..=most.min(run)).any(|length| view.is_word_start(start - length))
             }
             Self::WordStart => view.is_word_start(start),
-        }
+        };
+        allows && !is_in_mark(view, start)
     }
 }
 
 impl Left {
+    /// What of [`Left::allows`] takes no longer than to look.
+    pub(in crate::scan) fn may_allow(self, view: &View<'_>, start: u64) -> bool {
+        match self {
+            Self::WordStart => view.is_word_start(start),
+            Self::Any | Self::Head(..) | Self::Option | Self::Part | Self::Run(..) => true,
+        }
+    }
+
     /// The first protected byte before an anchor.
     pub(in crate::scan) fn head(self, view: &View<'_>, start: u64) -> Option<u64> {
         let Self::Head(set, least, most) = self else {
@@ -195,6 +203,7 @@ pub(super) fn is_in_mark(view: &View<'_>, start: u64) -> bool {
         return false;
     };
     let name = Set::LOWER_ALNUM_DOT.or(Set::DASH);
+    work::note(before.len() as u64);
     let mark = before.get(begin..).unwrap_or_default();
     mark.strip_prefix(MARK)
         .is_some_and(|rest| rest.iter().all(|byte| name.contains(*byte)))
@@ -211,18 +220,73 @@ fn protected_head(view: &View<'_>, from: u64) -> Option<u64> {
 
 /// Where the text must wait from, because what stands there may be the head of a secret.
 pub(super) fn waiting_head(view: &View<'_>) -> Option<u64> {
-    let set = Set::BASE64_ANY;
-    let run = view.run_before(view.end(), set, MAX_HEAD);
-    let begin = view.end() - run.min(MAX_HEAD);
-    (begin..view.end().saturating_sub(OPEN_HEAD))
+    let end = view.end();
+    let seen = view.seen(end.saturating_sub(MAX_HEAD), end);
+    if !has_row(seen) {
+        return None;
+    }
+    let run = seen.iter().rev();
+    let run = run
+        .take_while(|byte| Set::BASE64_ANY.contains(**byte))
+        .count() as u64;
+    work::note(run);
+    if run <= OPEN_HEAD {
+        return None;
+    }
+    let begin = end - run;
+    // Three bytes behind its beginning nothing stands in the run before which only an escape would let a word begin.
+    let may_begin = |from: &u64| {
+        *from < begin + 3
+            || view
+                .before(*from)
+                .is_none_or(|before| !Set::WORD.contains(before))
+    };
+    (begin..end - OPEN_HEAD)
+        .filter(may_begin)
         .filter(|from| view.is_word_start(*from))
         .find_map(|from| protected_head(view, from))
 }
 
+/// Whether so many letters and digits stand in a row that they may be the open part of a head. Such a row holds every sixteenth
+/// byte, counted from wherever, so few are looked at.
+fn has_row(text: &[u8]) -> bool {
+    let is_of_row = |byte: &&u8| byte.is_ascii_alphanumeric();
+    (ROW - 1..text.len()).step_by(ROW).any(|at| {
+        let (before, behind) = text.split_at_checked(at).unwrap_or_default();
+        let behind = behind.iter().take_while(is_of_row).take(ROW).count();
+        behind > 0 && behind + before.iter().rev().take_while(is_of_row).take(ROW).count() >= ROW
+    })
+}
+
 /// How much of a head is not protected.
-const OPEN_HEAD: u64 = 16;
+const OPEN_HEAD: u64 = ROW as u64;
+const ROW: usize = 16;
 /// The longest head, and its anchor.
 const MAX_HEAD: u64 = 90;
+
+impl Shape {
+    /// Whether what stands behind an anchor, and before the bound of what may be held, may be the beginning of one. To ask
+    /// takes less than to judge.
+    pub(in crate::scan) fn may_begin(&self, view: &View<'_>, start: u64, bound: u64) -> bool {
+        let view = view.ahead().until(bound);
+        let Self::Token([first, ..], _) = self else {
+            return true;
+        };
+        let is_open = |seen: u64| start + seen == view.end() && !view.ended();
+        match first {
+            Step::Literal(literal) => {
+                let seen = view.slice(start, start + literal.len() as u64);
+                seen == *literal || (literal.starts_with(seen) && is_open(seen.len() as u64))
+            }
+            Step::Open(set, least) | Step::Run(set, least, _) => {
+                let seen = view.slice(start, start + u64::from(*least));
+                let run = Run::Set(*set).count(seen);
+                run == u64::from(*least) || is_open(run)
+            }
+            Step::Lines => true,
+        }
+    }
+}
 
 impl Kind {
     /// The pack: the part of the name before the dot.

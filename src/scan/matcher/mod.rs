@@ -12,10 +12,15 @@
 //! of a piece waits. Confirmed candidates wait until nothing can overlap them ([`settle`]); the ones
 //! without an end are swallowed ([`swallow`]). What stands inside of a swallowed secret is not looked
 //! for: it goes with it.
+//!
+//! Whoever writes the text may want its scan to take long. So each byte may cost so much and no more, whatever stands
+//! there and however small the pieces are: candidates sleep until something can change about them ([`candidates`]), runs
+//! are measured once ([`run`]), and so is what stands before numbers. A test counts it ([`work`]).
 
 mod assigned;
 mod authority;
 mod bits;
+mod candidates;
 mod card;
 pub(in crate::scan) mod custom;
 pub(in crate::scan) mod dictionary;
@@ -31,12 +36,14 @@ mod mrz;
 mod named;
 pub(in crate::scan) mod number;
 mod pem;
+mod run;
 pub(in crate::scan) mod seal;
 mod set;
 mod settle;
 mod swallow;
 mod sweep;
 mod view;
+pub(in crate::scan) mod work;
 
 #[cfg(test)]
 mod tests;
@@ -58,11 +65,13 @@ use bytes::Bytes;
 
 use crate::model::{Finding, LeakAction};
 
+use self::candidates::Candidates;
 use self::judge::{Cursor, Verdict, judge};
+use self::run::Runs;
 pub(in crate::scan) use self::settle::Found;
 use self::settle::{first_waiting, settle};
 use self::swallow::Swallow;
-use self::view::Runs;
+use self::view::Tail;
 pub(in crate::scan) use self::view::View;
 use super::config::{AtBound, Config};
 use super::detectors::{Armed, Detectors};
@@ -93,7 +102,8 @@ pub(super) struct Matcher {
     numbers: Vec<(u16, u64)>,
     /// The words before them.
     context: number::Context,
-    live: Vec<Live>,
+    live: Candidates,
+    tail: Tail,
     /// Up to where patterns of the policy were looked for, and those that are under way.
     tried: u64,
     trials: Vec<Running>,
@@ -118,6 +128,8 @@ pub(in crate::scan) struct Live {
     hold: u64,
     /// Where the secret begins, if that is before its anchor.
     head: Option<u64>,
+    /// Which of all candidates it is.
+    nth: u64,
 }
 
 /// One hit, or a part of one.
@@ -201,7 +213,8 @@ impl Matcher {
     /// Gives up the candidates that make bytes wait. Each is told of, as if it had reached the bound; what
     /// is confirmed and waited for them is delivered.
     pub(super) fn give_up(&mut self, detectors: &Detectors, hits: &mut Vec<Hit>) {
-        for live in std::mem::take(&mut self.live) {
+        let live = std::mem::take(&mut self.live);
+        for live in live.iter().copied() {
             let armed = detectors.armed(live.armed).filter(|armed| armed.holds());
             let Some(armed) = armed.filter(|_| live.hold < self.position) else {
                 self.live.push(live);
@@ -319,6 +332,7 @@ impl Matcher {
         let keep = self.scan(detectors, view, origin + done as u64, hits);
         self.kept.clear();
         self.kept.extend_from_slice(view.slice(keep, self.position));
+        work::note_copied(self.kept.len());
         until
     }
 
@@ -331,19 +345,20 @@ impl Matcher {
         hits: &mut Vec<Hit>,
     ) -> usize {
         let until = piece.len().min(done + JOIN);
-        let mut work = std::mem::take(&mut self.kept);
-        work.extend_from_slice(piece.get(done..until).unwrap_or_default());
+        let mut joined = std::mem::take(&mut self.kept);
+        joined.extend_from_slice(piece.get(done..until).unwrap_or_default());
+        work::note_copied(joined.len());
         let from = self.position;
         self.position += (until - done) as u64;
-        let base = self.position - work.len() as u64;
-        let view = View::new(&work, base, self.barrier, false);
+        let base = self.position - joined.len() as u64;
+        let view = View::new(&joined, base, self.barrier, false);
         let keep = self.scan(detectors, view, from, hits);
-        work.drain(
+        joined.drain(
             ..usize::try_from(keep - base)
                 .unwrap_or_default()
-                .min(work.len()),
+                .min(joined.len()),
         );
-        self.kept = work;
+        self.kept = joined;
         until
     }
 
@@ -357,7 +372,7 @@ impl Matcher {
     ) -> u64 {
         let runs = Runs::default();
         let mut view = view.measured(&runs);
-        let mut at = self.resume(detectors, &view).unwrap_or(from);
+        let mut at = self.resume(detectors, &view, from).unwrap_or(from);
         loop {
             if let Some(swallow) = &mut self.swallow {
                 if !swallow.advance(&view.ahead()) {
@@ -375,14 +390,15 @@ impl Matcher {
         self.deliver(detectors, &view, hits)
     }
 
-    /// Judges the live candidates anew. Returns where to go on if one of them is being swallowed.
-    fn resume(&mut self, detectors: &Detectors, view: &View<'_>) -> Option<u64> {
+    /// Judges anew the live candidates that the bytes from `from` on may tell something of. Returns where to go on if one of
+    /// them is being swallowed.
+    fn resume(&mut self, detectors: &Detectors, view: &View<'_>, from: u64) -> Option<u64> {
         if self.live.is_empty() {
             return None;
         }
         let mut confirmed = None;
-        let live = std::mem::take(&mut self.live);
-        for candidate in live {
+        let live = self.live.wake(view, from);
+        for candidate in live.iter().copied() {
             // A swallow that was confirmed a moment ago has taken this one with it.
             let is_taken = confirmed.is_some()
                 && self
@@ -393,6 +409,7 @@ impl Matcher {
                 confirmed = self.consider(detectors, view, candidate).or(confirmed);
             }
         }
+        self.live.take_back(live);
         confirmed
     }
 
@@ -437,7 +454,8 @@ impl Matcher {
         let (anchors, _) = detectors.anchors()?;
         (0..anchors.match_len(state)).find_map(|index| {
             let pattern = anchors.match_pattern(state, index);
-            let live = detectors.candidate(pattern, view, end)?;
+            let mut live = detectors.candidate(pattern, view, end)?;
+            live.nth = self.live.next();
             self.consider(detectors, view, live)
         })
     }
@@ -465,6 +483,12 @@ impl Matcher {
             Verdict::Open { cursor, hold } => {
                 live.cursor = cursor;
                 live.hold = live.head.unwrap_or(hold);
+                if let Some(sleep) = &mut live.cursor.sleep {
+                    sleep.until = sleep.until.min(bound);
+                    if sleep.is_name {
+                        live.hold = u64::MAX;
+                    }
+                }
                 self.live.push(live);
             }
             Verdict::Swallow { start, end } => {
@@ -521,9 +545,9 @@ impl Matcher {
         let number = sweep::waiting_number(detectors, view);
         let held = self
             .live
-            .iter()
-            .filter(|live| detectors.holds(live.armed))
-            .map(|live| live.hold)
+            .hold_from(|armed| detectors.holds(armed))
+            .map(|held| held.min(end))
+            .into_iter()
             .chain(self.customs_hold_from(detectors))
             .min();
         if let Some(swallow) = &mut self.swallow {
@@ -556,12 +580,12 @@ impl Matcher {
                 .map_or(floor, |first| first.min(floor))
                 .max(self.decided);
         }
-        let needed = self.live.iter().map(Live::needs).min().unwrap_or(end);
+        let needed = self.live.need_from().unwrap_or(end);
         let needed = needed.min(self.customs_need(detectors).unwrap_or(end));
         let needed = match &self.swallow {
             Some(swallow) => needed.min(swallow.found.end),
             None => needed
-                .min(view.tail())
+                .min(self.tail.of(view))
                 .min(self.swept)
                 // Whether a number may begin there depends on up to three bytes before it.
                 .min(number.map_or(end, |number| number.saturating_sub(3)))

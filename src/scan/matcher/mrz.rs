@@ -1,6 +1,7 @@
 //! The lines of a passport or identity card that machines read (ICAO Doc 9303): two of 44 or 36 characters, three of 30.
 
 use super::judge::{Cursor, Verdict};
+use super::run::Run;
 use super::view::View;
 
 /// The kind of the document and the first letter of its state, which are public.
@@ -21,7 +22,10 @@ pub(super) fn judge(view: &View<'_>, cursor: Cursor) -> Verdict {
     let first = line(view, at);
     at += first.len() as u64;
     if at == view.end() && !view.ended() && first.len() + ANCHOR <= LONGEST {
-        return open;
+        return Verdict::Open {
+            cursor: cursor.asleep(Run::Line, start + (LONGEST - ANCHOR) as u64),
+            hold: start,
+        };
     }
     let length = first.len() + ANCHOR;
     let count = match length {
@@ -72,7 +76,7 @@ fn line<'a>(view: &View<'a>, at: u64) -> &'a [u8] {
     rest.get(..length).unwrap_or_default()
 }
 
-const fn is_of_line(byte: u8) -> bool {
+pub(super) const fn is_of_line(byte: u8) -> bool {
     byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'<'
 }
 

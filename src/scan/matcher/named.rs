@@ -4,6 +4,7 @@
 
 use super::judge::{Asked, Cursor, Verdict, Walk, takes, walk};
 use super::kind::Step;
+use super::run::Run;
 use super::set::Set;
 use super::view::View;
 
@@ -42,38 +43,61 @@ pub(super) fn judge(
     steps: &[Step],
     after: Set,
 ) -> Verdict {
-    let open = |hold| Verdict::Open { cursor, hold };
-    let mut at = match name_end(view, asked.anchor, cursor.start) {
-        Some(NameEnd::At(end)) => end,
-        Some(NameEnd::Open) => return open(view.end()),
-        None => return Verdict::Dead,
+    let open = |cursor, hold| Verdict::Open { cursor, hold };
+    let (mut at, mut state) = if cursor.step == BETWEEN {
+        (cursor.at, State(cursor.count))
+    } else {
+        let end = match name_end(view, asked.anchor, cursor.start) {
+            Some(NameEnd::At(end)) => end,
+            Some(NameEnd::Open) => {
+                let name = Run::Set(case(asked.anchor));
+                return open(
+                    cursor.asleep_in_name(name, cursor.start + MAX_WORD),
+                    view.end(),
+                );
+            }
+            None => return Verdict::Dead,
+        };
+        let mut state = State::default();
+        state.word(view.slice(cursor.start, end));
+        (end, state)
     };
-    let mut state = State::default();
-    state.word(view.slice(cursor.start, at));
     while at <= cursor.start + REACH {
+        // What was read is not read again.
+        let here = Cursor {
+            at,
+            step: BETWEEN,
+            count: state.0,
+            ..cursor
+        };
         let Some(byte) = view.at(at) else {
             return if view.ended() {
                 Verdict::Dead
             } else {
-                open(view.end())
+                open(here, view.end())
             };
         };
-        if state.may_begin
-            && state.is_secret
+        if state.has(MAY_BEGIN)
+            && state.has(IS_SECRET)
             && steps.first().is_some_and(|step| takes(step, 0, byte))
         {
-            match walk(view, &mut Cursor::new(at), steps, after) {
+            let mut value = Cursor::new(at);
+            match walk(view, &mut value, steps, after) {
                 Walk::Done(end) if asked.passes(view.slice(at, end)) => {
                     return Verdict::Hit { start: at, end };
                 }
-                Walk::Open => return open(at),
+                Walk::Open => {
+                    let sleep = value.sleep;
+                    return open(Cursor { sleep, ..here }, at);
+                }
                 Walk::Done(_) | Walk::Enough(_) | Walk::Failed => {}
             }
         }
         if Set::BASE64_URL.contains(byte) {
             let end = at + view.run(at, Set::BASE64_URL, MAX_WORD);
             if end == view.end() && !view.ended() {
-                return open(view.end());
+                let word = Run::Set(Set::BASE64_URL);
+                return open(here.asleep_in_name(word, at + MAX_WORD), view.end());
             }
             if !state.word(view.slice(at, end)) {
                 return Verdict::Dead;
@@ -88,30 +112,47 @@ pub(super) fn judge(
     Verdict::Dead
 }
 
+/// The step of a cursor behind the name. Its count is the [`State`] there.
+const BETWEEN: usize = 1;
+
 /// What was read between the name and the value.
-#[derive(Debug, Default)]
-struct State {
-    /// Whether the next word may be the value.
-    may_begin: bool,
-    /// Whether the last word was one of [`KEYWORDS`].
-    is_keyword: bool,
-    /// Whether a word said that a secret follows: `GITHUB_SHA` is none.
-    is_secret: bool,
-    /// Whether the next line may go on with a nested member.
-    is_nested: bool,
-    /// Whether the name is over, so that only a `value` may follow: `name: FASTLY_KEY`, `value: ...`.
-    is_over: bool,
-}
+#[derive(Debug, Default, Clone, Copy)]
+struct State(u16);
+
+/// The next word may be the value.
+const MAY_BEGIN: u16 = 1;
+/// The last word was one of [`KEYWORDS`].
+const IS_KEYWORD: u16 = 1 << 1;
+/// A word said that a secret follows: `GITHUB_SHA` is none.
+const IS_SECRET: u16 = 1 << 2;
+/// The next line may go on with a nested member.
+const IS_NESTED: u16 = 1 << 3;
+/// The name is over, so that only a `value` may follow: `name: FASTLY_KEY`, `value: ...`.
+const IS_OVER: u16 = 1 << 4;
 
 impl State {
+    const fn has(self, what: u16) -> bool {
+        self.0 & what != 0
+    }
+
+    const fn set(&mut self, what: u16, holds: bool) {
+        if holds {
+            self.0 |= what;
+        } else {
+            self.0 &= !what;
+        }
+    }
+
     /// Whether a word may stand there.
     fn word(&mut self, word: &[u8]) -> bool {
-        self.may_begin = false;
-        self.is_nested = false;
-        let may_stand = !self.is_over || word.eq_ignore_ascii_case(b"value");
-        self.is_over = false;
-        self.is_secret |= SECRETS.iter().any(|part| holds(word, part)) || ends_with(word, b"pat");
-        self.is_keyword = KEYWORDS.iter().any(|keyword| ends_with(word, keyword));
+        let may_stand = !self.has(IS_OVER) || word.eq_ignore_ascii_case(b"value");
+        self.set(MAY_BEGIN | IS_NESTED | IS_OVER, false);
+        if !self.has(IS_SECRET) {
+            let is_secret = says_secret(word) || ends_with(word, b"pat");
+            self.set(IS_SECRET, is_secret);
+        }
+        let is_keyword = KEYWORDS.iter().any(|keyword| ends_with(word, keyword));
+        self.set(IS_KEYWORD, is_keyword);
         may_stand
     }
 
@@ -119,15 +160,16 @@ impl State {
     fn sign(&mut self, byte: u8) -> bool {
         match byte {
             b'=' | b':' | b'>' | b'|' => {
-                self.may_begin = true;
-                self.is_nested = byte == b':';
+                self.set(MAY_BEGIN, true);
+                self.set(IS_NESTED, byte == b':');
             }
-            b' ' | b'\t' => self.may_begin |= self.is_keyword,
-            b'{' => self.is_nested = true,
-            b'\r' | b'\n' if self.is_nested => {}
+            b' ' | b'\t' if self.has(IS_KEYWORD) => self.set(MAY_BEGIN, true),
+            b' ' | b'\t' => {}
+            b'{' => self.set(IS_NESTED, true),
+            b'\r' | b'\n' if self.has(IS_NESTED) => {}
             b'\r' | b'\n' | b',' => {
-                self.is_over = true;
-                return self.is_secret && !self.may_begin;
+                self.set(IS_OVER, true);
+                return self.has(IS_SECRET) && !self.has(MAY_BEGIN);
             }
             b'"' | b'\'' | b'`' | b'\\' | b'[' | b']' | b'(' | b')' | b'*' | b'.' | b'/' => {}
             // `name: &str = ...`, `name { get; } = ...`
@@ -145,11 +187,7 @@ enum NameEnd {
 
 /// Where the name ends, if it ends with the anchor or goes on with a word such as `token`.
 fn name_end(view: &View<'_>, anchor: &str, start: u64) -> Option<NameEnd> {
-    let case = match anchor.bytes().last() {
-        Some(b'A'..=b'Z') => Set::UPPER,
-        _ => Set::LOWER,
-    };
-    let end = start + view.run(start, case, MAX_WORD);
+    let end = start + view.run(start, case(anchor), MAX_WORD);
     if end == view.end() && !view.ended() {
         return Some(NameEnd::Open);
     }
@@ -162,6 +200,14 @@ fn name_end(view: &View<'_>, anchor: &str, start: u64) -> Option<NameEnd> {
     is_name.then_some(NameEnd::At(end))
 }
 
+/// The letters that go on with a name.
+fn case(anchor: &str) -> Set {
+    match anchor.bytes().last() {
+        Some(b'A'..=b'Z') => Set::UPPER,
+        _ => Set::LOWER,
+    }
+}
+
 fn ends_with(word: &[u8], end: &[u8]) -> bool {
     word.len()
         .checked_sub(end.len())
@@ -169,7 +215,14 @@ fn ends_with(word: &[u8], end: &[u8]) -> bool {
         .is_some_and(|tail| tail.eq_ignore_ascii_case(end))
 }
 
-fn holds(word: &[u8], part: &[u8]) -> bool {
-    word.windows(part.len())
-        .any(|window| window.eq_ignore_ascii_case(part))
+fn says_secret(word: &[u8]) -> bool {
+    (0..word.len()).any(|at| {
+        let rest = word.get(at..).unwrap_or_default();
+        let first = rest.first().map(u8::to_ascii_lowercase);
+        let mut alike = SECRETS.iter().filter(|part| part.first().copied() == first);
+        alike.any(|part| {
+            let here = rest.get(..part.len());
+            here.is_some_and(|here| here.eq_ignore_ascii_case(part))
+        })
+    })
 }

@@ -39,6 +39,7 @@ impl Matcher {
                 cursor,
                 hold: cursor.start,
                 head: None,
+                nth: self.live.next(),
             };
             self.consider(detectors, view, live);
         }
@@ -124,6 +125,7 @@ impl Live {
             cursor: Cursor::new(end),
             hold: end,
             head,
+            nth: 0,
         }
     }
 }

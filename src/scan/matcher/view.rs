@@ -1,8 +1,8 @@
 //! The stretch of text that can be seen right now.
 
-use std::cell::Cell;
-
+use super::run::{Run, Runs};
 use super::set::Set;
+use super::work;
 
 /// How far back any judgement may look from where it stands, and so how much of a word is carried over
 /// a seam. INVARIANT: every look-behind stops at white space (cards: at the end of their
@@ -18,18 +18,6 @@ pub(in crate::scan) struct View<'a> {
     barrier: u64,
     ended: bool,
     runs: Option<&'a Runs>,
-}
-
-/// Runs that were measured, so that candidates inside of one run need not measure it again each: the last of a few sets.
-#[derive(Debug, Default)]
-pub(super) struct Runs([Cell<Option<Run>>; 4]);
-
-/// From one offset to another all bytes are of the set.
-#[derive(Debug, Clone, Copy)]
-struct Run {
-    set: Set,
-    start: u64,
-    end: u64,
 }
 
 /// Shorter runs are measured faster than they are looked up.
@@ -63,43 +51,34 @@ impl<'a> View<'a> {
 
     /// How many bytes of the set stand from an offset on; counts no further than `most`.
     pub(super) fn run(&self, at: u64, set: Set, most: u64) -> u64 {
-        let count = |from: u64, most: u64| {
-            let bytes = self.slice(from, from.saturating_add(most));
-            bytes.iter().take_while(|byte| set.contains(**byte)).count() as u64
-        };
+        self.measure(at, Run::Set(set), most)
+    }
+
+    /// How many bytes of a run stand from an offset on; counts no further than `most`.
+    pub(super) fn measure(&self, at: u64, run: Run, most: u64) -> u64 {
         if at < self.base.max(self.barrier) {
             return 0;
         }
+        let count = |from: u64, most: u64| run.count(self.slice(from, from.saturating_add(most)));
         let near = count(at, most.min(SHORT));
         let Some(runs) = self.runs.filter(|_| near == SHORT && most > SHORT) else {
             return near;
         };
         let until = at.saturating_add(most).min(self.end());
-        let cells = runs.0.iter();
-        let known = cells.clone().find_map(|cell| {
-            let run = cell.get()?;
-            (run.set == set && run.start <= at && at <= run.end).then_some((cell, run))
-        });
-        let from = known.map_or(at + near, |(_, run)| run.end.max(at + near));
+        let from = runs.known(run, at).unwrap_or_default().max(at + near);
         let end = if from < until {
-            from + count(from, until - from)
+            let end = from + count(from, until - from);
+            runs.note(run, at, end);
+            end
         } else {
             from
         };
-        match known {
-            Some((cell, run)) => cell.set(Some(Run { end, ..run })),
-            None => {
-                let mut newest = Some(Run {
-                    set,
-                    start: at,
-                    end,
-                });
-                for cell in cells {
-                    newest = cell.replace(newest);
-                }
-            }
-        }
         end.min(until) - at
+    }
+
+    /// What was measured in this window, if anything is remembered.
+    pub(super) const fn runs(&self) -> Option<&'a Runs> {
+        self.runs
     }
 
     /// The same window without what stands at `end` and after it, if it reaches there.
@@ -146,6 +125,7 @@ impl<'a> View<'a> {
 
     /// The byte at an offset.
     pub(super) fn at(&self, offset: u64) -> Option<u8> {
+        work::note(1);
         (offset >= self.base.max(self.barrier))
             .then(|| self.bytes.get(self.index(offset)).copied())
             .flatten()
@@ -194,19 +174,31 @@ impl<'a> View<'a> {
             .count() as u64
     }
 
-    /// Where the bytes must be kept from, so that a later piece can look behind: the byte before the
-    /// current word, but never more than [`LOOK_BEHIND`].
-    pub(super) fn tail(&self) -> u64 {
-        let floor = self.end().saturating_sub(LOOK_BEHIND).max(self.base);
-        let tail = self.slice(floor, self.end());
-        let word = tail
-            .iter()
-            .rposition(|byte| Set::SPACE.contains(*byte))
-            .unwrap_or(0);
-        floor + word as u64
-    }
-
     fn index(&self, offset: u64) -> usize {
         usize::try_from(offset.saturating_sub(self.base)).unwrap_or(usize::MAX)
+    }
+}
+
+/// Where the last word begins, so that a later piece can look behind.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Tail {
+    blank: Option<u64>,
+    /// Up to where blanks were looked for.
+    seen: u64,
+}
+
+impl Tail {
+    /// Where the bytes must be kept from: the byte before the current word, but never more than [`LOOK_BEHIND`].
+    pub(super) fn of(&mut self, view: &View<'_>) -> u64 {
+        let end = view.end();
+        let floor = end.saturating_sub(LOOK_BEHIND).max(view.start());
+        let new = view.slice(self.seen.max(floor), end);
+        let blank = new.iter().rposition(|byte| Set::SPACE.contains(*byte));
+        work::note(new.len() as u64);
+        if let Some(blank) = blank {
+            self.blank = Some(end - (new.len() - blank) as u64);
+        }
+        self.seen = end;
+        self.blank.map_or(floor, |blank| blank.max(floor))
     }
 }

@@ -6,6 +6,7 @@
 mod carriers;
 mod properties;
 mod wire;
+mod worst;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

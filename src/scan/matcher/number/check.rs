@@ -60,17 +60,33 @@ pub(in crate::scan) fn ean(text: &[u8]) -> bool {
 
 /// The dihedral check of Verhoeff.
 pub(in crate::scan) fn verhoeff(text: &[u8]) -> bool {
-    let mut sum = 0_u32;
-    for (place, digit) in (0_u32..).zip(digits(text).rev()) {
-        let permuted = (0..place % 8).fold(digit, |digit, _| {
-            [1, 5, 7, 6, 2, 8, 3, 0, 9, 4]
-                .get(digit as usize)
-                .copied()
-                .unwrap_or_default()
-        });
-        sum = dihedral(sum, permuted);
+    let places = PERMUTED.iter().cycle();
+    let permuted = digits(text).rev().zip(places).map(|(digit, permuted)| {
+        let permuted = permuted.get(digit as usize);
+        u32::from(permuted.copied().unwrap_or_default())
+    });
+    permuted.fold(0, dihedral) == 0
+}
+
+/// The digits as they count at each place: each time permuted once more.
+static PERMUTED: [[u8; 10]; 8] = permuted();
+
+const fn permuted() -> [[u8; 10]; 8] {
+    const ONCE: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
+    let mut all = [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9]; 8];
+    let mut place = 1;
+    while place < 8 {
+        let mut digit = 0;
+        while digit < 10 {
+            #[expect(clippy::indexing_slicing, reason = "eight places, ten digits")]
+            {
+                all[place][digit] = ONCE[all[place - 1][digit] as usize];
+            }
+            digit += 1;
+        }
+        place += 1;
     }
-    sum == 0
+    all
 }
 
 /// The product of two symmetries of a pentagon.

@@ -7,16 +7,18 @@
 mod beginning;
 pub(in crate::scan) mod check;
 mod context;
-mod hint;
+mod lexer;
 mod pattern;
 mod phone;
+mod words;
 
 use self::beginning::Beginnings;
 pub(in crate::scan) use self::context::Context;
-use self::context::{REACH, Words};
+use self::context::REACH;
 pub(in crate::scan) use self::pattern::Pattern;
 use self::pattern::{Beginning, Fit, MAX_APART, MAX_LETTERS, MAX_RUN};
 pub(in crate::scan) use self::phone::{is_international, is_national};
+use self::words::Words;
 use super::super::detectors::Armed;
 use super::Matcher;
 use super::set::Set;
@@ -84,6 +86,8 @@ pub(in crate::scan) struct Numbers {
 #[derive(Debug)]
 struct Compiled {
     armed: u16,
+    /// Which of the numbers it is, as words know them.
+    nth: u16,
     holds: bool,
     number: &'static Number,
     needs: Needs,
@@ -110,6 +114,8 @@ struct Judged {
 
 /// What must be kept of the text before the next run of digits.
 const KEPT: u64 = REACH + MAX_LETTERS as u64 + 8;
+/// The longest of all is an address of a wallet.
+const MAX_COMPACT: usize = 256;
 /// Fewer digits come in a row by chance.
 const LEAST_TYPED: usize = 6;
 
@@ -127,17 +133,22 @@ impl Number {
         match self.asked {
             Asked::AsWritten(check) => !is_example(text) && check(text),
             Asked::Compact(check) => {
-                let compact: Vec<u8> = text
-                    .iter()
-                    .copied()
-                    .filter(u8::is_ascii_alphanumeric)
-                    .collect();
+                let mut buffer = [0; MAX_COMPACT];
+                let mut length = 0;
+                for byte in text.iter().filter(|byte| byte.is_ascii_alphanumeric()) {
+                    let Some(slot) = buffer.get_mut(length) else {
+                        return false;
+                    };
+                    *slot = *byte;
+                    length += 1;
+                }
+                let compact = buffer.get(..length).unwrap_or_default();
                 // It is found by its first digit.
                 let mut letters = compact.iter().take(MAX_LETTERS + 1);
                 letters.any(u8::is_ascii_digit)
-                    && !is_typed(&compact)
-                    && !is_example(&compact)
-                    && check(&compact)
+                    && !is_typed(compact)
+                    && !is_example(compact)
+                    && check(compact)
             }
         }
     }
@@ -151,14 +162,15 @@ impl Numbers {
         let mut numbers = Self {
             writings: Vec::new(),
             by_beginning: Beginnings::new(),
-            words: Words::new(armed.clone().flat_map(|(index, number, _)| {
-                number.words.iter().map(move |word| (index, *word))
+            words: Words::new((0..).zip(armed.clone()).flat_map(|(nth, (_, number, _))| {
+                number.words.iter().map(move |word| (nth, *word))
             })),
         };
-        for (index, number, armed) in armed {
+        for (nth, (index, number, armed)) in (0..).zip(armed) {
             for Form(writing, needs) in number.forms {
                 numbers.add(Compiled {
                     armed: index,
+                    nth,
                     holds: armed.holds(),
                     number,
                     needs: *needs,
@@ -270,7 +282,7 @@ impl Compiled {
     ) -> Fit {
         let mut has_word = || {
             let is_near = self.needs == Needs::Close;
-            words.is_some_and(|words| context.speaks_for(words, view, start, self.armed, is_near))
+            words.is_some_and(|words| context.speaks_for(words, view, start, self.nth, is_near))
         };
         // Most numbers have no word before them, and to see that takes less than to read them in all ways.
         if self.needs != Needs::Nothing && !has_word() {
@@ -356,7 +368,7 @@ impl Matcher {
         let view = view.until(until);
         let mut next = None;
         let mut at = self.numbered.max(view.start());
-        self.number_hold = numbers.waiting_letters(&view, &mut self.context);
+        self.number_hold = None;
         while let Some((run, end)) = next_run(&view, at) {
             at = end;
             let judged = numbers.judge(&view, run, end, &mut self.context);
@@ -382,6 +394,9 @@ impl Matcher {
                 }
             }
         }
+        // The last word stands behind all of those, and what stands before it is read once.
+        let letters = numbers.waiting_letters(&view, &mut self.context);
+        self.number_hold = self.number_hold.into_iter().chain(letters).min();
         self.numbered = next.unwrap_or_else(|| view.end());
         let numbered = self.numbered;
         self.numbers.retain(|(_, end)| *end > numbered);
@@ -501,13 +516,16 @@ fn is_part_of_row(view: &View<'_>, start: u64, end: u64) -> Option<bool> {
 
 /// One digit over and over, or digits that count up or down: typed, not given to anybody.
 fn is_typed(compact: &[u8]) -> bool {
-    let digits: Vec<u8> = compact.iter().copied().filter(u8::is_ascii_digit).collect();
-    let all = |step: u8| {
-        digits.len() >= LEAST_TYPED
-            && digits.windows(2).all(|pair| match pair {
-                [left, right] => (left - b'0' + step) % 10 == right - b'0',
-                _ => true,
-            })
+    let mut digits = compact.iter().filter(|byte| byte.is_ascii_digit());
+    let (Some(first), Some(second)) = (digits.next(), digits.next()) else {
+        return false;
     };
-    [0, 1, 9].into_iter().any(all)
+    let step = |left: u8, right: u8| (10 + right - left) % 10;
+    let wanted = step(*first, *second);
+    let (mut last, mut count) = (*second, 2);
+    let is_even = digits.all(|digit| {
+        count += 1;
+        step(std::mem::replace(&mut last, *digit), *digit) == wanted
+    });
+    is_even && count >= LEAST_TYPED && matches!(wanted, 0 | 1 | 9)
 }

@@ -2,6 +2,7 @@
 
 use super::super::card;
 use super::super::view::View;
+use super::super::work;
 
 /// A row of sets. Written as text: `d` is a digit, `u` a capital, `x` a capital or a digit, `a` a letter, `w` a letter
 /// or a digit, `h` a digit of hex, `n` a character of base58, `~` a space or a dash (the same wherever it stands in one number),
@@ -83,6 +84,7 @@ impl Pattern {
         let mut rest = view.slice(start, start + self.steps.len() as u64).iter();
         let mut separator = None;
         for step in &self.steps {
+            work::note(1);
             let Some(byte) = rest.as_slice().first().copied() else {
                 if !view.ended() {
                     return Fit::Open;
