@@ -10,6 +10,7 @@ mod revocations;
 mod shared;
 mod trial;
 mod workers;
+mod workload_api;
 
 #[cfg(test)]
 mod simulation;
@@ -100,10 +101,11 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
     if let Some(token) = &operator.admin.token {
         token.check().map_err(anyhow::Error::from)?;
     }
-    let prepared = Prepared::all(&operator)?;
-    let client = client_tls(&operator)?;
-    let fingerprint_key = fingerprint_key(&operator.state_dir)?;
     let registry = Registry::new().map_err(anyhow::Error::from)?;
+    let (issued, handed) = workload_api::open(&operator, &registry).await?;
+    let prepared = Prepared::all(&operator, &issued)?;
+    let client = client_tls(&operator, &issued)?;
+    let fingerprint_key = fingerprint_key(&operator.state_dir)?;
     let metrics = Metrics::new(&registry)?;
     let audit = audit(&operator, &registry)?;
     let count = workers(&operator);
@@ -218,6 +220,10 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         health.ask("redis", condition);
         keep(rest_guard.clone())?;
     }
+    let listening_for_svids = handed.map(|handed| {
+        health.ask("svid", handed.condition);
+        (handed.keep)(rest_guard.clone())
+    });
     let workers = Workers::start(bound.iter_mut().map(serve).collect(), count, &guard)?;
     let redirecting = redirect.map(|(listener, redirect)| {
         let serve = move |connection| redirect.clone().serve(connection);
@@ -264,6 +270,7 @@ pub async fn start(operator: Operator) -> Result<Running, StartError> {
         tokio::spawn(admin.serve(state, rest_guard.clone())),
     ];
     background.extend(redirecting);
+    background.extend(listening_for_svids);
     for bound in bound {
         if &*bound.name != PUBLIC {
             tracing::info!(listener = %bound.name, addr = %bound.address, "listening");
@@ -496,10 +503,10 @@ fn keys_condition(keys: &KeyStore) -> Condition {
 }
 
 /// How an `https://` agent is spoken to.
-fn client_tls(operator: &Operator) -> anyhow::Result<Option<tls::Client>> {
+fn client_tls(operator: &Operator, issued: &tls::Issued) -> anyhow::Result<Option<tls::Client>> {
     match operator.upstream.endpoint {
         Endpoint::Https { .. } => {
-            let client = tls::Client::load(&operator.upstream_tls);
+            let client = tls::Client::load(&operator.upstream_tls, issued);
             client.map(Some).context("cannot speak TLS to the agent")
         }
         Endpoint::H2c { .. } | Endpoint::Http { .. } | Endpoint::Unix(_) => Ok(None),

@@ -24,9 +24,11 @@ impl<'a> Prepared<'a> {
     ///
     /// # Errors
     /// When one cannot be used.
-    pub(super) fn all(operator: &'a Operator) -> anyhow::Result<Vec<Self>> {
+    pub(super) fn all(operator: &'a Operator, issued: &tls::Issued) -> anyhow::Result<Vec<Self>> {
         let prepared = operator.listeners().map(|listening| {
-            let server = listening.tls.as_ref().map(tls::Server::load).transpose()?;
+            let tls = listening.tls.as_ref();
+            let server = tls.map(|config| tls::Server::load(config, issued));
+            let server = server.transpose()?;
             Ok(Self { listening, server })
         });
         prepared.collect()

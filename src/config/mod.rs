@@ -31,7 +31,7 @@ pub use diagnostic::{Code, Diagnostic, Diagnostics, Severity};
 pub use language::Document;
 pub use operator::{
     DEFAULT_AGENT, HeaderNames, Listening, LogFormat, LogLevel, Logs, Operator, OperatorError,
-    PUBLIC, REDIRECT, load_operator,
+    PUBLIC, REDIRECT, load_operator, socket_path,
 };
 pub use report::{Format, reference};
 pub use watch::Watcher;

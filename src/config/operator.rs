@@ -38,6 +38,8 @@ pub struct Operator {
     pub agent_ports: Vec<u16>,
     /// How an `https://` agent is spoken to.
     pub upstream_tls: tls::ClientFiles,
+    /// Where certificates come from that are in no file, as far as the operator says it.
+    pub workload_api: Option<tls::WorkloadApiConfig>,
     /// The policy file or folder.
     pub policies: PathBuf,
     /// Policies that are judged beside them from the start, and decide nothing.
@@ -191,6 +193,11 @@ pub enum OperatorError {
     /// A user or a password, which would be shown wherever the address is.
     #[error("the address of an agent may not hold a user or a password")]
     UpstreamUser,
+    /// A Workload API that nothing is asked of.
+    #[error(
+        "`workloadApi` says where certificates come from, and none does; write `certificates: [workloadApi]` where it should, or remove it"
+    )]
+    WorkloadApiUnused,
 }
 
 /// The name of the listener that flags set.
@@ -233,9 +240,11 @@ impl Operator {
             agent_ports: Vec::new(),
             upstream_tls: tls::ClientFiles {
                 authorities: None,
+                workload: None,
                 certificate: None,
                 versions: vec![tls::HttpVersion::H2, tls::HttpVersion::H1],
             },
+            workload_api: None,
             policies,
             candidate: None,
             poll: Duration::from_secs(10),
@@ -286,7 +295,17 @@ impl Operator {
 
     /// Serves this certificate on the data port, in addition to those that are set.
     pub fn add_certificate(&mut self, certificate: PathBuf, key: PathBuf) {
-        self.public.add_certificate(certificate, key);
+        let files = tls::CertificateFiles { certificate, key };
+        self.public
+            .add_certificate(tls::CertificateSource::Files(files));
+    }
+
+    /// Whether a certificate or an authority comes from the Workload API.
+    pub fn asks_workload_api(&self) -> bool {
+        let is_https = matches!(self.upstream.endpoint, upstream::Endpoint::Https { .. });
+        let mut listeners = self.listeners().filter_map(|it| it.tls.as_ref());
+        listeners.any(tls::Config::asks_workload_api)
+            || is_https && self.upstream_tls.asks_workload_api()
     }
 
     /// The ports where callers are served, the data port first.
@@ -304,6 +323,7 @@ impl Operator {
             listening.check()?;
         }
         self.check_addresses()?;
+        self.check_workload_api()?;
         self.check_ports().into_iter().next().map_or(Ok(()), Err)
     }
 
@@ -335,6 +355,15 @@ impl Operator {
             .collect()
     }
 
+    /// Settings that nobody reads are a mistake about something else.
+    fn check_workload_api(&self) -> Result<(), OperatorError> {
+        let is_unused = self.workload_api.is_some() && !self.asks_workload_api();
+        match is_unused {
+            true => Err(OperatorError::WorkloadApiUnused),
+            false => Ok(()),
+        }
+    }
+
     /// Two of lictor's own ports at one address. What only the system knows to be one, it refuses at start.
     fn check_addresses(&self) -> Result<(), OperatorError> {
         let addresses: Vec<_> = self.addresses().collect();
@@ -360,16 +389,21 @@ impl Operator {
     }
 }
 
+/// The path in the address of a socket, such as `unix:/run/agent.sock`; `None` when it is none.
+pub fn socket_path(address: &str) -> Option<PathBuf> {
+    let path = address.strip_prefix("unix:")?;
+    // `unix:///run/agent.sock` is what those write who think of it as a URL.
+    let path = path.strip_prefix("//").unwrap_or(path);
+    let is_file = path.starts_with('/') && !path.ends_with('/') && !path.contains('\0');
+    is_file.then(|| path.into())
+}
+
 /// `scheme://host[:port]` and nothing else: a path would be prepended or ignored, and both surprise.
 fn parse_upstream(url: &str) -> Result<upstream::Endpoint, OperatorError> {
     use upstream::Endpoint;
-    if let Some(path) = url.strip_prefix("unix:") {
-        // `unix:///run/agent.sock` is what those write who think of it as a URL.
-        let path = path.strip_prefix("//").unwrap_or(path);
-        let is_file = path.starts_with('/') && !path.ends_with('/') && !path.contains('\0');
-        let socket = || Endpoint::Unix(path.into());
+    if url.starts_with("unix:") {
         let wrong = || OperatorError::UpstreamSocket(url.to_owned());
-        return is_file.then(socket).ok_or_else(wrong);
+        return socket_path(url).map(Endpoint::Unix).ok_or_else(wrong);
     }
     if holds_user(url) {
         return Err(OperatorError::UpstreamUser);

@@ -363,7 +363,12 @@ runtime: { workers: 3 }
     assert_eq!(operator.policies, folder.path().join("policies/"));
     assert_eq!(operator.poll, Duration::from_secs(3));
     let tls = operator.public.tls.clone().unwrap();
-    assert_eq!(tls.certificates[0].key, folder.path().join("tls/tls.key"));
+    let files = |name: &str| tls::CertificateFiles {
+        certificate: folder.path().join(format!("tls/{name}.crt")),
+        key: folder.path().join(format!("tls/{name}.key")),
+    };
+    let first = tls::CertificateSource::Files(files("tls"));
+    assert_eq!(tls.certificates[0], first);
     assert!(tls.allow_tls12);
     assert_eq!(
         (tls.handshakes, tls.handshake_time),
@@ -372,7 +377,7 @@ runtime: { workers: 3 }
     assert_eq!(
         tls.clients,
         Some(tls::ClientCertificates {
-            authorities: folder.path().join("tls/clients.crt"),
+            authorities: tls::AuthoritySource::File(folder.path().join("tls/clients.crt")),
             mode: tls::ClientMode::Optional,
         })
     );
@@ -415,13 +420,89 @@ runtime: { workers: 3 }
     assert_eq!(upstream.endpoint, Endpoint::Https { host, port: 9000 });
     assert!(upstream.server_name.is_some());
     let tls = operator.upstream_tls;
-    assert_eq!(tls.authorities, Some(folder.path().join("tls/ca.crt")));
-    let key = tls.certificate.map(|files| files.key);
-    assert_eq!(key, Some(folder.path().join("tls/us.key")));
+    let authorities = tls::AuthoritySource::File(folder.path().join("tls/ca.crt"));
+    assert_eq!(tls.authorities, Some(authorities));
+    let certificate = tls::CertificateSource::Files(files("us"));
+    assert_eq!(tls.certificate, Some(certificate));
     assert_eq!(operator.identity_headers.tenant, "x-org");
     assert_eq!(operator.identity_headers.principal, "x-user-id");
     assert_eq!(operator.logs.level.as_str(), "debug");
     assert_eq!(operator.workers.map(std::num::NonZeroUsize::get), Some(3));
+}
+
+#[cfg(feature = "spiffe")]
+#[test]
+fn the_workload_api_stands_in_place_of_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("lictor.yaml");
+    let read = |text: &str| {
+        fs::write(&file, format!("lictor: v1\n{text}\n")).unwrap();
+        load_operator(&file).map_err(|error| error.to_string())
+    };
+    let listeners = "listeners: { public: { tls: { certificates: [workloadApi, { cert: a.crt, key: a.key }], \
+        clientCertificates: { ca: workloadApi } } } }";
+    let upstream = "upstream: { url: \"https://agent\", \
+        tls: { ca: workloadApi, cert: workloadApi, spiffeId: \"spiffe://prod.example/sa/agent\" } }";
+    let api = "workloadApi: { socket: \"unix:///run/spire/agent.sock\", wait: 5s }";
+    let operator = read(&format!("{listeners}\n{upstream}\n{api}")).unwrap();
+    assert!(operator.asks_workload_api());
+    assert_eq!(
+        operator.workload_api,
+        Some(tls::WorkloadApiConfig {
+            socket: Some("/run/spire/agent.sock".into()),
+            wait: Duration::from_secs(5),
+        })
+    );
+    let tls = operator.public.tls.unwrap();
+    assert_eq!(tls.certificates[0], tls::CertificateSource::WorkloadApi);
+    let clients = tls.clients.unwrap();
+    assert_eq!(clients.authorities, tls::AuthoritySource::WorkloadApi);
+    let agent = operator.upstream_tls;
+    assert_eq!(agent.authorities, Some(tls::AuthoritySource::WorkloadApi));
+    assert_eq!(agent.certificate, Some(tls::CertificateSource::WorkloadApi));
+    assert_eq!(
+        agent.workload.as_deref(),
+        Some("spiffe://prod.example/sa/agent")
+    );
+
+    let plain = "upstream: { url: \"http://agent\" }";
+    let agent = |tls: &str| format!("upstream: {{ url: \"https://agent\", tls: {{ {tls} }} }}");
+    for (text, told) in [
+        (
+            format!("{plain}\n{api}"),
+            "says where certificates come from, and none does",
+        ),
+        (
+            format!(
+                "{plain}\nlisteners: {{ public: {{ tls: {{ certificates: [workloadapi] }} }} }}"
+            ),
+            "workloadApi",
+        ),
+        (
+            format!("{listeners}\n{plain}\nworkloadApi: {{ socket: \"tcp://127.0.0.1:1\" }}"),
+            "the address of a socket",
+        ),
+        (
+            agent("cert: workloadApi, key: a.key"),
+            "the Workload API brings the key",
+        ),
+        (agent("cert: a.crt"), "are a pair"),
+        (
+            agent("ca: a.crt, spiffeId: \"spiffe://prod.example/a\""),
+            "needs `ca: workloadApi`",
+        ),
+        (
+            agent("ca: workloadApi, spiffeId: \"spiffe://prod.example/*\""),
+            "a SPIFFE ID such as",
+        ),
+        (
+            agent("ca: workloadApi, spiffeId: \"spiffe://prod.example\""),
+            "a SPIFFE ID such as",
+        ),
+    ] {
+        let error = read(&text).unwrap_err();
+        assert!(error.contains(told), "{text}: {error}");
+    }
 }
 
 #[test]

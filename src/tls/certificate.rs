@@ -1,4 +1,4 @@
-//! Reads a chain and its key from their files.
+//! Reads a chain and its key from where they are.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -12,33 +12,47 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::{ClientHello, ParsedCertificate};
-use rustls::sign::CertifiedKey;
+use rustls::sign::{CertifiedKey, SigningKey};
 use zeroize::Zeroizing;
 
-use super::config::CertificateFiles;
+use super::config::{CertificateFiles, CertificateSource};
 use super::der;
 use super::error::TlsError;
+use super::svid::{Issued, Svid};
 
 /// No chain is larger; the bound keeps a wrong path (a device, a log) from being read whole.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
-/// What stands in a pair of files. No `Debug`: one of them is a key.
-pub(super) struct Pem {
-    certificate: Vec<u8>,
-    key: Zeroizing<Vec<u8>>,
+/// What is at a source now. No `Debug`: one part of it is a key.
+pub(super) enum Material {
+    /// PEM in files.
+    Pem {
+        certificate: Vec<u8>,
+        key: Zeroizing<Vec<u8>>,
+    },
+    /// What was handed out last.
+    Svid(Arc<Svid>),
 }
 
-impl Pem {
-    pub(super) fn read(files: &CertificateFiles) -> Result<Self, TlsError> {
-        Ok(Self {
-            certificate: read(&files.certificate)?,
-            key: Zeroizing::new(read(&files.key)?),
+impl Material {
+    pub(super) fn read(source: &CertificateSource, issued: &Issued) -> Result<Self, TlsError> {
+        Ok(match source {
+            CertificateSource::Files(files) => Self::Pem {
+                certificate: read(&files.certificate)?,
+                key: Zeroizing::new(read(&files.key)?),
+            },
+            CertificateSource::WorkloadApi => Self::Svid(issued.svid()?),
         })
     }
 
-    /// Feeds a hash by which a change of the files is noticed.
+    /// Feeds a hash by which a change is noticed.
     pub(super) fn hash(&self, hasher: &mut blake3::Hasher) {
-        for bytes in [&self.certificate, &*self.key] {
+        let parts: [&[u8]; 2] = match self {
+            Self::Pem { certificate, key } => [certificate, key],
+            // A key is never issued twice under two certificates that are one.
+            Self::Svid(svid) => [svid.leaf(), &[]],
+        };
+        for bytes in parts {
             hasher.update(&(bytes.len() as u64).to_le_bytes());
             hasher.update(bytes);
         }
@@ -60,7 +74,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
 }
 
 /// A chain with its key, ready to be presented.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Certificate {
     pub(super) key: Arc<CertifiedKey>,
     /// From when and until when the leaf is valid, if it says so in years that we can tell.
@@ -69,12 +83,27 @@ pub(super) struct Certificate {
 
 impl Certificate {
     pub(super) fn parse(
-        files: &CertificateFiles,
-        pem: &Pem,
+        source: &CertificateSource,
+        material: &Material,
         provider: &CryptoProvider,
     ) -> Result<Self, TlsError> {
-        let chain = chain(&files.certificate, &pem.certificate)?;
-        let key = private_key(&files.key, &pem.key)?;
+        match (source, material) {
+            (CertificateSource::Files(files), Material::Pem { certificate, key }) => {
+                Self::of_files(files, certificate, key, provider)
+            }
+            (_, Material::Svid(svid)) => Ok(svid.certificate().clone()),
+            (CertificateSource::WorkloadApi, Material::Pem { .. }) => Err(TlsError::NotIssued),
+        }
+    }
+
+    fn of_files(
+        files: &CertificateFiles,
+        certificate: &[u8],
+        key: &[u8],
+        provider: &CryptoProvider,
+    ) -> Result<Self, TlsError> {
+        let chain = chain(&files.certificate, certificate)?;
+        let key = private_key(&files.key, key)?;
         let key = provider
             .key_provider
             .load_private_key(key)
@@ -82,6 +111,23 @@ impl Certificate {
                 path: files.key.clone(),
                 detail: error.to_string().into(),
             })?;
+        Self::new(chain, key).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => TlsError::KeyMismatch {
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+            },
+            error => TlsError::CertificateInvalid {
+                path: files.certificate.clone(),
+                detail: error.to_string().into(),
+            },
+        })
+    }
+
+    /// Joins the two, if they belong together.
+    pub(super) fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: Arc<dyn SigningKey>,
+    ) -> Result<Self, rustls::Error> {
         let validity = chain.first().and_then(|leaf| der::validity(leaf));
         let key = CertifiedKey::new(chain, key);
         match key.keys_match() {
@@ -90,14 +136,7 @@ impl Certificate {
                 key: Arc::new(key),
                 validity,
             }),
-            Err(rustls::Error::InconsistentKeys(_)) => Err(TlsError::KeyMismatch {
-                certificate: files.certificate.clone(),
-                key: files.key.clone(),
-            }),
-            Err(error) => Err(TlsError::CertificateInvalid {
-                path: files.certificate.clone(),
-                detail: error.to_string().into(),
-            }),
+            Err(error) => Err(error),
         }
     }
 

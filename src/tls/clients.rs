@@ -4,18 +4,22 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::RootCertStore;
+use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
-use rustls::{CertificateError, Error};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore,
+    SignatureScheme,
+};
 use std::time::Duration;
 
 use super::certificate::{broken, read};
-use super::config::{ClientCertificates, ClientMode};
+use super::config::{AuthoritySource, ClientCertificates, ClientMode};
 use super::error::TlsError;
+use super::svid::{Bundle, Issued};
 use crate::clock;
 
 /// A client's certificate, verified in the handshake of this connection or of the one that it resumes.
@@ -45,31 +49,123 @@ impl fmt::Debug for PeerCertificate {
     }
 }
 
-/// The bytes of the file with the authorities.
-pub(super) fn read_authorities(clients: &ClientCertificates) -> Result<Vec<u8>, TlsError> {
-    read(&clients.authorities)
+/// The authorities that are at a source now.
+pub(super) enum Authorities {
+    /// PEM in a file.
+    Pem(Vec<u8>),
+    /// The bundle that was handed out last.
+    Bundle(Arc<Bundle>),
 }
 
-/// Checks clients' certificates against the authorities of a file.
+impl Authorities {
+    pub(super) fn read(source: &AuthoritySource, issued: &Issued) -> Result<Self, TlsError> {
+        Ok(match source {
+            AuthoritySource::File(path) => Self::Pem(read(path)?),
+            AuthoritySource::WorkloadApi => Self::Bundle(Arc::clone(issued.svid()?.bundle())),
+        })
+    }
+
+    pub(super) fn fingerprint(&self) -> blake3::Hash {
+        match self {
+            Self::Pem(pem) => blake3::hash(pem),
+            Self::Bundle(bundle) => bundle.fingerprint(),
+        }
+    }
+
+    pub(super) fn roots(&self, source: &AuthoritySource) -> Result<Arc<RootCertStore>, TlsError> {
+        match (source, self) {
+            (AuthoritySource::File(path), Self::Pem(pem)) => authorities(path, pem).map(Arc::new),
+            (_, Self::Bundle(bundle)) => Ok(Arc::clone(bundle.authorities())),
+            (AuthoritySource::WorkloadApi, Self::Pem(_)) => Err(TlsError::NotIssued),
+        }
+    }
+}
+
+/// Checks clients' certificates against the authorities.
 pub(super) fn verifier(
     clients: &ClientCertificates,
-    pem: &[u8],
+    authorities: &Authorities,
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let roots = Arc::new(authorities(&clients.authorities, pem)?);
+    let roots = authorities.roots(&clients.authorities)?;
     let builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
     let builder = match clients.mode {
         // Without one the client is nobody yet; a bad one ends the handshake all the same.
         ClientMode::Optional => builder.allow_unauthenticated(),
         ClientMode::Required => builder,
     };
-    builder
+    let verifier = builder
         .build()
-        .map_err(|error| TlsError::Setup(Error::General(error.to_string())))
+        .map_err(|error| TlsError::Setup(Error::General(error.to_string())))?;
+    Ok(match authorities {
+        Authorities::Pem(_) => verifier,
+        Authorities::Bundle(bundle) => Arc::new(OfOneDomain {
+            verifier,
+            bundle: Arc::clone(bundle),
+        }),
+    })
+}
+
+/// Believes authorities only about the names of their own trust domain.
+#[derive(Debug)]
+struct OfOneDomain {
+    verifier: Arc<dyn ClientCertVerifier>,
+    bundle: Arc<Bundle>,
+}
+
+impl ClientCertVerifier for OfOneDomain {
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let verified = self.verifier.verify_client_cert(leaf, intermediates, now)?;
+        match self.bundle.covers(leaf) {
+            true => Ok(verified),
+            false => Err(CertificateError::ApplicationVerificationFailure.into()),
+        }
+    }
+
+    fn offer_client_auth(&self) -> bool {
+        self.verifier.offer_client_auth()
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.verifier.client_auth_mandatory()
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        self.verifier.root_hint_subjects()
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier
+            .verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.verifier
+            .verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.verifier.supported_verify_schemes()
+    }
 }
 
 /// The authorities in a PEM file.
-pub(super) fn authorities(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
+fn authorities(path: &Path, pem: &[u8]) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
         let certificate = certificate.map_err(|error| broken(path, &error))?;

@@ -54,6 +54,9 @@ pub enum TlsError {
         /// What the library says.
         detail: Box<str>,
     },
+    /// Nothing was handed out yet.
+    #[error("the Workload API has not handed out an SVID; is the workload registered?")]
+    NotIssued,
     /// The file does not exist.
     #[error("`{}` does not exist; check the path, which is relative to the configuration file", .0.display())]
     NotFound(PathBuf),

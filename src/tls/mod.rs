@@ -1,13 +1,14 @@
 //! Terminates TLS: certificates, their rotation, and what is negotiated.
 //!
 //! Owns the server side of TLS: 1.3 (1.2 by choice), ALPN, the choice of a certificate by server name, clients'
-//! certificates, session tickets, and the bounds of a handshake in time and number. There is no early data: it
+//! certificates, session tickets, and the bounds of a handshake in time and number; and the Workload API, from which
+//! certificates come that are in no file. There is no early data: it
 //! can be replayed, and calls have effects (RFC 8446, appendix E.5). The key exchange is X25519MLKEM768 with
 //! every client that asks for it first, and classical with the others.
 //!
 //! Leaves to others: sockets (`listener`), when to look for changed files (whoever calls [`Server::reload`]),
 //! what a client's certificate says of the caller, and connecting to servers that we call (the rooms that call
-//! them). [`Client`] reads the files of that side.
+//! them). [`Client`] has the certificates of that side.
 //!
 //! Must not use the process-wide default provider: what is negotiated is decided here.
 //!
@@ -21,8 +22,12 @@ mod der;
 mod error;
 mod handshake;
 mod outbound;
+mod servers;
+mod svid;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "spiffe")]
+mod workload_api;
 
 use std::sync::Arc;
 
@@ -39,19 +44,24 @@ use tokio_rustls::server::TlsStream;
 
 use crate::clock;
 
-use certificate::{Certificate, Pem};
+use certificate::{Certificate, Material};
+use clients::Authorities;
 
 pub use clients::PeerCertificate;
 pub use config::*;
 pub use error::TlsError;
 pub use handshake::{Accepted, Acceptor, HandshakeError, HandshakeFault};
 pub use outbound::Client;
+pub use svid::{Issued, Svid, SvidError};
+#[cfg(feature = "spiffe")]
+pub use workload_api::{WorkloadApi, WorkloadApiError, WorkloadApiMetrics};
 
 /// The server side of one listener. Connections keep the certificate that they began with; new ones get the
 /// one that was loaded last.
 #[derive(Debug)]
 pub struct Server {
     config: Config,
+    issued: Issued,
     provider: Arc<CryptoProvider>,
     loaded: Arc<ArcSwap<Loaded>>,
     trust: Arc<ArcSwap<Trust>>,
@@ -59,24 +69,26 @@ pub struct Server {
 }
 
 impl Server {
-    /// Reads the files and checks them. Blocks for as long as that takes.
+    /// Reads the files, and what was issued where the configuration wants that, and checks them. Blocks for as long as
+    /// that takes.
     ///
     /// # Errors
     /// When a file cannot be read or used; the message names the file and the remedy. A certificate that is
     /// expired, or not valid yet, is a warning in the log: clients may know better, and a server that does not
     /// start cannot be repaired by a rotation.
-    pub fn load(config: &Config) -> Result<Self, TlsError> {
+    pub fn load(config: &Config, issued: &Issued) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let pems = read(config)?;
-        let loaded = Loaded::new(config, &pems, &provider)?;
+        let materials = read(config, issued)?;
+        let loaded = Loaded::new(config, &materials, &provider)?;
         loaded.warn_of_dates(config, clock::wall());
         let loaded = Arc::new(ArcSwap::from_pointee(loaded));
-        let authorities = read_authorities(config)?;
-        let trust = Trust::new(config, authorities.as_deref(), &provider, &loaded)?;
+        let authorities = read_authorities(config, issued)?;
+        let trust = Trust::new(config, authorities.as_ref(), &provider, &loaded)?;
         let trust = Arc::new(ArcSwap::from_pointee(trust));
         let acceptor = Acceptor::new(Arc::clone(&trust), config.handshakes, config.handshake_time);
         Ok(Self {
             config: config.clone(),
+            issued: issued.clone(),
             provider,
             loaded,
             trust,
@@ -84,24 +96,24 @@ impl Server {
         })
     }
 
-    /// Reads the files again, and takes them over if they changed and are good. `true` when they were taken
+    /// Reads everything again, and takes it over if it changed and is good. `true` when it was taken
     /// over. Blocks like [`Server::load`]; no open connection notices.
     ///
     /// # Errors
     /// As [`Server::load`], each time until the files are good again; the last good ones stay in use.
     pub fn reload(&self) -> Result<bool, TlsError> {
-        let pems = read(&self.config)?;
-        let authorities = read_authorities(&self.config)?;
-        let loaded = match fingerprint(&pems) == self.loaded.load().fingerprint {
+        let materials = read(&self.config, &self.issued)?;
+        let authorities = read_authorities(&self.config, &self.issued)?;
+        let loaded = match fingerprint(&materials) == self.loaded.load().fingerprint {
             true => None,
-            false => Some(Loaded::new(&self.config, &pems, &self.provider)?),
+            false => Some(Loaded::new(&self.config, &materials, &self.provider)?),
         };
-        let trust = match authorities.as_deref().map(blake3::hash) == self.trust.load().fingerprint
-        {
+        let believed = authorities.as_ref().map(Authorities::fingerprint);
+        let trust = match believed == self.trust.load().fingerprint {
             true => None,
             false => Some(Trust::new(
                 &self.config,
-                authorities.as_deref(),
+                authorities.as_ref(),
                 &self.provider,
                 &self.loaded,
             )?),
@@ -179,7 +191,7 @@ impl HttpVersion {
 
 /// Whom we believe, and the sessions that were begun under it.
 struct Trust {
-    /// Of the authorities' file.
+    /// Of the authorities.
     fingerprint: Option<blake3::Hash>,
     verifier: Option<Arc<dyn ClientCertVerifier>>,
     config: Arc<ServerConfig>,
@@ -188,17 +200,19 @@ struct Trust {
 impl Trust {
     fn new(
         config: &Config,
-        authorities: Option<&[u8]>,
+        authorities: Option<&Authorities>,
         provider: &Arc<CryptoProvider>,
         loaded: &Arc<ArcSwap<Loaded>>,
     ) -> Result<Self, TlsError> {
         let verifier = match config.clients.as_ref().zip(authorities) {
-            Some((clients, pem)) => Some(clients::verifier(clients, pem, provider)?),
+            Some((clients, authorities)) => {
+                Some(clients::verifier(clients, authorities, provider)?)
+            }
             None => None,
         };
         let server = server_config(config, provider, verifier.clone(), Arc::clone(loaded))?;
         Ok(Self {
-            fingerprint: authorities.map(blake3::hash),
+            fingerprint: authorities.map(Authorities::fingerprint),
             verifier,
             config: Arc::new(server),
         })
@@ -255,23 +269,30 @@ struct Loaded {
 }
 
 impl Loaded {
-    fn new(config: &Config, pems: &[Pem], provider: &CryptoProvider) -> Result<Self, TlsError> {
-        let pairs = config.certificates.iter().zip(pems);
+    fn new(
+        config: &Config,
+        materials: &[Material],
+        provider: &CryptoProvider,
+    ) -> Result<Self, TlsError> {
+        let pairs = config.certificates.iter().zip(materials);
         let certificates: Vec<_> = pairs
-            .map(|(files, pem)| Certificate::parse(files, pem, provider))
+            .map(|(source, material)| Certificate::parse(source, material, provider))
             .collect::<Result<_, _>>()?;
         if certificates.is_empty() {
             return Err(TlsError::Empty);
         }
         Ok(Self {
-            fingerprint: fingerprint(pems),
+            fingerprint: fingerprint(materials),
             certificates,
         })
     }
 
     fn warn_of_dates(&self, config: &Config, now: Timestamp) {
-        for (files, certificate) in config.certificates.iter().zip(&self.certificates) {
-            let file = files.certificate.display();
+        for (source, certificate) in config.certificates.iter().zip(&self.certificates) {
+            let file = match source {
+                CertificateSource::Files(files) => files.certificate.display().to_string(),
+                CertificateSource::WorkloadApi => "workloadApi".to_owned(),
+            };
             match certificate.validity {
                 Some((_, until)) if until < now => tracing::warn!(
                     tls.certificate = %file, tls.not_after = %until,
@@ -319,19 +340,24 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-fn read_authorities(config: &Config) -> Result<Option<Vec<u8>>, TlsError> {
+fn read_authorities(config: &Config, issued: &Issued) -> Result<Option<Authorities>, TlsError> {
     let clients = config.clients.as_ref();
-    clients.map(clients::read_authorities).transpose()
+    clients
+        .map(|clients| Authorities::read(&clients.authorities, issued))
+        .transpose()
 }
 
-fn read(config: &Config) -> Result<Vec<Pem>, TlsError> {
-    config.certificates.iter().map(Pem::read).collect()
+fn read(config: &Config, issued: &Issued) -> Result<Vec<Material>, TlsError> {
+    let sources = config.certificates.iter();
+    sources
+        .map(|source| Material::read(source, issued))
+        .collect()
 }
 
-fn fingerprint(pems: &[Pem]) -> blake3::Hash {
+fn fingerprint(materials: &[Material]) -> blake3::Hash {
     let mut hasher = blake3::Hasher::new();
-    for pem in pems {
-        pem.hash(&mut hasher);
+    for material in materials {
+        material.hash(&mut hasher);
     }
     hasher.finalize()
 }

@@ -7,16 +7,19 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::certificate::{self, Certificate, Pem};
-use super::clients;
+use super::certificate::{Certificate, Material};
+use super::clients::Authorities;
 use super::config::ClientFiles;
 use super::error::TlsError;
+use super::servers::OfOneDomain;
+use super::svid::Issued;
 
 /// The client side of TLS towards one server. Connections keep what they began with; new ones get what was
 /// loaded last.
 #[derive(Debug)]
 pub struct Client {
     files: ClientFiles,
+    issued: Issued,
     provider: Arc<CryptoProvider>,
     // The system's own, where no file names others. Read once.
     roots: Option<Arc<RootCertStore>>,
@@ -25,21 +28,23 @@ pub struct Client {
 }
 
 impl Client {
-    /// Reads the files and checks them. Blocks for as long as that takes.
+    /// Reads the files, and what was issued where the configuration wants that, and checks them. Blocks for as long as
+    /// that takes.
     ///
     /// # Errors
     /// When a file cannot be read or used, or nobody is trusted at all; the message names the file and the
     /// remedy.
-    pub fn load(files: &ClientFiles) -> Result<Self, TlsError> {
+    pub fn load(files: &ClientFiles, issued: &Issued) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let roots = match files.authorities {
             Some(_) => None,
             None => Some(Arc::new(system_roots()?)),
         };
-        let read = Read::new(files)?;
+        let read = Read::new(files, issued)?;
         let config = client_config(files, &read, roots.as_ref(), &provider)?;
         Ok(Self {
             files: files.clone(),
+            issued: issued.clone(),
             provider,
             roots,
             fingerprint: Mutex::new(read.fingerprint()),
@@ -53,7 +58,7 @@ impl Client {
     /// # Errors
     /// As [`Client::load`], each time until the files are good again; the last good ones stay in use.
     pub fn reload(&self) -> Result<bool, TlsError> {
-        let read = Read::new(&self.files)?;
+        let read = Read::new(&self.files, &self.issued)?;
         let mut fingerprint = self
             .fingerprint
             .lock()
@@ -73,26 +78,30 @@ impl Client {
     }
 }
 
-/// What stands in the files. No `Debug`: one of them is a key.
+/// What is at the sources now. No `Debug`: one part of it is a key.
 struct Read {
-    authorities: Option<Vec<u8>>,
-    certificate: Option<Pem>,
+    authorities: Option<Authorities>,
+    certificate: Option<Material>,
 }
 
 impl Read {
-    fn new(files: &ClientFiles) -> Result<Self, TlsError> {
-        let authorities = files.authorities.as_deref();
+    fn new(files: &ClientFiles, issued: &Issued) -> Result<Self, TlsError> {
+        let authorities = files.authorities.as_ref();
+        let certificate = files.certificate.as_ref();
         Ok(Self {
-            authorities: authorities.map(certificate::read).transpose()?,
-            certificate: files.certificate.as_ref().map(Pem::read).transpose()?,
+            authorities: authorities
+                .map(|source| Authorities::read(source, issued))
+                .transpose()?,
+            certificate: certificate
+                .map(|source| Material::read(source, issued))
+                .transpose()?,
         })
     }
 
     fn fingerprint(&self) -> blake3::Hash {
         let mut hasher = blake3::Hasher::new();
         if let Some(authorities) = &self.authorities {
-            hasher.update(&(authorities.len() as u64).to_le_bytes());
-            hasher.update(authorities);
+            hasher.update(authorities.fingerprint().as_bytes());
         }
         if let Some(certificate) = &self.certificate {
             certificate.hash(&mut hasher);
@@ -107,18 +116,25 @@ fn client_config(
     system: Option<&Arc<RootCertStore>>,
     provider: &Arc<CryptoProvider>,
 ) -> Result<ClientConfig, TlsError> {
-    let roots = match (&files.authorities, &read.authorities, system) {
-        (Some(path), Some(pem), _) => Arc::new(clients::authorities(path, pem)?),
-        (_, _, Some(system)) => Arc::clone(system),
-        _ => return Err(TlsError::RootsMissing),
-    };
     let builder = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_safe_default_protocol_versions()
-        .map_err(TlsError::Setup)?
-        .with_root_certificates(roots);
+        .map_err(TlsError::Setup)?;
+    let builder = match (&files.authorities, &read.authorities, system) {
+        (_, Some(Authorities::Bundle(bundle)), _) => {
+            let verifier = OfOneDomain::new(bundle, files.workload.clone(), provider)?;
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(verifier))
+        }
+        (Some(source), Some(authorities), _) => {
+            builder.with_root_certificates(authorities.roots(source)?)
+        }
+        (_, _, Some(system)) => builder.with_root_certificates(Arc::clone(system)),
+        _ => return Err(TlsError::RootsMissing),
+    };
     let mut config = match (&files.certificate, &read.certificate) {
-        (Some(files), Some(pem)) => {
-            let certificate = Certificate::parse(files, pem, provider)?;
+        (Some(source), Some(material)) => {
+            let certificate = Certificate::parse(source, material, provider)?;
             let key = SingleCertAndKey::from(CertifiedKey::clone(&certificate.key));
             builder.with_client_cert_resolver(Arc::new(key))
         }

@@ -19,6 +19,7 @@ use super::*;
 
 mod clients;
 mod handshakes;
+mod svid;
 
 /// Writes a self-signed pair and returns its files.
 fn pair_of(
@@ -46,13 +47,21 @@ fn pair(folder: &TempDir, name: &str) -> CertificateFiles {
 
 fn config(certificates: &[&CertificateFiles]) -> Config {
     Config {
-        certificates: certificates.iter().copied().cloned().collect(),
+        certificates: certificates
+            .iter()
+            .map(|files| CertificateSource::Files(CertificateFiles::clone(files)))
+            .collect(),
         allow_tls12: false,
         versions: vec![HttpVersion::H2, HttpVersion::H1],
         clients: None,
         handshakes: 8,
         handshake_time: Duration::from_secs(60),
     }
+}
+
+/// From files alone.
+fn load(config: &Config) -> Result<Server, TlsError> {
+    Server::load(config, &Issued::default())
 }
 
 const TLS12_ONLY: &[&SupportedProtocolVersion] = &[&version::TLS12];
@@ -131,7 +140,7 @@ async fn tls_13_is_spoken_and_12_only_by_choice() {
         .trusting(&[&files])
     };
 
-    let server = Server::load(&config(&[&files])).unwrap();
+    let server = load(&config(&[&files])).unwrap();
     let (client, _) = connect(&server, &Client::default().trusting(&[&files]), "a.test")
         .await
         .unwrap();
@@ -145,7 +154,7 @@ async fn tls_13_is_spoken_and_12_only_by_choice() {
         allow_tls12: true,
         ..config(&[&files])
     };
-    let server = Server::load(&lenient).unwrap();
+    let server = load(&lenient).unwrap();
     let (client, _) = connect(&server, &old(), "a.test").await.unwrap();
     assert_eq!(
         client.get_ref().1.protocol_version(),
@@ -157,7 +166,7 @@ async fn tls_13_is_spoken_and_12_only_by_choice() {
 async fn alpn_follows_our_preference_and_refuses_strangers() {
     let folder = TempDir::new().unwrap();
     let files = pair(&folder, "a.test");
-    let server = Server::load(&config(&[&files])).unwrap();
+    let server = load(&config(&[&files])).unwrap();
     let cases: [(&'static [&'static str], Option<HttpVersion>); 5] = [
         (&["http/1.1", "h2"], Some(HttpVersion::H2)),
         (&["h2"], Some(HttpVersion::H2)),
@@ -190,7 +199,7 @@ async fn the_server_name_chooses_the_certificate_and_the_first_is_the_fallback()
         pair(&folder, "b.test"),
         pair(&folder, "*.c.test"),
     );
-    let server = Server::load(&config(&[&a, &b, &wild])).unwrap();
+    let server = load(&config(&[&a, &b, &wild])).unwrap();
     let connector = Client::default().trusting(&[&a, &b, &wild]);
     for (name, files) in [("a.test", &a), ("b.test", &b), ("x.c.test", &wild)] {
         let (client, _) = connect(&server, &connector, name).await.unwrap();
@@ -209,7 +218,7 @@ async fn of_two_certificates_for_a_name_the_one_that_the_client_can_verify_is_pr
     let other = TempDir::new().unwrap();
     let modern = pair_of(&folder, "a.test", &rcgen::PKCS_ED25519, |_| {});
     let common = pair(&other, "a.test");
-    let server = Server::load(&config(&[&modern, &common])).unwrap();
+    let server = load(&config(&[&modern, &common])).unwrap();
 
     let connector = Client::default().trusting(&[&modern, &common]);
     let (client, _) = connect(&server, &connector, "a.test").await.unwrap();
@@ -236,7 +245,7 @@ async fn of_two_certificates_for_a_name_the_one_that_the_client_can_verify_is_pr
 async fn rotation_drops_no_open_connection() {
     let folder = TempDir::new().unwrap();
     let before = pair(&folder, "a.test");
-    let server = Server::load(&config(&[&before])).unwrap();
+    let server = load(&config(&[&before])).unwrap();
     let old = leaf(&before);
     let (mut client, mut accepted) =
         connect(&server, &Client::default().trusting(&[&before]), "a.test")
@@ -264,7 +273,7 @@ async fn rotation_drops_no_open_connection() {
 async fn a_bad_reload_keeps_the_last_good_certificate() {
     let folder = TempDir::new().unwrap();
     let files = pair(&folder, "a.test");
-    let server = Server::load(&config(&[&files])).unwrap();
+    let server = load(&config(&[&files])).unwrap();
     let connector = Client::default().trusting(&[&files]);
     let good = leaf(&files);
     let other = pair(&folder, "b.test");
@@ -282,7 +291,7 @@ async fn a_bad_reload_keeps_the_last_good_certificate() {
 async fn a_second_connection_resumes_the_session_without_early_data() {
     let folder = TempDir::new().unwrap();
     let files = pair(&folder, "a.test");
-    let server = Server::load(&config(&[&files])).unwrap();
+    let server = load(&config(&[&files])).unwrap();
     let connector = Client::default().trusting(&[&files]);
     for expected in [HandshakeKind::Full, HandshakeKind::Resumed] {
         let (mut client, mut accepted) = connect(&server, &connector, "a.test").await.unwrap();
@@ -378,11 +387,11 @@ fn every_fault_of_a_file_has_a_message_with_its_name_and_remedy() {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
         };
-        let message = Server::load(&config(&[&files])).unwrap_err().to_string();
+        let message = load(&config(&[&files])).unwrap_err().to_string();
         assert!(message.contains(remedy), "{message}");
         assert!(message.contains(&named.display().to_string()), "{message}");
     }
-    let message = Server::load(&config(&[])).unwrap_err().to_string();
+    let message = load(&config(&[])).unwrap_err().to_string();
     assert!(message.contains("name at least one pair"), "{message}");
 }
 
@@ -405,7 +414,7 @@ fn an_expired_certificate_is_loaded_and_its_end_is_known() {
         params.not_before = rcgen::date_time_ymd(2019, 1, 1);
         params.not_after = rcgen::date_time_ymd(2020, 2, 29);
     });
-    let server = Server::load(&config(&[&fresh, &expired])).unwrap();
+    let server = load(&config(&[&fresh, &expired])).unwrap();
     let end = server.first_expiry().unwrap();
     assert_eq!(end.to_string(), "2020-02-29T00:00:00Z");
 }
@@ -415,7 +424,7 @@ fn nothing_of_a_key_is_printed() {
     let folder = TempDir::new().unwrap();
     let files = pair(&folder, "a.test");
     let pem = fs::read_to_string(&files.key).unwrap();
-    let printed = format!("{:?}", Server::load(&config(&[&files])).unwrap());
+    let printed = format!("{:?}", load(&config(&[&files])).unwrap());
     let line = pem.lines().nth(1).unwrap();
     assert!(!printed.contains(line));
     assert!(printed.contains("Acceptor"));

@@ -56,7 +56,8 @@ impl Client {
         Some(client)
     }
 
-    fn over(stream: impl Stream + 'static) -> Self {
+    /// On a connection that is there.
+    pub(crate) fn over(stream: impl Stream + 'static) -> Self {
         let wire = Wire::new(Box::new(stream) as Box<dyn Stream>);
         Self { wire }
     }

@@ -34,6 +34,7 @@ pub(crate) struct Setup {
     policy: String,
     config: Option<String>,
     flags: Vec<String>,
+    variables: Vec<(String, String)>,
     // Where it speaks, if not into the log.
     said_to: Option<(Stdio, Stdio)>,
     // How many descriptors it may have, if not as many as we.
@@ -57,6 +58,7 @@ impl Setup {
             policy: EVERYBODY.to_owned(),
             config: None,
             flags: Vec::new(),
+            variables: Vec::new(),
             said_to: None,
             descriptors: None,
             state: None,
@@ -86,6 +88,12 @@ impl Setup {
     pub(crate) fn flag(mut self, name: &str, value: impl AsRef<Path>) -> Self {
         self.flags.push(name.to_owned());
         self.flags.push(value.as_ref().display().to_string());
+        self
+    }
+
+    /// With one environment variable more.
+    pub(crate) fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.push((name.to_owned(), value.into()));
         self
     }
 
@@ -179,6 +187,7 @@ impl Setup {
         let state = self.state.as_deref().unwrap_or(home).to_owned();
         command.arg(&state);
         command.args(&self.flags);
+        command.envs(self.variables);
         let log = File::create(home.join("log")).unwrap();
         let (output, error) = self
             .said_to

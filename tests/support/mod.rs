@@ -24,6 +24,7 @@ pub(crate) mod secrets;
 pub(crate) mod tls;
 pub(crate) mod upstream;
 pub(crate) mod websocket;
+pub(crate) mod workload_api;
 
 /// With what recipes make tokens.
 pub(crate) mod minting {

@@ -57,6 +57,16 @@ pub(super) static AGENT_URL: Text = Text::looks(
     r"^((https?|h2c)://[^/?#@\s]+/?|unix:(//)?/\S*[^/\s])$",
     "the address of an agent, such as `http://127.0.0.1:9000`, `https://agent.example`, `h2c://127.0.0.1:9000` or `unix:/run/agent.sock`",
 );
+pub(super) static SOCKET: Text = Text::looks(
+    "address of a socket",
+    r"^unix:(//)?/\S*[^/\s]$",
+    "the address of a socket, such as `unix:///run/spire/agent.sock`",
+);
+pub(super) static SPIFFE_ID: Text = Text::looks(
+    "SPIFFE ID",
+    r"^spiffe://[a-z0-9._-]+(/[A-Za-z0-9._-]+)+$",
+    "a SPIFFE ID such as `spiffe://prod.example/ns/agents/sa/quotes`",
+);
 pub(super) static CLAIM: Text = Text::looks(
     "path of a claim",
     r"^claims(\.[^.]+)+$",

@@ -1,7 +1,6 @@
 //! What the operator says of one port where callers are served.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::OperatorError;
@@ -35,7 +34,7 @@ impl Listening {
     }
 
     /// Serves this certificate, in addition to those that are set.
-    pub(super) fn add_certificate(&mut self, certificate: PathBuf, key: PathBuf) {
+    pub(super) fn add_certificate(&mut self, certificate: tls::CertificateSource) {
         let tls = self.tls.get_or_insert_with(|| tls::Config {
             certificates: Vec::new(),
             allow_tls12: false,
@@ -44,8 +43,7 @@ impl Listening {
             handshakes: self.listener.limits.handshakes,
             handshake_time: self.listener.deadlines.handshake,
         });
-        tls.certificates
-            .push(tls::CertificateFiles { certificate, key });
+        tls.certificates.push(certificate);
     }
 
     /// What holds between its own settings.

@@ -141,6 +141,14 @@ impl Reader<'_> {
         }
         self.check_addresses(listeners.or(admin_entry), operator);
         self.check_ports(ports_at, operator);
+        let workload_api = fields.take("workloadApi");
+        if let Some(workload_api) = self.section(&shapes::WORKLOAD_API, workload_api) {
+            self.workload_api(workload_api, operator);
+        }
+        if let (Some(at), Err(error)) = (workload_api, operator.check_workload_api()) {
+            let diagnostic = Diagnostic::error(Code::Contradiction, &error);
+            self.report.push(diagnostic.at(at.key.span, ""));
+        }
         if let Some(headers) =
             self.section(&shapes::IDENTITY_HEADERS, fields.take("identityHeaders"))
         {

@@ -20,9 +20,9 @@ use super::{
     Config, CredentialError, DEFAULT_TENANT, Excerpt, Identity, Kind, Mtls, TenantFrom, name,
 };
 
-use spiffe::SpiffeId;
+use self::spiffe::SpiffeId;
 
-pub use spiffe::{SpiffePattern, SpiffePatternError};
+pub use self::spiffe::{SpiffePattern, SpiffePatternError};
 
 /// The certificate that the client of a connection proved to be its own: read once, asked by every call.
 #[derive(Debug)]

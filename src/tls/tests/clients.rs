@@ -58,7 +58,7 @@ fn sha256(certificate: &PeerCertificate) -> String {
 fn asking(files: &CertificateFiles, authority: &Authority, mode: ClientMode) -> Config {
     Config {
         clients: Some(ClientCertificates {
-            authorities: authority.file.clone(),
+            authorities: AuthoritySource::File(authority.file.clone()),
             mode,
         }),
         ..config(&[files])
@@ -156,7 +156,7 @@ async fn a_client_is_who_the_authority_says_or_nobody() {
                 allow_tls12,
                 ..asking(&files, &ours, mode)
             };
-            let server = Server::load(&config).unwrap();
+            let server = load(&config).unwrap();
             let got = meet(&server, &showing(&files, identity)).await;
             let got = got.map(|(client, _)| client).map_err(|error| error.fault);
             assert_eq!(got, expected, "case {number}");
@@ -171,11 +171,8 @@ async fn a_ticket_opens_only_where_and_under_what_it_was_made() {
     let authority = Authority::new(&folder, "ours");
     let caller = authority.issue(|_| {});
     let config = asking(&files, &authority, ClientMode::Optional);
-    let (server, neighbour) = (
-        Server::load(&config).unwrap(),
-        Server::load(&config).unwrap(),
-    );
-    let open = Server::load(&super::config(&[&files])).unwrap();
+    let (server, neighbour) = (load(&config).unwrap(), load(&config).unwrap());
+    let open = load(&super::config(&[&files])).unwrap();
 
     let connector = showing(&files, Some(&caller));
     let full = (Some(caller.sha256()), HandshakeKind::Full);
@@ -217,7 +214,7 @@ async fn other_authorities_drop_no_open_connection_and_bad_ones_are_not_taken() 
     let files = pair(&folder, "a.test");
     let authority = Authority::new(&folder, "ours");
     let caller = authority.issue(|_| {});
-    let server = Server::load(&asking(&files, &authority, ClientMode::Required)).unwrap();
+    let server = load(&asking(&files, &authority, ClientMode::Required)).unwrap();
     let connector = showing(&files, Some(&caller));
     let (mut client, mut accepted) = connect(&server, &connector, "a.test").await.unwrap();
 
@@ -245,11 +242,11 @@ fn a_certificate_that_ended_since_its_ticket_is_not_believed() {
     let folder = TempDir::new().unwrap();
     let authority = Authority::new(&folder, "ours");
     let clients = |mode| ClientCertificates {
-        authorities: authority.file.clone(),
+        authorities: AuthoritySource::File(authority.file.clone()),
         mode,
     };
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let pem = fs::read(&authority.file).unwrap();
+    let pem = Authorities::Pem(fs::read(&authority.file).unwrap());
     let verifier = |mode| super::super::clients::verifier(&clients(mode), &pem, &provider).unwrap();
     let required = verifier(ClientMode::Required);
     let ended = authority.issue(|params| {

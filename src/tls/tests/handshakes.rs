@@ -19,7 +19,7 @@ fn hello(files: &CertificateFiles) -> Vec<u8> {
 async fn the_key_exchange_is_post_quantum_with_whoever_asks_for_it() {
     let folder = TempDir::new().unwrap();
     let files = pair(&folder, "a.test");
-    let server = Server::load(&config(&[&files])).unwrap();
+    let server = load(&config(&[&files])).unwrap();
     let cases: [(
         Vec<&'static dyn rustls::crypto::SupportedKxGroup>,
         NamedGroup,
@@ -49,7 +49,7 @@ async fn the_key_exchange_is_post_quantum_with_whoever_asks_for_it() {
 async fn each_failure_has_its_kind() {
     let folder = TempDir::new().unwrap();
     let files = pair(&folder, "a.test");
-    let server = Server::load(&config(&[&files])).unwrap();
+    let server = load(&config(&[&files])).unwrap();
     let said = |bytes: Vec<u8>, stays: bool| {
         let acceptor = server.acceptor();
         async move {
@@ -117,7 +117,7 @@ async fn handshakes_in_flight_are_bounded_and_the_silent_take_no_place() {
         handshakes: 1,
         ..config(&[&files])
     };
-    let server = Server::load(&narrow).unwrap();
+    let server = load(&narrow).unwrap();
     let connector = Client::default().trusting(&[&files]);
     let begin = |bytes: Vec<u8>| {
         let acceptor = server.acceptor();
@@ -148,7 +148,7 @@ async fn handshakes_in_flight_are_bounded_and_the_silent_take_no_place() {
         handshakes: 0,
         ..config(&[&files])
     };
-    let server = Server::load(&closed).unwrap();
+    let server = load(&closed).unwrap();
     let (near, far) = tokio::io::duplex(64 * 1024);
     let name = ServerName::try_from("a.test").unwrap();
     let acceptor = server.acceptor();

@@ -154,11 +154,11 @@ pub(in crate::config) static TLS: Record = Record::new(
     &[
         Field::new(
             "certificates",
-            Value::List(&Value::Record(&CERTIFICATE)),
+            Value::List(&CERTIFICATE_OR_SVID),
             "Chains and keys. Of several the server name chooses, and the first is for names that none has.",
         )
         .required()
-        .examples(&["[{ cert: tls/tls.crt, key: tls/tls.key }]"]),
+        .examples(&["[{ cert: tls/tls.crt, key: tls/tls.key }]", "[workloadApi]"]),
         Field::new("minVersion", Value::Word(MIN_VERSION), "The oldest version that is spoken.")
             .default("\"1.3\""),
         Field::new(
@@ -170,6 +170,21 @@ pub(in crate::config) static TLS: Record = Record::new(
         .examples(&["{ ca: tls/clients.crt, mode: required }"]),
     ],
 );
+
+static CERTIFICATE_OR_SVID: Value =
+    Value::Either(&[Value::Word(SVID), Value::Record(&CERTIFICATE)]);
+
+/// Our certificate and its key, in place of files.
+pub(in crate::config) static SVID: &[Word] = &[Word::new(
+    "workloadApi",
+    "Our SVID and its key, from the Workload API.",
+)];
+
+/// Authorities, in place of a file.
+pub(in crate::config) static BUNDLE: &[Word] = &[Word::new(
+    "workloadApi",
+    "The bundle of our own trust domain, from the Workload API. Only SVIDs of that domain are believed then.",
+)];
 
 pub(in crate::config) static MIN_VERSION: &[Word] = &[
     Word::new("1.3", "TLS 1.3 only."),
@@ -200,11 +215,11 @@ pub(in crate::config) static CLIENT_CERTIFICATES: Record = Record::new(
     &[
         Field::new(
             "ca",
-            Value::Text(&PATH),
-            "The authorities that vouch for callers, PEM.",
+            Value::Either(&[Value::Word(BUNDLE), Value::Text(&PATH)]),
+            "The authorities that vouch for callers: a file, PEM, or the Workload API.",
         )
         .required()
-        .examples(&["tls/clients.crt"]),
+        .examples(&["tls/clients.crt", "workloadApi"]),
         Field::new(
             "mode",
             Value::Word(CLIENT_MODE),

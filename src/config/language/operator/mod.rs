@@ -6,14 +6,14 @@ mod upstream;
 
 pub(in crate::config) use listeners::{
     CERTIFICATE, CLIENT_CERTIFICATES, CLIENT_MODE, DEADLINES, LIMITS, LISTENER, LISTENERS,
-    MIN_VERSION, PROXY_PROTOCOL, PUBLIC, REDIRECT, TLS, TRANSPARENT, VERSIONS,
+    MIN_VERSION, PROXY_PROTOCOL, PUBLIC, REDIRECT, SVID, TLS, TRANSPARENT, VERSIONS,
 };
 pub(in crate::config) use records::{
     AUDIT, FILE, LOG_FORMAT, LOG_LEVEL, LOGS, ON_FULL, SINKS, SPOOL, TELEMETRY,
 };
 pub(in crate::config) use upstream::{EJECTION, HEALTH, POOL, RETRY, UPSTREAM, UPSTREAM_TLS};
 
-use super::text::{ADDRESS, FIELD_NAME, FOLDER, NAME, PATH, PREFIX, TEXT};
+use super::text::{ADDRESS, FIELD_NAME, FOLDER, NAME, PATH, PREFIX, SOCKET, TEXT};
 use super::{Field, Record, VERSION, VERSION_DOC, Value, Word};
 
 /// The operator's file.
@@ -42,6 +42,13 @@ pub(in crate::config) static OPERATOR: Record = Record::new(
         Field::new("upstream", Value::Record(&UPSTREAM), "Where the agent is, and how it is spoken to.")
             .required()
             .examples(&["{ url: \"http://127.0.0.1:9000\" }"]),
+        Field::new(
+            "workloadApi",
+            Value::Record(&WORKLOAD_API),
+            "The SPIFFE Workload API that hands out certificates where a listener or `upstream.tls` says `workloadApi`.",
+        )
+        .otherwise("the defaults of each field")
+        .examples(&["{ socket: \"unix:///run/spire/agent.sock\" }"]),
         Field::new("policies", Value::Record(&POLICIES), "Where the policies lie.")
             .otherwise("the folder `policies` beside this file")
             .examples(&["{ path: policies/ }"]),
@@ -85,6 +92,8 @@ pub(in crate::config) static OPERATOR: Record = Record::new(
     ("logs", "telemetry"),
     ("roles", "policies"),
     ("rules", "policies"),
+    ("spiffe", "workloadApi"),
+    ("spire", "workloadApi"),
 ]);
 
 pub(in crate::config) static AGENT: Record = Record::new(
@@ -94,6 +103,24 @@ pub(in crate::config) static AGENT: Record = Record::new(
         Field::new("name", Value::Text(&NAME), "What audit records call it.")
             .default("agent")
             .examples(&["quotes-agent"]),
+    ],
+)
+.may_be_empty();
+
+pub(in crate::config) static WORKLOAD_API: Record = Record::new(
+    "workloadApi",
+    "The SPIFFE Workload API, as SPIRE and others have it. What it hands out is kept in memory only and taken over within 5 s whenever \
+     it is renewed; open connections keep what they began with. While it cannot be asked the last SVID stays until it ends.",
+    &[
+        Field::new("socket", Value::Text(&SOCKET), "Where its socket is.")
+            .otherwise("where the variable `SPIFFE_ENDPOINT_SOCKET` says")
+            .examples(&["\"unix:///run/spire/agent.sock\""]),
+        Field::new(
+            "wait",
+            Value::Duration,
+            "How long the start waits for the first SVID. Without one by then lictor does not start.",
+        )
+        .default("30s"),
     ],
 )
 .may_be_empty();

@@ -1,6 +1,7 @@
 //! `upstream`.
 
-use crate::config::language::text::{AGENT_URL, HTTP_PATH, PATH, TEXT};
+use super::listeners::{BUNDLE, SVID};
+use crate::config::language::text::{AGENT_URL, HTTP_PATH, PATH, SPIFFE_ID, TEXT};
 use crate::config::language::{Field, Record, Value, Word};
 
 pub(in crate::config) static UPSTREAM: Record = Record::new(
@@ -62,15 +63,19 @@ pub(in crate::config) static UPSTREAM_TLS: Record = Record::new(
     &[
         Field::new(
             "ca",
-            Value::Text(&PATH),
-            "The authorities that may vouch for the agent, PEM. Nobody else is believed then.",
+            Value::Either(&[Value::Word(BUNDLE), Value::Text(&PATH)]),
+            "The authorities that may vouch for the agent: a file, PEM, or the Workload API. Nobody else is believed then.",
         )
         .otherwise("the system's")
-        .examples(&["tls/agent-ca.crt"]),
-        Field::new("cert", Value::Text(&PATH), "Who lictor says it is when the agent asks: a certificate and its chain, PEM.")
-            .otherwise("nobody")
-            .examples(&["tls/lictor.crt"]),
-        Field::new("key", Value::Text(&PATH), "Its private key, PEM. Beside `cert` only.")
+        .examples(&["tls/agent-ca.crt", "workloadApi"]),
+        Field::new(
+            "cert",
+            Value::Either(&[Value::Word(SVID), Value::Text(&PATH)]),
+            "Who lictor says it is when the agent asks: a file with a certificate and its chain, PEM, or the Workload API.",
+        )
+        .otherwise("nobody")
+        .examples(&["tls/lictor.crt", "workloadApi"]),
+        Field::new("key", Value::Text(&PATH), "Its private key, PEM. Beside a `cert` in a file only.")
             .otherwise("none")
             .examples(&["tls/lictor.key"]),
         Field::new(
@@ -80,6 +85,14 @@ pub(in crate::config) static UPSTREAM_TLS: Record = Record::new(
         )
         .otherwise("the host of `url`")
         .examples(&["agent.internal"]),
+        Field::new(
+            "spiffeId",
+            Value::Text(&SPIFFE_ID),
+            "The name that the agent's certificate must have as a workload. Which host it names does not matter then. With \
+             `ca: workloadApi` only.",
+        )
+        .otherwise("any workload of our trust domain whose certificate has the name of the host")
+        .examples(&["\"spiffe://prod.example/ns/agents/sa/quotes\""]),
     ],
 )
 .may_be_empty();
