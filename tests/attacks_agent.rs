@@ -178,6 +178,16 @@ async fn an_answer_of_two_readings_becomes_a_refusal() {
     }
 }
 
+const PARTS: &str = "HTTP/1.1 200 OK\r\ncontent-type: multipart/mixed; boundary=\"part 1\"\r\n";
+
+/// The secret in parts of several kinds.
+fn parts(secret: &str) -> String {
+    let escaped = secret.replace("ghp_", "gh\\u0070_");
+    format!(
+        "--part 1\r\n\r\nhello {secret}\r\n--part 1\r\ncontent-type: application/json\r\n\r\n{{\"a\":\"{escaped}\"}}\r\n--part 1--"
+    )
+}
+
 #[tokio::test]
 async fn a_secret_leaves_in_no_corner_of_an_answer() {
     let secret = secrets::github_token(2);
@@ -271,6 +281,7 @@ async fn a_secret_leaves_in_no_corner_of_an_answer() {
             bytes(JSON, &format!("{{\"a\":\"{secret} \"}}"), true),
         ),
         ("plain", bytes(OK, &format!("it is {secret} indeed"), true)),
+        ("parts", bytes(PARTS, &parts(&secret), true)),
         ("slowly", slowly),
         ("broken", broken),
         (

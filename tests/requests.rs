@@ -145,6 +145,30 @@ async fn a_redacted_request_is_judged_and_forwarded_as_it_then_is() {
 }
 
 #[tokio::test]
+async fn the_parts_of_a_form_are_read_one_by_one() {
+    let secret = secrets::github_token(45);
+    let stage = Stage::new(&policy("request", "redact")).await;
+    let form = |note: &str, password: &str, json: &str| {
+        format!(
+            "--f-1\r\ncontent-disposition: form-data; name=\"note\"\r\n\r\n{note}\r\n\
+             --f-1\r\ncontent-disposition: form-data; name=\"password\"\r\n\r\n{password}\r\n\
+             --f-1\r\ncontent-disposition: form-data; name=\"data\"; filename=\"a.json\"\r\n\
+             content-type: application/json\r\n\r\n{{\"a\": \"{json}\"}}\r\n--f-1--\r\n"
+        )
+    };
+    let fields = "content-type: multipart/form-data; boundary=f-1\r\n";
+    let plain = form("tr0ub4dor&Zebra9", "see the note", "\\u0041");
+    let told = form(&secret, "tr0ub4dor&Zebra9", &secret);
+    for body in [&plain, &told] {
+        assert_eq!(stage.send(&post(fields, body)).await.status(), 200);
+    }
+    let seen = stage.agent.requests();
+    assert_eq!(seen[0].text(), plain);
+    let expected = form(REDACTED, "[redacted:generic-password]", REDACTED);
+    assert_eq!(seen[1].text(), expected);
+}
+
+#[tokio::test]
 async fn what_may_pass_passes_byte_for_byte() {
     let secret = secrets::github_token(43);
     let body = format!("{{ \"a\" :\"\\u0041\", \"key\":\"{secret}\"}}");

@@ -74,7 +74,7 @@ impl Errors {
                 Some(Self::Document(Box::new(document)))
             }
             Carrier::Sse => Some(Self::Events(Box::new(ErrorEvents::new(scrubber)))),
-            Carrier::Grpc(_) | Carrier::Json | Carrier::Text => None,
+            Carrier::Grpc(_) | Carrier::Json | Carrier::Multipart(_) | Carrier::Text => None,
         }
     }
 

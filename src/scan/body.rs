@@ -13,6 +13,7 @@ use super::config::{AtBound, Config};
 use super::detectors::Detectors;
 use super::grpc::{GrpcCarrier, Reply};
 use super::json::JsonCarrier;
+use super::multipart::{Boundary, MultipartCarrier};
 use super::sse::SseCarrier;
 use super::text::TextCarrier;
 
@@ -29,6 +30,8 @@ pub enum Carrier {
     Grpc(Reply),
     /// JSON documents.
     Json,
+    /// Several parts with this between them.
+    Multipart(Boundary),
     /// Server-sent events.
     Sse,
     /// Anything else.
@@ -65,6 +68,9 @@ impl Carrier {
             || suffix.eq_ignore_ascii_case("json")
         {
             Self::Json
+        } else if starts("multipart/") {
+            let boundary = content_type.and_then(Boundary::of);
+            boundary.map_or(Self::Text, Self::Multipart)
         } else {
             Self::Text
         }
@@ -117,6 +123,7 @@ pub struct Scan {
 enum Reader {
     Grpc(Box<GrpcCarrier>),
     Json(Box<JsonCarrier>),
+    Multipart(Box<MultipartCarrier>),
     /// Nothing is looked for.
     Nothing,
     Sse(Box<SseCarrier>),
@@ -130,6 +137,9 @@ impl Scan {
             _ if detectors.is_empty() => Reader::Nothing,
             Carrier::Grpc(reply) => Reader::Grpc(Box::new(GrpcCarrier::new(reply))),
             Carrier::Json => Reader::Json(Box::default()),
+            Carrier::Multipart(boundary) => {
+                Reader::Multipart(Box::new(MultipartCarrier::new(boundary)))
+            }
             Carrier::Sse => Reader::Sse(Box::new(SseCarrier::new())),
             Carrier::Text => Reader::Text(Box::default()),
         };
@@ -153,6 +163,7 @@ impl Scan {
         let read = match &mut self.reader {
             Reader::Grpc(grpc) => grpc.feed(&mut self.desk, input, released),
             Reader::Json(json) => json.feed(&mut self.desk, &input),
+            Reader::Multipart(parts) => parts.feed(&mut self.desk, input),
             Reader::Nothing => {
                 released.push_back(input);
                 return Ok(());
@@ -174,6 +185,7 @@ impl Scan {
         let read = match &mut self.reader {
             Reader::Grpc(grpc) => grpc.finish(&mut self.desk, released),
             Reader::Json(json) => json.finish(&mut self.desk),
+            Reader::Multipart(parts) => parts.finish(&mut self.desk),
             Reader::Nothing => Ok(()),
             Reader::Sse(sse) => sse.finish(&mut self.desk, released),
             Reader::Text(text) => text.finish(&mut self.desk),
@@ -209,6 +221,7 @@ impl Scan {
             Reader::Sse(sse) if sse.waits_for_little(&self.desk) => hold.min(SHORT_HOLD),
             Reader::Grpc(_)
             | Reader::Json(_)
+            | Reader::Multipart(_)
             | Reader::Nothing
             | Reader::Sse(_)
             | Reader::Text(_) => hold,
@@ -282,8 +295,12 @@ impl Scan {
             Err(blocked) => {
                 self.closed = true;
                 // What stands before the finding is clean. An event stream ends between two events.
-                if let (Blocked::Finding { at, .. }, Reader::Json(_) | Reader::Text(_)) =
-                    (blocked, &self.reader)
+                let is_one = matches!(
+                    self.reader,
+                    Reader::Json(_) | Reader::Multipart(_) | Reader::Text(_)
+                );
+                if let Blocked::Finding { at, .. } = blocked
+                    && is_one
                 {
                     let frontier = self.frontier().min(*at);
                     self.desk.tape.release(frontier, released);
@@ -297,6 +314,7 @@ impl Scan {
         match &mut self.reader {
             Reader::Grpc(grpc) => grpc.frontier(&mut self.desk),
             Reader::Json(json) => json.frontier(&self.desk),
+            Reader::Multipart(parts) => parts.frontier(&self.desk),
             Reader::Nothing => self.desk.tape.end(),
             Reader::Sse(sse) => sse.frontier(&self.desk),
             Reader::Text(text) => {
@@ -327,7 +345,9 @@ impl Scan {
         let end = match reader {
             Reader::Grpc(grpc) => grpc.first_end(desk),
             Reader::Sse(sse) => sse.first_end(desk),
-            Reader::Json(_) | Reader::Nothing | Reader::Text(_) => desk.tape.end(),
+            Reader::Json(_) | Reader::Multipart(_) | Reader::Nothing | Reader::Text(_) => {
+                desk.tape.end()
+            }
         };
         at_bound(desk, channels(reader), end)
     }
@@ -356,6 +376,7 @@ fn channels(reader: &mut Reader) -> Box<dyn Iterator<Item = &mut Channel> + '_> 
     match reader {
         Reader::Grpc(grpc) => Box::new(grpc.channels()),
         Reader::Json(json) => Box::new(json.channels()),
+        Reader::Multipart(parts) => parts.channels(),
         Reader::Nothing => Box::new(std::iter::empty()),
         Reader::Sse(sse) => Box::new(sse.channels()),
         Reader::Text(text) => Box::new(text.channels()),

@@ -10,12 +10,15 @@ use crate::model::{Finding, LeakAction};
 use super::{Blocked, Carrier, Config, Detectors, Hold, Reply, Scan, sample};
 
 const ACTIONS: [LeakAction; 3] = [LeakAction::Flag, LeakAction::Redact, LeakAction::Block];
-const CARRIERS: [Carrier; 4] = [
-    Carrier::Json,
-    Carrier::Sse,
-    Carrier::Text,
-    Carrier::Grpc(Reply::Unknown),
-];
+fn carriers() -> [Carrier; 5] {
+    [
+        Carrier::Json,
+        Carrier::Sse,
+        Carrier::Text,
+        Carrier::Grpc(Reply::Unknown),
+        Carrier::of(Some("multipart/mixed; boundary=b")),
+    ]
+}
 /// What the first control characters stand for.
 const SAMPLES: [&str; 6] = [
     "credentials.github-pat",
@@ -35,9 +38,10 @@ pub fn fuzz_chunking(data: &[u8]) {
     let Some((&[kind, seed], body)) = data.split_first_chunk::<2>() else {
         return;
     };
+    let carriers = carriers();
     let choose = |of: usize, by: u8| usize::from(by) % of;
     let (Some(carrier), Some(detectors)) = (
-        CARRIERS.get(choose(CARRIERS.len(), kind)),
+        carriers.get(choose(carriers.len(), kind)),
         fuzz_detectors().get(choose(ACTIONS.len(), kind / 4)),
     ) else {
         return;

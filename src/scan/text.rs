@@ -28,6 +28,12 @@ impl TextCarrier {
         self.channel.feed(desk, NAME, text, &[segment])
     }
 
+    /// The name of the text that begins.
+    pub(super) fn begin_named(&mut self, desk: &mut Desk, name: &[u8]) -> Result<(), Blocked> {
+        let raw = desk.tape.end();
+        self.channel.begin_named(desk, NAME, name, raw)
+    }
+
     pub(super) fn finish(&mut self, desk: &mut Desk) -> Result<(), Blocked> {
         self.channel.finish(desk, NAME)
     }

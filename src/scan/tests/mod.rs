@@ -4,6 +4,7 @@
 )]
 
 mod carriers;
+mod multipart;
 mod properties;
 mod wire;
 mod worst;

@@ -215,7 +215,7 @@ fn secret(sample: &str) -> String {
 fn joined(carrier: Carrier, body: &str) -> String {
     let mut text = String::new();
     match carrier {
-        Carrier::Grpc(_) | Carrier::Text => text.push_str(body),
+        Carrier::Grpc(_) | Carrier::Multipart(_) | Carrier::Text => text.push_str(body),
         Carrier::Json => collect(&serde_json::from_str(body).unwrap(), &mut text),
         Carrier::Sse => {
             let normal = body.replace("\r\n", "\n").replace('\r', "\n");
