@@ -213,6 +213,12 @@ async fn without_an_svid_lictor_does_not_start() {
         assert!(log.contains(part), "{part}: {log}");
     }
 
+    let silent = folder.path().join("silent.sock");
+    let _listening = std::os::unix::net::UnixListener::bind(&silent).unwrap();
+    let (status, log) = started(format!("unix:{}", silent.display())).fail().await;
+    assert_eq!(status.code(), Some(3), "{log}");
+    assert!(log.contains("silent.sock` does not answer"), "{log}");
+
     let api = WorkloadApi::new(folder.path());
     let (status, log) = started(api.url()).fail().await;
     assert_eq!(status.code(), Some(3), "{log}");
