@@ -268,6 +268,10 @@ enum Between {
 }
 
 fn between(view: &View<'_>, at: u64) -> Between {
+    // One of them begins with each of these.
+    if !matches!(view.at(at), Some(b'&' | b'S' | b's' | b'v' | b'{')) {
+        return Between::Nothing;
+    }
     let mut is_open = false;
     for text in BETWEEN {
         let end = at + text.len() as u64;

@@ -65,12 +65,23 @@ pub(in crate::scan) fn is_reference(value: &[u8]) -> bool {
         b"xxxx",
     ];
     starts.iter().any(|start| value.starts_with(start))
-        || parts.iter().any(|part| {
-            value
-                .windows(part.len())
-                .any(|window| window.eq_ignore_ascii_case(part))
+        || value.iter().enumerate().any(|(at, byte)| {
+            // Few bytes begin any of them.
+            is_first(*byte)
+                && parts.iter().any(|part| {
+                    let here = value.get(at..at + part.len());
+                    here.is_some_and(|here| here.eq_ignore_ascii_case(part))
+                })
         })
         || value.windows(3).any(|window| window.starts_with(b":\\"))
+}
+
+/// Whether what points to another value may begin with a byte.
+const fn is_first(byte: u8) -> bool {
+    matches!(
+        byte.to_ascii_lowercase(),
+        b':' | b'$' | b'{' | b'%' | b'g' | b'e' | b'p' | b'*' | b'.' | b'a' | b'x'
+    )
 }
 
 /// Whether it could be a name in code.

@@ -30,7 +30,9 @@ const PLACES: usize = 24;
 #[derive(Debug, Default, Clone)]
 pub(in crate::scan) struct Context {
     reader: Reader,
-    places: VecDeque<Place>,
+    /// The newest takes the place of the oldest.
+    places: Vec<Place>,
+    newest: usize,
 }
 
 /// What speaks at one place.
@@ -91,7 +93,8 @@ enum What {
 impl Context {
     /// Whether a word stands before a place at all.
     pub(super) fn may_speak(&mut self, words: &Words, view: &View<'_>, start: u64) -> bool {
-        !self.place(words, view, start).wide.is_empty()
+        let place = self.place(words, view, start);
+        place.is_some_and(|place| !place.wide.is_empty())
     }
 
     /// Whether a word for this number stands before a place.
@@ -103,15 +106,22 @@ impl Context {
         number: u16,
         is_near: bool,
     ) -> bool {
-        let place = self.place(words, view, start);
-        let owners = if is_near { place.near } else { place.wide };
-        owners.contain(number)
+        self.place(words, view, start).is_some_and(|place| {
+            let owners = if is_near { &place.near } else { &place.wide };
+            owners.contain(number)
+        })
     }
 
-    fn place(&mut self, words: &Words, view: &View<'_>, start: u64) -> Place {
-        let known = self.places.iter().rev();
-        if let Some(place) = known.into_iter().find(|place| place.start == start) {
-            return *place;
+    fn place(&mut self, words: &Words, view: &View<'_>, start: u64) -> Option<&Place> {
+        // Nearly always the newest is asked for again, or one behind it.
+        let newest = self.places.get(self.newest).map(|place| place.start);
+        let known = match newest {
+            Some(newest) if newest == start => Some(self.newest),
+            Some(newest) if newest < start && start >= self.reader.at => None,
+            _ => self.places.iter().position(|place| place.start == start),
+        };
+        if let Some(known) = known {
+            return self.places.get(known);
         }
         let place = if start < self.reader.at {
             // Behind what was read already, which is not so for numbers that are looked for one after the other.
@@ -119,11 +129,16 @@ impl Context {
         } else {
             self.reader.place(words, view, start)
         };
-        if self.places.len() == PLACES {
-            self.places.pop_front();
+        if self.places.len() < PLACES {
+            self.newest = self.places.len();
+            self.places.push(place);
+        } else {
+            self.newest = (self.newest + 1) % PLACES;
+            if let Some(oldest) = self.places.get_mut(self.newest) {
+                *oldest = place;
+            }
         }
-        self.places.push_back(place);
-        place
+        self.places.get(self.newest)
     }
 }
 
@@ -216,6 +231,11 @@ impl Reader {
                 what: What::Number,
             });
         }
+        // Most words are told at a glance.
+        let may_begin = words.may_begin(text);
+        if self.begun.is_empty() && !may_begin {
+            return;
+        }
         let mut buffer = [0; MAX_WORD];
         let Some(word) = lower(text, &mut buffer) else {
             self.begun.clear();
@@ -238,7 +258,7 @@ impl Reader {
                 note(begun)
             })
         });
-        let first = words.may_begin(word).then(|| words.behind(0, word));
+        let first = may_begin.then(|| words.behind(0, word));
         if let Some(place) = first.flatten() {
             let begun = Begun { place, spot };
             if note(&begun) {

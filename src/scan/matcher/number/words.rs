@@ -89,7 +89,7 @@ impl Words {
         place.next.get(word).copied()
     }
 
-    /// Whether any words may begin with this one.
+    /// Whether any words may begin with this one, in letters of either case.
     pub(super) fn may_begin(&self, word: &[u8]) -> bool {
         self.pairs.contain(pair(word))
     }
@@ -187,8 +187,8 @@ fn words_of(text: &[u8]) -> Vec<Vec<u8>> {
 /// The first two bytes of a word as a number.
 fn pair(word: &[u8]) -> u16 {
     match word {
-        [one, two, ..] => u16::from_le_bytes([*one, *two]),
-        [one] => u16::from_le_bytes([*one, b' ']),
+        [one, two, ..] => u16::from_le_bytes([one.to_ascii_lowercase(), two.to_ascii_lowercase()]),
+        [one] => u16::from_le_bytes([one.to_ascii_lowercase(), b' ']),
         [] => 0,
     }
 }
