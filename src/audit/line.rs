@@ -154,6 +154,9 @@ fn who(line: &mut Object<'_>, record: &Record) {
     if let Some(id) = record.tunnel {
         line.text("tunnel", id.text(&mut [0; 32]));
     }
+    if let Some(id) = record.batch {
+        line.text("batch", id.text(&mut [0; 32]));
+    }
     if let Some(generation) = &record.generation {
         put_generation(line, "generation", generation);
     }

@@ -94,6 +94,8 @@ pub struct Call {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tunnel: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub generation: Option<Generation>,
     pub tenant: String,
     #[serde(skip_serializing_if = "Option::is_none")]

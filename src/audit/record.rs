@@ -26,6 +26,8 @@ pub struct Record {
     pub trace_id: Option<TraceId>,
     /// The decision that opened the tunnel in a message of which it was asked.
     pub tunnel: Option<DecisionId>,
+    /// The decision over the first call of the batch in which it came, where that is another one.
+    pub batch: Option<DecisionId>,
     /// Which policies judged.
     pub generation: Option<Generation>,
     /// Who calls; `None` until a credential was verified or found absent.

@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 
 use super::listing::Tasks;
 use super::{
-    Carrier, Heard, Listing, Observer, Said, Tunnelled, Viewer, path, read_head, tool_call,
+    Carrier, Heard, Listing, Observer, Part, Said, Tunnelled, Viewer, path, read_head, tool_call,
 };
 use crate::model::{Protocols, RpcId, ToolArgs};
 
@@ -130,6 +130,12 @@ pub fn fuzz_read_call(data: &[u8]) {
         return;
     };
     let _ = head.wants_body(Some(body));
+    if let Ok(Some(parts)) = head.batch(Some(body), 64) {
+        for Part { call, text } in parts {
+            let alone = head.clone().into_call(Some(text.as_bytes()), 64);
+            assert_eq!(alone, Ok(call), "another call than alone");
+        }
+    }
     fuzz_tunnelled(&head.tunnelled(&parts.headers), body);
     let Ok(call) = head.into_call(Some(body), 64) else {
         return;

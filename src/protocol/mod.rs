@@ -12,6 +12,7 @@
 
 mod a2a;
 mod arguments;
+mod batch;
 mod envelope;
 mod extract;
 mod fuzz;
@@ -47,6 +48,7 @@ pub use a2a::card::{
     canonical_json, uses_of_skill,
 };
 pub use arguments::{arguments, tool_call};
+pub use batch::Part;
 pub use fuzz::{fuzz_path, fuzz_read_call};
 pub use fuzz_grpc::fuzz_grpc;
 pub use head::{Body, Head, Malformed, http_action, is_grpc, read_head};

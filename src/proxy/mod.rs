@@ -11,6 +11,7 @@
 mod admission;
 mod agents;
 mod answer;
+mod batch;
 mod candidate;
 pub mod card;
 mod catalogue;

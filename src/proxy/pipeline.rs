@@ -16,9 +16,7 @@ use crate::coding::Accepted;
 use crate::http1;
 use crate::identity::signature::SignatureError;
 use crate::identity::{Caller, CredentialError, Presented};
-use crate::model::{
-    Binding, Call, DecisionId, Dialect, Principal, Reason, Refusal, RequestId, TokenUse,
-};
+use crate::model::{Binding, DecisionId, Dialect, Principal, Reason, Refusal, RequestId, TokenUse};
 use crate::policy::Limits;
 use crate::protocol::{self, Head, ListEvents, Listing, Malformed, Observer, Tunnelled};
 use crate::quota::Admission;
@@ -29,6 +27,7 @@ use crate::websocket::Handshake;
 use super::admission::Gate;
 use super::agents::{Agent, Chosen};
 use super::answer::{Answer, Answered, Judged};
+use super::batch::Asked;
 use super::card::AgentCards;
 use super::connection::Inlet;
 use super::decision::fresh_decision;
@@ -144,8 +143,9 @@ impl Proxy {
                 if refusal.reason == Reason::CredentialMissing {
                     refusal.challenge = snapshot.authenticator.challenge();
                 }
+                let batch = toll.batch();
                 let mut response =
-                    reply::refuse(&addressee, &refusal, decision, &request_id, hygiene);
+                    reply::refuse_all(&addressee, batch, &refusal, decision, &request_id, hygiene);
                 let meaning = addressee.meaning(refusal.reason);
                 if meaning == StatusCode::UNAUTHORIZED {
                     let authenticator = &snapshot.authenticator;
@@ -219,7 +219,7 @@ impl Proxy {
 
 /// One call on its way through the rooms.
 pub(super) struct Walk<'a> {
-    proxy: &'a Proxy,
+    pub(super) proxy: &'a Proxy,
     /// The changes that were counted when the call came.
     known: u64,
     pub(super) snapshot: &'a Snapshot,
@@ -306,11 +306,11 @@ impl Walk<'_> {
         // Before anything is read out of it: what is judged is what the agent gets.
         let (inbound, leak) = self.search(&mut parts.headers, inbound, content.is_some());
         let depth = self.snapshot.policy.json_depth();
-        let call = head.into_call(inbound.judged(), depth).map_err(malformed)?;
-        self.toll.call(&call);
+        let asked = Asked::read(head, inbound.judged(), depth).map_err(malformed)?;
+        self.toll.asks(&asked);
 
-        let addressee = Addressee::of(&call);
-        let answered = self.judged(parts, inbound, principal, call, leak).await;
+        let addressee = Addressee::of(&asked.call);
+        let answered = self.judged(parts, inbound, principal, asked, leak).await;
         answered.map_err(|refusal| (addressee, refusal))
     }
 
@@ -385,9 +385,11 @@ impl Walk<'_> {
         mut parts: request::Parts,
         inbound: Inbound,
         principal: Arc<Principal>,
-        call: Call,
+        asked: Asked,
         leak: Option<Refusal>,
     ) -> Result<Answered, Refusal> {
+        let Asked { call, text, others } = asked;
+        let text = text.as_deref().map(str::as_bytes);
         let limits = self.snapshot.policy.limits(&call.action);
         let mut case = Case {
             facts: {
@@ -397,24 +399,30 @@ impl Walk<'_> {
             read: Read::of(
                 &self.snapshot.reads,
                 &parts.headers,
-                inbound.judged(),
+                text.or_else(|| inbound.judged()),
                 &call,
             ),
             source: self.inlet.source.ip(),
-            size: inbound.length(),
+            size: match text {
+                Some(text) => Some(text.len() as u64),
+                None => inbound.length(),
+            },
             principal,
             call,
         };
         if let Some(answered) = self.metadata(&parts, &case)? {
             return Ok(answered);
         }
-        let body = inbound.judged();
+        let body = text.or_else(|| inbound.judged());
         let admission = self.gate().admit(&mut case, &limits, body, leak).await?;
+        let is_batch = !others.is_empty();
+        let others = self.others(&parts.headers, &case, others).await?;
         if matches!(case.call.dialect, Dialect::A2a(_, Binding::Grpc)) {
             // Whose the tasks are is read out of the answer.
             headers::ask_for_plain_messages(&mut parts.headers);
         }
         let mut standing = Standing::new(self.known, case);
+        standing.others = others;
         // While it waited for its turn.
         standing.check(self.proxy, None)?;
         let principal = Arc::clone(&standing.case.principal);
@@ -464,10 +472,14 @@ impl Walk<'_> {
         let answer = Answer {
             proxy: self.proxy,
             snapshot: self.snapshot,
-            detectors: self
-                .snapshot
-                .detectors
-                .for_action(&standing.case.call.action),
+            detectors: match is_batch {
+                false => self
+                    .snapshot
+                    .detectors
+                    .for_action(&standing.case.call.action),
+                // What one of them may say another may not.
+                true => Arc::clone(&self.snapshot.detectors),
+            },
             agent: self.inlet.agent,
             ledger: &self.proxy.parts().agents.at(self.inlet.agent).ledger,
             names: &self.proxy.parts().identity_headers,

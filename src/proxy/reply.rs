@@ -11,7 +11,7 @@ use http::{Response, StatusCode, request};
 use crate::model::{
     Binding, Call, Challenge, DecisionId, Dialect, Reason, Refusal, RequestId, RpcId,
 };
-use crate::protocol::{self, Malformed, Observer, PublicError, Voice};
+use crate::protocol::{self, Malformed, Observer, PublicError, Rendered, Voice};
 
 use super::catalogue::{Entry, catalogue, is_silent};
 use super::hygiene::Hygiene;
@@ -148,8 +148,33 @@ pub(super) fn refuse(
     request_id: &RequestId,
     hygiene: &Hygiene,
 ) -> Response<Bytes> {
+    refuse_all(addressee, None, refusal, decision, request_id, hygiene)
+}
+
+/// The same to somebody who has sent a batch, of which each request that has an id is told.
+pub(super) fn refuse_all(
+    addressee: &Addressee,
+    batch: Option<&[RpcId]>,
+    refusal: &Refusal,
+    decision: DecisionId,
+    request_id: &RequestId,
+    hygiene: &Hygiene,
+) -> Response<Bytes> {
     let rendered = public(addressee, refusal, decision, request_id, |error| {
-        protocol::refusal(addressee.dialect, addressee.rpc_id.as_ref(), error)
+        let single = protocol::refusal(addressee.dialect, addressee.rpc_id.as_ref(), error);
+        let Some(ids) = batch else {
+            return single;
+        };
+        let of = |id| protocol::refusal(addressee.dialect, Some(id), error).body;
+        let all: Vec<Bytes> = ids.iter().map(of).collect();
+        Rendered {
+            body: match all.is_empty() {
+                // Nobody waits for an answer.
+                true => Bytes::new(),
+                false => [&b"["[..], &all.join(&b","[..]), b"]"].concat().into(),
+            },
+            ..single
+        }
     });
     let rpc_status = hygiene.rpc_status();
     let status = rpc_status.of(addressee.dialect, status(refusal.reason, addressee.dialect));

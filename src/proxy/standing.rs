@@ -96,6 +96,8 @@ impl Case {
 /// A call and its right to go on.
 pub(super) struct Standing {
     pub(super) case: Case,
+    /// The other calls of its batch, which end with it.
+    pub(super) others: Vec<Case>,
     /// The changes that its last judgement knows of.
     known: u64,
     /// Made when its answer first waits, which a short one never does.
@@ -109,6 +111,7 @@ impl Standing {
             known,
             change: None,
             case,
+            others: Vec::new(),
         }
     }
 
@@ -145,20 +148,29 @@ impl Standing {
     }
 
     fn judge(&self, proxy: &Proxy, made: Option<&TaskId>) -> Result<(), Refusal> {
-        let question = self.case.question(&proxy.parts.agent);
+        self.case.judge(proxy, made)?;
+        self.others
+            .iter()
+            .try_for_each(|case| case.judge(proxy, None))
+    }
+}
+
+impl Case {
+    fn judge(&self, proxy: &Proxy, made: Option<&TaskId>) -> Result<(), Refusal> {
+        let question = self.question(&proxy.parts.agent);
         proxy
             .revocations()
             .judge(&question, made)
             .map_err(|refusal| *refusal)?;
         let snapshot = proxy.snapshot();
-        if !snapshot.authenticator.vouches_for(&self.case.principal) {
-            let identity = &self.case.principal.identity;
+        if !snapshot.authenticator.vouches_for(&self.principal) {
+            let identity = &self.principal.identity;
             return Err(Refusal::new(Reason::CredentialInvalid).detail(format_args!(
                 "identity `{identity}` does not vouch for the caller any more"
             )));
         }
         snapshot.policy.decide(&question).into_permit().map(drop)?;
-        let tenant = &self.case.principal.tenant;
-        snapshot.hygiene.check_tenant(&self.case.call, tenant)
+        let tenant = &self.principal.tenant;
+        snapshot.hygiene.check_tenant(&self.call, tenant)
     }
 }

@@ -6,10 +6,15 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::audit::{Capture, Captured, Decision, Open, Outcome, Record};
-use crate::model::{Call, DecisionId, Finding, Reason, Refusal, RequestId, RuleRef, ShadowVerdict};
+use crate::model::{
+    Call, DecisionId, Fault, Finding, Reason, Refusal, RequestId, RpcId, RuleRef, ShadowVerdict,
+};
 use crate::policy::Question;
+use crate::quota::Admission;
 use crate::telemetry::{ActionLabel, InFlight};
 
+use super::batch::Asked;
+use super::decision::fresh_decision;
 use super::{Proxy, Snapshot};
 
 /// Keeps the audit record and the counters of one call. Its drop closes both, so that there is exactly
@@ -22,6 +27,14 @@ pub(super) struct Toll {
     decision: DecisionId,
     request_id: RequestId,
     _in_flight: InFlight,
+    /// The other calls of its batch, which end as it does.
+    others: Vec<Self>,
+    /// The ids of all requests of the batch.
+    ids: Option<Box<[RpcId]>>,
+    /// What those take up.
+    taken: Vec<Admission>,
+    /// Its record says already why it did not go, whatever is told of the batch.
+    is_settled: bool,
 }
 
 impl Toll {
@@ -40,7 +53,70 @@ impl Toll {
             decision,
             request_id,
             _in_flight: in_flight,
+            others: Vec::new(),
+            ids: None,
+            taken: Vec::new(),
+            is_settled: false,
         }
+    }
+
+    /// Notes what is asked. Each further call of a batch gets a record of its own; who calls must be known by now.
+    pub(super) fn asks(&mut self, asked: &Asked) {
+        self.call(&asked.call);
+        if asked.others.is_empty() {
+            return;
+        }
+        let others = asked.others.iter().map(|part| &part.call);
+        let ids = std::iter::once(&asked.call).chain(others.clone());
+        self.ids = Some(ids.filter_map(|call| call.rpc_id.clone()).collect());
+        others.for_each(|call| self.beside(call));
+    }
+
+    /// The ids of all requests of a batch, if it is one.
+    pub(super) fn batch(&self) -> Option<&[RpcId]> {
+        self.ids.as_deref()
+    }
+
+    fn beside(&mut self, call: &Call) {
+        let decision = fresh_decision();
+        let mut toll = Self::new(Arc::clone(&self.proxy), decision, self.request_id.clone());
+        let (of, to) = (self.open.record(), toll.open.record());
+        to.batch = Some(self.decision);
+        to.source = of.source;
+        to.listener.clone_from(&of.listener);
+        to.agent_port = of.agent_port;
+        to.client_certificate.clone_from(&of.client_certificate);
+        to.trace_id = of.trace_id;
+        to.generation.clone_from(&of.generation);
+        to.principal.clone_from(&of.principal);
+        to.beside.clone_from(&of.beside);
+        to.http_method.clone_from(&of.http_method);
+        to.path.clone_from(&of.path);
+        toll.call(call);
+        self.others.push(toll);
+    }
+
+    /// The record of the other call with this number.
+    pub(super) fn other(&mut self, index: usize) -> Option<&mut Self> {
+        self.others.get_mut(index)
+    }
+
+    /// What another call takes up stays taken until the whole has ended.
+    pub(super) fn take(&mut self, admission: Admission) {
+        self.taken.push(admission);
+    }
+
+    /// The other call with this number is refused, and so nothing goes.
+    pub(super) fn pass_over(&mut self, index: usize, refusal: &Refusal) {
+        self.settle(&not_alone());
+        if let Some(toll) = self.other(index) {
+            toll.settle(refusal);
+        }
+    }
+
+    fn settle(&mut self, refusal: &Refusal) {
+        self.record().refuse(refusal);
+        self.is_settled = true;
     }
 
     pub(super) const fn decision(&self) -> DecisionId {
@@ -100,23 +176,41 @@ impl Toll {
     }
 
     pub(super) fn refused(&mut self, refusal: &Refusal) {
+        let was_sent = self.open.record().upstream_status.is_some();
+        for toll in &mut self.others {
+            match was_sent || refusal.reason.fault() == Fault::Upstream {
+                true => toll.record().refuse(refusal),
+                false if toll.is_settled => {}
+                false => toll.settle(&not_alone()),
+            }
+        }
         let calls = &self.proxy.parts().calls;
         calls.refused(refusal.reason);
         if let (true, Some(standing)) = (refusal.reason.is_of_a_quota(), refusal.standings.first())
         {
             calls.throttled(&standing.quota);
         }
-        self.record().refuse(refusal);
+        if !self.is_settled {
+            self.record().refuse(refusal);
+        }
     }
 
     /// The head of an answer leaves now.
     pub(super) fn answered(&mut self, status: StatusCode) {
         self.record().status = Some(status.as_u16());
+        let upstream = self.record().upstream_status;
+        for toll in &mut self.others {
+            toll.answered(status);
+            toll.record().upstream_status = upstream;
+        }
     }
 
     /// How the call ends, unless the caller goes away before.
     pub(super) fn ended(&mut self, outcome: Outcome) {
         self.outcome = Some(outcome);
+        for toll in &mut self.others {
+            toll.ended(outcome);
+        }
     }
 
     pub(super) fn delivered(&mut self, bytes: usize) {
@@ -147,6 +241,11 @@ impl Toll {
             self.record().found(&finding);
         }
     }
+}
+
+/// What is recorded of calls that did not go because another of their batch was refused.
+fn not_alone() -> Refusal {
+    Refusal::new(Reason::BatchUnsupported).detail("another call of its batch was refused")
 }
 
 impl Drop for Toll {

@@ -42,6 +42,7 @@ fn full() -> Record {
         request_id: RequestId::new("r-1").ok(),
         trace_id: std::num::NonZeroU128::new(9).map(TraceId::new),
         tunnel: Some(DecisionId::new(Uuid::from_u128(8))),
+        batch: Some(DecisionId::new(Uuid::from_u128(9))),
         generation: Some(record::Generation {
             number: 3,
             hash: Arc::from("0a1b2c3d4e5f"),

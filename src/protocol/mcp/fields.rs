@@ -76,6 +76,15 @@ impl Fields {
         }
     }
 
+    /// Whether the head is one of the only version that has batches: clients of it do not say so, but may.
+    pub(in super::super) fn have_batches(&self) -> bool {
+        match &self.version {
+            Said::Nothing => !self.is_tunnelled,
+            Said::Once(version) => &**version == "2025-03-26",
+            Said::Broken => false,
+        }
+    }
+
     /// Whether the head says that this is MCP.
     pub(super) fn are_there(&self) -> bool {
         let said = [&self.version, &self.method, &self.session];

@@ -19,6 +19,8 @@ pub struct Document {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// The answers to a batch, held to their end.
+    Batch,
     /// It is an error.
     Error,
     /// Not known yet.
@@ -54,7 +56,7 @@ impl Document {
                 return 0;
             }
             State::Swallow => return 0,
-            State::Error | State::Open => self.held.extend_from_slice(&bytes),
+            State::Batch | State::Error | State::Open => self.held.extend_from_slice(&bytes),
         }
         if self.state == State::Open {
             self.state = kind(&self.held);
@@ -64,7 +66,7 @@ impl Document {
         }
         if self.state == State::Pass {
             out.push_back(self.held.split().freeze());
-        } else if self.held.len() > MAX_ERROR_BYTES {
+        } else if self.held.len() > self.state.bound() {
             // Nobody says that much to a caller.
             self.held.clear();
             self.state = State::Swallow;
@@ -97,6 +99,18 @@ impl Document {
     }
 }
 
+/// The longest answers to a batch: what an answer may be by default.
+const MAX_BATCH_BYTES: usize = 16 << 20;
+
+impl State {
+    const fn bound(self) -> usize {
+        match self {
+            Self::Batch => MAX_BATCH_BYTES,
+            Self::Error | Self::Open | Self::Pass | Self::Swallow => MAX_ERROR_BYTES,
+        }
+    }
+}
+
 /// What the beginning of a document tells.
 fn kind(bytes: &[u8]) -> State {
     let text = bytes.utf8_chunks().next();
@@ -105,6 +119,7 @@ fn kind(bytes: &[u8]) -> State {
         return State::Pass;
     };
     match reader.next() {
+        Ok(Some(Token::ArrayBegin)) => return State::Batch,
         Ok(Some(Token::ObjectBegin)) => {}
         Ok(_) => return State::Pass,
         Err(_) => return State::Open,

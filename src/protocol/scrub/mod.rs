@@ -116,6 +116,9 @@ impl Scrubber {
         if !may_hold_error(body) {
             return None;
         }
+        if body.trim_ascii_start().starts_with(b"[") {
+            return self.documents(status, body);
+        }
         match serde_json::from_slice::<Parsed<'_>>(body) {
             Ok(Parsed { error: None, .. }) => None,
             Ok(_) => self.answer(status.max(200), Some(body)),
@@ -123,6 +126,30 @@ impl Scrubber {
             Err(_) => shows_internals(body).then(|| self.render(None, status, Told::default())),
         }
         .map(|rendered| rendered.body)
+    }
+
+    /// The same for the answers to a batch, each for itself.
+    fn documents(&self, status: u16, body: &[u8]) -> Option<Bytes> {
+        let Ok(documents) = serde_json::from_slice::<Vec<&RawValue>>(body) else {
+            return shows_internals(body).then(|| self.render(None, status, Told::default()).body);
+        };
+        let mut is_changed = false;
+        let documents: Vec<Bytes> = documents
+            .into_iter()
+            .map(|document| {
+                let text = document.get().as_bytes();
+                // A batch in a batch is none.
+                let is_one = !text.starts_with(b"[");
+                let scrubbed = is_one.then(|| self.document(status, text)).flatten();
+                is_changed |= scrubbed.is_some();
+                scrubbed.unwrap_or_else(|| Bytes::copy_from_slice(text))
+            })
+            .collect();
+        is_changed.then(|| {
+            [&b"["[..], &documents.join(&b","[..]), b"]"]
+                .concat()
+                .into()
+        })
     }
 
     /// What a body of REST tells that may stay.

@@ -58,6 +58,43 @@ fn rpc(code: i32, message: &str) -> String {
 }
 
 #[test]
+fn answers_to_a_batch_are_looked_at_one_by_one() {
+    let good = r#"{"jsonrpc":"2.0","id":1,"result":{ }}"#;
+    let clean = format!("[ {good} ,{good}]");
+    let broken = format!(
+        "[{good},{},{}]",
+        rpc(-32603, TRACE),
+        rpc(-32602, "no such tool")
+    );
+    for size in [1, 7, usize::MAX] {
+        let carry = |body: &str| {
+            let mut document = Document::new(scrubber(MCP), 200);
+            let mut out = VecDeque::new();
+            let mut scrubbed = 0;
+            for piece in body.as_bytes().chunks(size) {
+                scrubbed += document.feed(Bytes::copy_from_slice(piece), &mut out);
+            }
+            scrubbed += document.finish(&mut out);
+            let left: Vec<u8> = out.into_iter().flatten().collect();
+            (scrubbed, String::from_utf8(left).unwrap())
+        };
+        assert_eq!(carry(&clean), (0, clean.clone()));
+        let (scrubbed, left) = carry(&broken);
+        assert_eq!(scrubbed, 1);
+        assert!(
+            !left.contains("Traceback") && left.starts_with(&format!("[{good},")),
+            "{left}"
+        );
+        let answers: Value = serde_json::from_str(&left).unwrap();
+        assert_eq!(
+            (&answers[1]["id"], &answers[1]["error"]["code"]),
+            (&json!("x"), &json!(-32603))
+        );
+        assert_eq!(answers[2]["error"]["message"], "no such tool");
+    }
+}
+
+#[test]
 fn an_error_of_json_rpc_keeps_its_code_and_its_id() {
     let got = answer(RPC_0_3, 500, &rpc(-32603, "db-7.internal: no route")).unwrap();
     assert_eq!(
