@@ -613,6 +613,24 @@ async fn time_is_up_for_a_call_before_it_is_for_the_tunnel() {
 }
 
 #[tokio::test]
+async fn a_call_that_its_caller_cancels_is_not_waited_for() {
+    let quotas =
+        "quotas:\n  one: { concurrent: 1, per: principal, on: \"mcp:tools/call search_s*\" }\n";
+    let stage = Stage::new(quotas).await;
+    let mut talk = stage.open(&stage.keys.ana).await;
+    talk.say(&request(json!(1), "tools/call", tool("search_silent")))
+        .await;
+    let full = talk.call(json!(2), "tools/call", tool("search_slow")).await;
+    assert!(full["error"]["code"].is_number(), "{full}");
+    talk.say(r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}"#)
+        .await;
+    let answer = talk.call(json!(1), "tools/call", tool("search_slow")).await;
+    assert!(answer["result"].is_object(), "{answer}");
+    let record = stage.record("mcp:tools/call search_silent").await;
+    assert_eq!(record["outcome"], "downstream-gone");
+}
+
+#[tokio::test]
 async fn a_tunnel_that_nobody_read_ends_when_somebody_should() {
     let agent = Agent::new().await;
     let pages =

@@ -172,6 +172,7 @@ fn fuzz_tunnelled(reader: &Tunnelled, message: &[u8]) {
     let Ok(Some(Said {
         call,
         key: Some(key),
+        ..
     })) = reader.read(message, 64)
     else {
         return;

@@ -6,13 +6,14 @@
 
 use http::{HeaderMap, Method};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::envelope::{self, is_spelling};
 use super::head::{Head, INVALID_REQUEST, Malformed};
 use super::json::Reader;
 use super::media::Media;
 use super::rpc::is_answer;
-use crate::model::{Call, Dialect, Members, Operation, Reason, Refusal, RpcId};
+use crate::model::{Call, Dialect, Members, Operation, Protocol, Reason, Refusal, RpcId};
 
 /// How the messages of a caller are read in one tunnel.
 #[derive(Debug, Clone)]
@@ -27,17 +28,14 @@ pub struct Said {
     pub call: Call,
     /// What its answer will be known by; `None` where there is none, as of notifications and of answers themselves.
     pub key: Option<RpcKey>,
+    /// The request whose answer nobody waits for any more, by its word (MCP, `notifications/cancelled`).
+    pub cancelled: Option<RpcKey>,
 }
 
-/// The id of a request, whatever way it is written.
+/// The id of a request, whatever way it is written. A number and the text of it are one: agents are in use that make one of the
+/// other, and their answer must not be taken for that to another call.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct RpcKey(Id);
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Id {
-    Number(i64),
-    Text(Box<str>),
-}
+pub struct RpcKey(Box<str>);
 
 /// What a message of the agent is to somebody who reads JSON-RPC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,8 +114,32 @@ impl Tunnelled {
                 });
             }
         };
-        Ok(Some(Said { call, key }))
+        let cancelled = cancelled(&call, message);
+        Ok(Some(Said {
+            call,
+            key,
+            cancelled,
+        }))
     }
+}
+
+/// The request that a notification cancels.
+fn cancelled(call: &Call, message: &[u8]) -> Option<RpcKey> {
+    #[derive(Deserialize)]
+    struct Cancel<'a> {
+        #[serde(borrow)]
+        params: Params<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow, rename = "requestId")]
+        request_id: &'a RawValue,
+    }
+    let cancels = call.action.protocol == Protocol::Mcp
+        && call.action.method == "notifications/cancelled"
+        && call.rpc_id.is_none();
+    let cancel: Cancel<'_> = cancels.then(|| serde_json::from_slice(message).ok())??;
+    RpcKey::of_answer(cancel.params.request_id.get())
 }
 
 /// Whether a text speaks of JSON-RPC where a key or a text could begin. Only what is no document of JSON is looked at so: others
@@ -150,27 +172,25 @@ impl RpcKey {
     pub fn of(id: &RpcId) -> Option<Self> {
         let json = id.as_json();
         if let Ok(text) = serde_json::from_str::<String>(json) {
-            return Some(Self(Id::Text(text.into())));
+            return Some(Self(text.into()));
         }
         // No fraction, no exponent, no zero below zero.
         let number: i64 = json.parse().ok()?;
         let is_plain = number.to_string() == json && number.unsigned_abs() <= MOST;
-        is_plain.then_some(Self(Id::Number(number)))
+        is_plain.then(|| Self(Box::from(json)))
     }
 
     /// Of an answer: however its writer has put it.
     fn of_answer(json: &str) -> Option<Self> {
         if let Ok(text) = serde_json::from_str::<String>(json) {
-            return Some(Self(Id::Text(text.into())));
-        }
-        if let Ok(number) = json.parse() {
-            return Some(Self(Id::Number(number)));
+            return Some(Self(text.into()));
         }
         let number: f64 = serde_json::from_str(json).ok()?;
         // A whole number of so few digits is written exactly so.
         let text = format!("{number:.0}");
         let whole: i64 = text.parse().ok()?;
-        (number.fract() == 0.0 && whole.unsigned_abs() <= MOST).then_some(Self(Id::Number(whole)))
+        let is_plain = number.fract() == 0.0 && whole.unsigned_abs() <= MOST;
+        is_plain.then(|| Self(text.into()))
     }
 }
 
@@ -371,6 +391,12 @@ mod tests {
             (note.call.action.to_string().as_str(), note.key),
             ("mcp:notifications/initialized", None)
         );
+        let cancel =
+            r#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}"#;
+        assert_eq!(
+            read(cancel).unwrap().unwrap().cancelled,
+            RpcKey::of(&RpcId::from_json("7"))
+        );
         let unknown = read(r#"{"jsonrpc":"2.0","id":1,"method":"x"}"#)
             .unwrap()
             .unwrap();
@@ -485,7 +511,9 @@ mod tests {
             let text = format!(r#"{{"jsonrpc":"2.0","id":{answered},"result":{{}}}}"#);
             assert_eq!(answer(&text).key(), Some(key(asked)), "{text}");
         }
-        assert_ne!(key("1"), key("\"1\""));
+        // Some agents make one of the other.
+        assert_eq!(key("1"), key("\"1\""));
+        assert_ne!(key("1"), key("\"1.0\""));
         for id in ["1.5", "null", "1e99", "{}"] {
             let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{}}}}"#);
             assert_eq!(answer(&text).key(), None, "{text}");

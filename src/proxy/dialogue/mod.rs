@@ -157,7 +157,17 @@ impl Dialogue {
         };
         Poll::Ready(match verdict {
             Verdict::Refused(told) => Judged::Refused(told),
-            Verdict::Passes { asked, changed } => {
+            Verdict::Passes {
+                asked,
+                cancelled,
+                changed,
+            } => {
+                // What comes all the same does not leave: the caller has said that it will not read it.
+                if let Some(State::Open(mut asked)) =
+                    cancelled.and_then(|key| self.asked.remove(&key))
+                {
+                    asked.broken_off(Outcome::DownstreamGone);
+                }
                 if let Some((key, asked)) = asked {
                     self.make_room();
                     self.asked.insert(key, State::Open(asked));

@@ -55,6 +55,8 @@ pub(super) enum Verdict {
     Passes {
         /// Its answer is waited for.
         asked: Option<(RpcKey, Box<Asked>)>,
+        /// That of another is not waited for any more.
+        cancelled: Option<RpcKey>,
         /// What goes instead of what came.
         changed: Option<Bytes>,
     },
@@ -106,7 +108,8 @@ impl Origin {
                 Err((Addressee::unread(), refusal))
             });
         match judged {
-            Ok((admitted, changed)) => Verdict::Passes {
+            Ok((mut admitted, changed)) => Verdict::Passes {
+                cancelled: admitted.cancelled.take(),
                 asked: admitted.into_asked(snapshot, toll),
                 changed,
             },
@@ -154,10 +157,27 @@ impl Origin {
         // Before anything is read out of it: what is judged is what the agent gets.
         let (searched, leak) = search_for_leaks(snapshot, toll, data.clone());
         // What it was before, it is still; if not, it is no call, and no such thing passes where messages are searched.
-        let Some(Said { call, key }) = read(&searched)? else {
+        let Some(said) = read(&searched)? else {
             let refusal = Refusal::new(Reason::RequestLeak);
             return Err(unread(refusal.detail("what is left of it is no call")));
         };
+        if searched != data
+            && self
+                .reader
+                .read(&data, depth)
+                .ok()
+                .flatten()
+                .and_then(|it| it.key)
+                != said.key
+        {
+            let refusal = Refusal::new(Reason::RequestLeak);
+            return Err(unread(refusal.detail("something to redact in the id")));
+        }
+        let Said {
+            call,
+            key,
+            cancelled,
+        } = said;
         toll.call(&call);
         let addressee = Addressee::of(&call);
         let refused = |refusal| (addressee.clone(), refusal);
@@ -194,6 +214,7 @@ impl Origin {
             admission,
             standing,
             key,
+            cancelled,
             ends_at,
         };
         Ok((admitted, changed))
@@ -232,6 +253,7 @@ pub(super) struct Admitted {
     pub(super) admission: crate::quota::Admission,
     pub(super) standing: Standing,
     pub(super) key: Option<RpcKey>,
+    pub(super) cancelled: Option<RpcKey>,
     pub(super) ends_at: std::time::Instant,
 }
 
