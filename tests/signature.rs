@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use support::http1::Message;
 use support::lictor::{Lictor, Setup};
+use support::tls::Certificates;
 use support::upstream::Upstream;
 use support::{eventually, secrets};
 
@@ -766,4 +767,72 @@ leaks:
     };
     let judged = check_answer(&answer, &key, request, &["@status", "@method;req"]);
     assert_eq!(judged, Ok(None));
+}
+
+/// A server over TLS that gives each who asks this document. Ends with the runtime.
+async fn serving(certificates: &Certificates, document: String) -> std::net::SocketAddr {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let acceptor = certificates.acceptor(b"http/1.1");
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{document}",
+        document.len()
+    );
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let mut asked = [0; 4096];
+            let _asked = stream.read(&mut asked).await;
+            let _sent = stream.write_all(answer.as_bytes()).await;
+            let _closed = stream.shutdown().await;
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_key_is_fetched_where_the_signature_says_that_it_lies() {
+    let folder = tempfile::tempdir().unwrap();
+    let certificates = Certificates::generate(folder.path());
+    let key = SigningKey::generate(Algorithm::Ed25519).unwrap();
+    let address = serving(&certificates, jwks(&key, "a", &json!({}))).await;
+    let at = |path: &str| format!("https://localhost:{}{path}", address.port());
+    let policy = format!(
+        "lictor: v1\nidentities:\n  agents:\n    signature:\n      keyUrls: {{ allow: \"{}\", ca: \"{}\", dangerousPrivateAddresses: true, \
+         tenant: acme, groups: [agents] }}\nroles:\n  agents: {{ allow: [\"http:* /**\"], to: {{ groups: [agents] }} }}\n",
+        at("/keys/*"),
+        certificates.ca.display(),
+    );
+    let mut stage = Stage::under(&policy).await;
+    stage.desk = key;
+    let (listed, other) = (at("/keys/a"), at("/others/a"));
+    for (index, (key_id, status)) in [(&listed, 200), (&listed, 200), (&other, 401)]
+        .iter()
+        .enumerate()
+    {
+        let nonce = format!("n{index}");
+        let call = Call {
+            key_id,
+            ..stage.call(&nonce)
+        };
+        let answer = stage.send(&call).await;
+        let record = stage.record(index + 1).await;
+        assert_eq!(answer.status(), *status, "{record}");
+        if *status == 200 {
+            assert_eq!(record["principal"], listed.as_str());
+            assert_eq!([&record["identity"], &record["tenant"]], ["agents", "acme"]);
+        }
+    }
+    // Signed by another key than the one that lies there.
+    let stranger = SigningKey::generate(Algorithm::Ed25519).unwrap();
+    let call = Call {
+        key: &stranger,
+        key_id: &listed,
+        ..stage.call("n9")
+    };
+    assert_eq!(stage.send(&call).await.status(), 401);
+    assert_eq!(stage.seen().len(), 2);
 }

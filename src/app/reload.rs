@@ -80,7 +80,8 @@ impl Compiler {
         let directions = policies.directions;
         let requests = leaks.clone().where_wanted(directions.requests);
         let answers = leaks.where_wanted(directions.answers);
-        let judges = Judges::compile(policies.policy, policies.quotas, &answers)?;
+        let mut judges = Judges::compile(policies.policy, policies.quotas, &answers)?;
+        judges.policy = judges.policy.recording(policies.include);
         let request_detectors = match requests == answers {
             true => Arc::clone(&judges.detectors),
             false => {
@@ -114,6 +115,7 @@ impl Compiler {
             candidate,
             reads,
             capture: policies.capture,
+            decisions: policies.decisions,
         })
     }
 

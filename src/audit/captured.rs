@@ -20,6 +20,12 @@ pub struct Captured {
 impl Captured {
     /// Notes the value at a path; `None` where the call has none.
     pub fn note(&mut self, path: &Arc<str>, value: Option<&impl Serialize>) {
+        // Read by a condition and included.
+        let noted = self.values.iter().map(|(path, _)| path);
+        let mut noted = noted.chain(&self.missing).chain(&self.omitted);
+        if noted.any(|noted| noted == path) {
+            return;
+        }
         let Some(value) = value else {
             if self.takes(path.len()) {
                 self.missing.push(Arc::clone(path));

@@ -31,6 +31,18 @@ pub enum Capture {
     Off,
 }
 
+/// Which calls have a record in the end.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Decisions {
+    /// All.
+    #[default]
+    All,
+    /// Those that are not plain: refused, cut short, changed, or decided otherwise by what only watches.
+    NotPlain,
+    /// Those, and this share of the plain ones, between 0 and 1.
+    Sample(f64),
+}
+
 /// What happens to calls that cannot be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFull {

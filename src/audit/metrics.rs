@@ -6,6 +6,7 @@ use crate::telemetry::{Counter, Gauge, Registry, RegistryError};
 #[derive(Debug, Clone)]
 pub struct Metrics {
     pub(super) failing: Gauge,
+    pub(super) left_out: Counter,
     pub(super) lost: Counter,
     pub(super) queue: Gauge,
     pub(super) records: Counter,
@@ -21,6 +22,10 @@ impl Metrics {
             failing: registry.gauge(
                 "lictor_audit_failing",
                 "Whether audit records cannot be written now.",
+            )?,
+            left_out: registry.counter(
+                "lictor_audit_left_out_total",
+                "Plain calls that have no audit record, because the policy wants none.",
             )?,
             lost: registry.counter(
                 "lictor_audit_lost_total",

@@ -36,7 +36,7 @@ mod writer;
 mod tests;
 
 pub use captured::Captured;
-pub use config::{Capture, Config, OnFull};
+pub use config::{Capture, Config, Decisions, OnFull};
 pub use error::{StartError, Unwritten};
 pub use metrics::Metrics;
 pub use note::{CardNote, Note, PoliciesNote, PoliciesResult, RevocationNote};

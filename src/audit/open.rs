@@ -109,7 +109,9 @@ impl Drop for Open {
             Some(_) => Outcome::DownstreamGone,
             None => Outcome::Aborted,
         });
-        if self.place || self.audit.shared.take() {
+        if !record.is_kept() {
+            self.audit.shared.leave_out(self.place);
+        } else if self.place || self.audit.shared.take() {
             self.audit.hand_over(Message::Record(record));
         } else {
             self.audit.shared.lose();

@@ -12,6 +12,7 @@ use crate::model::{
 };
 
 use super::captured::Captured;
+use super::config::Decisions;
 
 /// All that is recorded of one call. Fields are filled in while the call goes; one that was not reached
 /// stays empty and is left out of the line. Values are handles on what the call holds anyway, so
@@ -93,6 +94,8 @@ pub struct Record {
     pub held_bytes_max: u64,
     /// How many errors of the agent left in other words; what they said is recorded nowhere.
     pub scrubbed_errors: u64,
+    /// Which calls have a record in the end, by the policy that judged this one.
+    pub decisions: Decisions,
     pub(super) outcome: Option<Outcome>,
     pub(super) findings: Vec<Counted>,
     pub(super) findings_total: u64,
@@ -102,6 +105,27 @@ pub struct Record {
 }
 
 impl Record {
+    /// Whether it is written. One of a call that nobody judged is.
+    pub(super) fn is_kept(&self) -> bool {
+        let share = match self.decisions {
+            Decisions::All => return true,
+            Decisions::NotPlain => 0.0,
+            Decisions::Sample(share) => share,
+        };
+        !self.is_plain() || self.decision_id.is_none_or(|id| is_within(id, share))
+    }
+
+    /// Whether the call was let through, to its end and unchanged, and nothing that only watches would have it otherwise.
+    fn is_plain(&self) -> bool {
+        self.decision == Decision::Allow
+            && self.reason.is_none()
+            && self.outcome == Some(Outcome::Complete)
+            && self.findings_total == 0
+            && self.scrubbed_errors == 0
+            && self.shadow.is_none()
+            && self.candidate.is_none()
+    }
+
     /// Notes what is asked.
     pub fn call(&mut self, call: &Call) {
         self.action = Some(Action {
@@ -285,6 +309,13 @@ pub(super) const MAX_LIST: usize = 64;
 /// Paths, names and details are kept up to here: the longest that clients commonly send, while the
 /// queue's memory stays a product of its length.
 pub(super) const MAX_TEXT_BYTES: usize = 2048;
+
+/// Whether a decision is one of this share. By its id, which callers do not choose, so that all who look at it agree.
+fn is_within(id: DecisionId, share: f64) -> bool {
+    // The end of such an id is random; before it stand a time and a count.
+    let drawn = u32::try_from(id.as_u128() & u128::from(u32::MAX)).unwrap_or_default();
+    f64::from(drawn) < share * f64::from(u32::MAX)
+}
 
 #[cfg(test)]
 mod tests {

@@ -88,6 +88,14 @@ impl Shared {
         self.taken.load(Ordering::Relaxed)
     }
 
+    /// Counts a record that the policy does not want, and gives its place back if it has one.
+    pub(super) fn leave_out(&self, place: bool) {
+        self.metrics.left_out.inc();
+        if place {
+            self.give_back(1);
+        }
+    }
+
     /// Counts a record that will never be written.
     pub(super) fn lose(&self) {
         self.lost.fetch_add(1, Ordering::Relaxed);

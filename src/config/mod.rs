@@ -36,7 +36,7 @@ pub use operator::{
 pub use report::{Format, reference};
 pub use watch::Watcher;
 
-use crate::audit::Capture;
+use crate::audit::{Capture, Decisions};
 use crate::proxy::{card, hygiene, resource};
 use crate::{identity, policy as rules, push, quota, rehearsal, scan};
 
@@ -63,6 +63,10 @@ pub struct Policies {
     pub push: Option<push::Config>,
     /// For `audit`: what records hold besides what they always hold.
     pub capture: Capture,
+    /// For `audit`: of which calls there are records.
+    pub decisions: Decisions,
+    /// For `policy::PolicySet::recording`: what is recorded whether a condition reads it or not.
+    pub include: rules::Reads,
     /// For `rehearsal::run`: what the policy must decide.
     pub rehearsal: rehearsal::Config,
     /// Who and what must not go on.
@@ -172,6 +176,8 @@ fn compile(contents: folder::Contents, known_detectors: &[&str]) -> Result<Polic
         card: checked.card,
         push: checked.push,
         capture: checked.capture,
+        decisions: checked.decisions,
+        include: checked.include,
         rehearsal: checked.rehearsal,
         revocations: checked.revocations,
         statements: checked.statements,

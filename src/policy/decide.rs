@@ -32,6 +32,7 @@ pub struct PolicySet {
     pub(super) tools: Tools,
     limits: LimitTable,
     reads: Reads,
+    included: Reads,
     spoken: Protocols,
     /// One grant of MCP for each holder and each statement: whoever holds one holds the methods of a session.
     of_mcp: Vec<usize>,
@@ -69,6 +70,7 @@ impl PolicySet {
             roles,
             tools,
             reads,
+            included: Reads::default(),
             spoken,
             of_mcp,
             shadow_of_mcp,
@@ -141,9 +143,24 @@ impl PolicySet {
         })
     }
 
-    /// What its conditions and its statements about tools read: whoever asks fills it in.
+    /// The same, whose decisions are recorded with what is listed there, whether a condition reads it or not.
+    #[must_use]
+    pub fn recording(self, included: Reads) -> Self {
+        Self {
+            reads: self.reads.needing(&included),
+            included,
+            ..self
+        }
+    }
+
+    /// What its conditions and its statements about tools read, and what is recorded besides: whoever asks fills it in.
     pub const fn reads(&self) -> &Reads {
         &self.reads
+    }
+
+    /// What is recorded of every call, whether a condition reads it or not.
+    pub const fn included(&self) -> &Reads {
+        &self.included
     }
 
     /// The limits of an action: the most specific statement wins, field by field.

@@ -41,6 +41,16 @@ impl Reads {
         self
     }
 
+    /// The same, and all that has to be taken out of a call where `other` is recorded. That nobody decides by it stays so.
+    #[must_use]
+    pub fn needing(self, other: &Self) -> Self {
+        let untold = self.untold.clone();
+        Self {
+            untold,
+            ..self.and(other)
+        }
+    }
+
     /// What these conditions read.
     pub fn of<'a>(conditions: impl Iterator<Item = &'a Condition>) -> Self {
         let mut reads = Self::default();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::audit::{Capture, Generation};
+use crate::audit::{Capture, Decisions, Generation};
 use crate::identity::Authenticator;
 use crate::model::Protocol;
 use crate::policy::{PolicySet, Reads};
@@ -55,6 +55,8 @@ pub struct Snapshot {
     pub reads: Reads,
     /// Whether records hold what decisions are made from.
     pub capture: Capture,
+    /// Of which calls there are records.
+    pub decisions: Decisions,
 }
 
 impl Snapshot {

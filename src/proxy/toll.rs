@@ -145,18 +145,20 @@ impl Toll {
     pub(super) fn asked(&mut self, snapshot: &Snapshot, question: &Question<'_>) {
         let record = self.record();
         record.facts = Some(*question.facts);
-        match snapshot.capture {
-            Capture::Off => {}
-            Capture::Decision => {
-                let mut captured = Captured::default();
-                snapshot
-                    .policy
-                    .capture(&snapshot.reads, question, &mut |path, value| {
-                        captured.note(path, value.as_ref());
-                    });
-                record.captured = Some(Box::new(captured));
-            }
+        record.decisions = snapshot.decisions;
+        let policy = &snapshot.policy;
+        let read = (snapshot.capture == Capture::Decision).then_some(&snapshot.reads);
+        let included = (!policy.included().untold.is_empty()).then_some(policy.included());
+        if read.is_none() && included.is_none() {
+            return;
         }
+        let mut captured = Captured::default();
+        for reads in read.into_iter().chain(included) {
+            policy.capture(reads, question, &mut |path, value| {
+                captured.note(path, value.as_ref());
+            });
+        }
+        record.captured = Some(Box::new(captured));
     }
 
     pub(super) fn allowed(&mut self, rule: &Arc<RuleRef>) {

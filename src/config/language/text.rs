@@ -31,6 +31,11 @@ impl Text {
 
 pub(super) static TEXT: Text = Text::new("text");
 pub(super) static NAME: Text = Text::new("name");
+pub(super) static SAMPLE: Text = Text::looks(
+    "share",
+    r"^sample ([1-9][0-9]?|0?\.[0-9]{1,4}|[1-9]?[0-9]\.[0-9]{1,4})%$",
+    "a share such as `sample 1%`",
+);
 pub(super) static PATH: Text = Text::new("path of a file");
 pub(super) static FOLDER: Text = Text::new("path of a file or folder");
 pub(super) static REGEX: Text = Text::new("regular expression");

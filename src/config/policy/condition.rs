@@ -40,7 +40,7 @@ pub(super) fn read(node: &Node, what: &str, report: &mut Diagnostics) -> Option<
 }
 
 /// What a condition may name and no call tells yet.
-const fn is_planned(attribute: Attribute) -> bool {
+pub(super) const fn is_planned(attribute: Attribute) -> bool {
     matches!(
         attribute,
         Attribute::ActorGroups

@@ -29,7 +29,7 @@ use super::diagnostic::{Code, Diagnostic, Diagnostics};
 use super::language::policy::{MODE, POLICY};
 use super::source::Span;
 use super::tree::{Entry, Kind, Node, quoted};
-use crate::audit::Capture;
+use crate::audit::{Capture, Decisions};
 use crate::model::{ActionPattern, Glob, Mode, Protocol, RuleRef, TenantId};
 use crate::proxy::{card, hygiene, resource as protected};
 use crate::{identity, policy, push as hooks, quota, rehearsal, scan};
@@ -74,6 +74,8 @@ pub(super) struct Checked {
     pub(super) card: Option<card::Config>,
     pub(super) push: Option<hooks::Config>,
     pub(super) capture: Capture,
+    pub(super) decisions: Decisions,
+    pub(super) include: policy::Reads,
     pub(super) rehearsal: rehearsal::Config,
     pub(super) revocations: Vec<policy::Revocation>,
     /// By kind and name.
@@ -168,7 +170,8 @@ impl Draft {
         let quotas = self.check_quotas(report);
         let rehearsal = self.check_proof(&detectors, report);
         let revocations = self.check_revocations(report);
-        let capture = self.audit.capture();
+        let (capture, decisions) = (self.audit.capture(), self.audit.decisions());
+        let include = self.audit.include();
         let resource = self.check_resource(&policy, report);
         let card = self.check_card(&policy, report);
         let push = self.check_push(report);
@@ -182,7 +185,7 @@ impl Draft {
             quotas,
             identity: identity::Config {
                 identities: identities.map(|(_, identity)| identity).collect(),
-                claims: reads.claims,
+                claims: reads.needing(&include).claims,
                 answers,
             },
             leaks,
@@ -192,6 +195,8 @@ impl Draft {
             card,
             push,
             capture,
+            decisions,
+            include,
             rehearsal,
             revocations,
             statements,

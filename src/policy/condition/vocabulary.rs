@@ -253,7 +253,18 @@ fn header(steps: &[Step<'_>], whole: &Ast) -> Result<Key, ConditionError> {
     Ok(Key::Name(name.into_boxed_str()))
 }
 
-const CREDENTIALS: &[&str] = &["authorization", "cookie", "proxy-authorization"];
+const CREDENTIALS: &[&str] = &[
+    "api-key",
+    "authorization",
+    "cookie",
+    "dpop",
+    "proxy-authorization",
+    "txn-token",
+    "workload-identity-token",
+    "workload-proof-token",
+    "x-api-key",
+    "x-goog-api-key",
+];
 
 /// What other languages and gateways call what we know.
 fn synonym(name: &str) -> Option<String> {

@@ -1,21 +1,21 @@
 //! `audit` and `revoke`.
 
 use super::TENANT_NAME;
-use crate::config::language::text::{LINE, NAME, TEXT, TIME};
+use crate::config::language::text::{LINE, NAME, SAMPLE, TEXT, TIME};
 use crate::config::language::{Field, Record, Value, Word};
 
 pub(in crate::config) static AUDIT: Record = Record::new(
     "audit",
-    "What audit records hold. There is one for each call, always.",
+    "What audit records hold, and of which calls there are any.",
     &[
         Field::new(
             "decisions",
-            Value::Either(&[Value::Word(DECISIONS), Value::Text(&TEXT)]),
-            "Which decisions are recorded in full.",
+            Value::Either(&[Value::Word(DECISIONS), Value::Text(&SAMPLE)]),
+            "Which calls have a record: all, those that are not plain, or those and a share of the plain ones. What is left out can neither be explained nor \
+             replayed later; `lictor_audit_left_out_total` counts it.",
         )
         .default("all")
-        .examples(&["denied-and-changed", "sample 1%"])
-        .planned(),
+        .examples(&["denied-and-changed", "sample 1%"]),
         Field::new(
             "capture",
             Value::Word(CAPTURE),
@@ -26,19 +26,20 @@ pub(in crate::config) static AUDIT: Record = Record::new(
         Field::new(
             "include",
             Value::OneOrMore(&Value::Text(&TEXT)),
-            "Attributes of a call that are recorded besides. Nothing of a body is, unless it is named here.",
+            "Attributes of a call that are recorded besides, under `captured`: spelt as in conditions, and bounded like what `capture` records. \
+             Nothing of a body is recorded that is not named here or read by a condition.",
         )
         .otherwise("none")
-        .examples(&["[claims.sub, args.amount]"])
-        .planned(),
+        .examples(&["[claims.sub, args.amount]"]),
     ],
 );
 
-static DECISIONS: &[Word] = &[
-    Word::new("all", "All; allows in short."),
+pub(in crate::config) static DECISIONS: &[Word] = &[
+    Word::new("all", "All of them."),
     Word::new(
         "denied-and-changed",
-        "Denials, and what differs from before.",
+        "Those that were refused or did not come to their end, in which something was found or written anew, or which a statement in shadow mode or \
+         a candidate would have decided otherwise.",
     ),
 ];
 

@@ -23,7 +23,7 @@ pub(in crate::config) use self::http::{
 pub(in crate::config) use a2a_tenant::{A2A_TENANT, NAMED_TENANT};
 pub(in crate::config) use actions::LEAK_ACTIONS;
 pub(in crate::config) use agent_card::{AGENT_CARD, CARD_KEYS, SIGN_CARD, UNSIGNED, VERIFY_CARD};
-pub(in crate::config) use audit::{AUDIT, CAPTURE, REVOCATION};
+pub(in crate::config) use audit::{AUDIT, CAPTURE, DECISIONS, REVOCATION};
 #[cfg(test)]
 pub(in crate::config) use identities::ALGORITHMS;
 pub(in crate::config) use identities::{
