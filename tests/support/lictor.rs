@@ -1,9 +1,11 @@
 //! The program itself: started as a user starts it, asked over its ports, stopped by a signal.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use tempfile::TempDir;
 
@@ -376,9 +378,17 @@ impl Drop for Lictor {
     }
 }
 
-/// An address that was free a moment ago. Another process may take it before lictor does; the system
-/// hands out ports in turn, so that this is rare.
+/// An address that was free a moment ago, and that nobody else in this process is given. Another process may take it
+/// before lictor does, which is rare.
 pub(crate) fn free_address() -> SocketAddr {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    // The system gives out again what was closed, sometimes at once, to a test beside this one.
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if given.insert(address.port()) {
+            return address;
+        }
+    }
 }
