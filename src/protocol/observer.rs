@@ -105,6 +105,11 @@ impl Observer {
         }
     }
 
+    /// Whether it tells when the task is over.
+    pub const fn is_following(&self) -> bool {
+        self.follows
+    }
+
     /// Whether the answer has said that the task is over.
     pub const fn has_ended(&self) -> bool {
         self.has_ended

@@ -705,7 +705,10 @@ impl Learner {
     pub(super) fn observe(&mut self, bytes: &[u8], live: &LiveTasks) -> Option<Named> {
         let had_ended = self.observer.has_ended();
         let learned = self.observer.observe(bytes);
-        if let Some(task) = self.observer.task() {
+        // Where nobody counts live tasks no lock is taken for them.
+        if self.observer.is_following()
+            && let Some(task) = self.observer.task()
+        {
             let now = clock::now();
             // An answer that names none, such as an error, has begun none.
             if learned

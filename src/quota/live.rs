@@ -47,10 +47,10 @@ impl Places {
 }
 
 impl LiveTasks {
-    /// A call has begun this task. One that is live already keeps the places that it has.
+    /// A call has begun this task, or names it. One that is live already keeps the places that it has.
     pub fn begin(&self, task: &TaskId, places: Places, now: Instant) {
         if places.is_empty() {
-            return;
+            return self.hear(task, false, now);
         }
         let silent = self.silent(now);
         {

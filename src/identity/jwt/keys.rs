@@ -145,6 +145,12 @@ impl Key {
     }
 }
 
+/// Whether a JWK has members that are nobody's business (RFC 7518, section 6).
+pub(super) fn has_private_part(jwk: &Map<String, Value>) -> bool {
+    const PRIVATE: [&str; 8] = ["d", "dp", "dq", "k", "oth", "p", "q", "qi"];
+    PRIVATE.iter().any(|member| jwk.contains_key(*member))
+}
+
 /// The public key of a JWK, for the algorithm or for each that keys of its kind are for; `None` where it is of no such
 /// kind. A private or a shared key is none: one that lies in a public document is no longer secret.
 pub(super) fn public_key(

@@ -15,7 +15,7 @@ use crate::identity::error::{CredentialError, Excerpt, Part, ProofError};
 use crate::identity::replay::{Mark, Once};
 
 use super::claims::{date, millis};
-use super::keys::public_key;
+use super::keys::{has_private_part, public_key};
 use super::target::Target;
 use super::token::{Parts, base64url, is_of_type, object};
 
@@ -34,9 +34,6 @@ const MAX_AGE: Duration = Duration::from_secs(60);
 
 /// The longest `jti`: RFC 9449 speaks of 96 random bits, and all of them are texts of less than 64 bytes.
 const MAX_ID_BYTES: usize = 512;
-
-/// Members of a JWK that are nobody's business (RFC 7518, section 6).
-const PRIVATE: [&str; 8] = ["d", "dp", "dq", "k", "oth", "p", "q", "qi"];
 
 /// What a proof has to fit.
 pub(super) struct Wanted<'a> {
@@ -100,7 +97,7 @@ fn check_signature(
     let Some(Value::Object(jwk)) = header.get("jwk") else {
         return Err(ProofError::KeyMissing);
     };
-    if PRIVATE.iter().any(|member| jwk.contains_key(*member)) {
+    if has_private_part(jwk) {
         return Err(ProofError::KeyPrivate);
     }
     let keys = public_key(jwk, Some(algorithm)).ok_or(ProofError::KeyUnusable)?;

@@ -16,7 +16,7 @@ use crate::identity::{Identity, KeySource, KeyStore, Mtls, TenantFrom, WorkloadT
 use crate::model::{Credential, Principal, PrincipalId};
 
 use super::claims::{Claims, Times, date};
-use super::keys::KeySet;
+use super::keys::{KeySet, has_private_part};
 use super::token::{Parts, base64url, check_header, is_of_type, key_id, object};
 
 /// Where the token stands (draft-ietf-wimse-http-signature, section 3).
@@ -316,7 +316,7 @@ fn confirmed(claims: &Map<String, Value>) -> Result<Map<String, Value>, Credenti
     let Some(Value::Object(jwk)) = members.get("jwk") else {
         return Err(problem("is no JWK"));
     };
-    if PRIVATE.iter().any(|member| jwk.contains_key(*member)) {
+    if has_private_part(jwk) {
         return Err(problem("is not a public one"));
     }
     if !jwk.contains_key("alg") {
@@ -326,6 +326,3 @@ fn confirmed(claims: &Map<String, Value>) -> Result<Map<String, Value>, Credenti
     jwk.remove("kid");
     Ok(jwk)
 }
-
-/// Members of a JWK that are nobody's business (RFC 7518, section 6).
-const PRIVATE: [&str; 8] = ["d", "dp", "dq", "k", "oth", "p", "q", "qi"];

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{QuotaUnit, TaskId};
-use crate::quota::LiveTasks;
+use crate::quota::{LiveTasks, Places};
 
 impl Bench {
     fn send(
@@ -102,7 +102,8 @@ fn a_task_of_which_nothing_is_heard_for_a_day_is_given_up() {
     let hours = |hours: u64| bench.start + Duration::from_secs(3600 * hours);
     let mut call = bench.send(&quotas, &ana, true).unwrap();
     tasks.begin(&task("t1"), call.take_places(), hours(0));
-    tasks.hear(&task("t1"), false, hours(20));
+    // As when somebody asks for it.
+    tasks.begin(&task("t1"), Places::default(), hours(20));
     tasks.forget_silent(hours(30));
     assert!(bench.send(&quotas, &ana, true).is_err());
     tasks.forget_silent(hours(44));
